@@ -1,0 +1,1 @@
+"""Sources of photographs, cleaning, augmentation and tf.data pipelines."""

@@ -1,0 +1,7 @@
+"""The one exception that a command line turns into a single line and exit code 2."""
+
+from __future__ import annotations
+
+
+class UserError(Exception):
+    """A mistake the user can mend; its text is one complete line that says what and how."""

@@ -1,0 +1,134 @@
+"""A model file that describes itself: a card and a golden pair behind the FlatBuffer.
+
+The appended zip holds ``card.json`` (task, contract, preset, recipe, training data and terms,
+metrics, sha256) and ``golden.npz`` (one input of the graph and its output). A FlatBuffer is read
+from its front and a zip from its back, so interpreters and zip tools both open the file as it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import tasks
+from .errors import UserError
+from .tasks.record import Task
+
+CARD, GOLDEN = "card.json", "golden.npz"
+REQUIRED = ("task", "contract", "model", "recipe", "tile", "halo", "weights_sha256")
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a device must know of a model file.
+
+    Attributes:
+        values: everything in ``card.json``.
+    """
+
+    values: Mapping[str, Any]
+
+    @property
+    def task(self) -> Task:
+        """The record of the model's task."""
+        record: Task = tasks.load(self.values["task"]).TASK
+        return record
+
+    @property
+    def name(self) -> str:
+        """``PRESET.RECIPE``, or ``MODEL.RECIPE`` for a run's own export."""
+        return f"{self.values.get('preset') or self.values['model']}.{self.values['recipe']}"
+
+    @property
+    def tile(self) -> int:
+        """Side of the square of image pixels that one inference takes."""
+        return int(self.values["tile"])
+
+    @property
+    def halo(self) -> int:
+        """Outer pixels of a tile whose result would depend on what lies beyond it."""
+        return int(self.values["halo"])
+
+
+def join(
+    flatbuffer: bytes, card: Mapping[str, Any], golden: Mapping[str, NDArray[Any]]
+) -> bytes:
+    """The bytes of a self-describing model file.
+
+    Args:
+        flatbuffer: what the converter gave.
+        card: with every key of ``REQUIRED`` but ``weights_sha256``, which is added here.
+        golden: ``input_NAME`` and ``output_NAME`` to real values.
+    """
+    full = {**card, "weights_sha256": hashlib.sha256(flatbuffer).hexdigest()}
+    if missing := [key for key in REQUIRED if key not in full]:
+        raise ValueError(f"a card needs {', '.join(missing)}")
+    arrays = io.BytesIO()
+    np.savez_compressed(arrays, **golden)  # type: ignore[arg-type]
+    # Appended to the FlatBuffer so that the zip's offsets count from the file's start.
+    file = io.BytesIO(flatbuffer)
+    with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in ((CARD, json.dumps(full, indent=2).encode()), (GOLDEN, arrays.getvalue())):
+            # A fixed date: the same model is the same file.
+            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data)
+    return file.getvalue()
+
+
+def _open(path: Path) -> zipfile.ZipFile:
+    if not path.is_file():
+        raise UserError(f"{path}: no such model file")
+    try:
+        return zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, OSError):
+        raise UserError(
+            f"{path}: carries no card, so it is not a model exported by this project"
+        ) from None
+
+
+def read_card(path: Path) -> Card:
+    """The card of a model file.
+
+    Raises:
+        UserError: no file, no card, an incomplete card, an unknown task or another contract.
+    """
+    with _open(path) as archive:
+        try:
+            values = json.loads(archive.read(CARD))
+        except (KeyError, ValueError, zipfile.BadZipFile):
+            raise UserError(f"{path}: its card is missing or damaged") from None
+    if missing := [key for key in REQUIRED if key not in values]:
+        raise UserError(f"{path}: its card lacks {', '.join(missing)}")
+    card = Card(values)
+    if card.task.contract != values["contract"]:
+        raise UserError(
+            f"{path}: made for contract {values['contract']} of the {card.task.name} task, "
+            f"this runtime speaks {card.task.contract}; export the model again"
+        )
+    return card
+
+
+def read_golden(path: Path) -> dict[str, NDArray[Any]]:
+    """The golden pair of a model file: ``input_NAME`` and ``output_NAME`` to arrays."""
+    with _open(path) as archive:
+        try:
+            with np.load(io.BytesIO(archive.read(GOLDEN)), allow_pickle=False) as arrays:
+                return dict(arrays)
+        except (KeyError, ValueError, zipfile.BadZipFile):
+            raise UserError(f"{path}: its golden pair is missing or damaged") from None
+
+
+def intact(path: Path, card: Card) -> bool:
+    """Whether the FlatBuffer is the one that the card was written for."""
+    data = path.read_bytes()
+    with _open(path) as archive:
+        start = min(info.header_offset for info in archive.infolist())
+    return hashlib.sha256(data[:start]).hexdigest() == card.values["weights_sha256"]

@@ -1,0 +1,132 @@
+"""Chroma reconstruction, 4:2:0 to 4:4:4: the record and its four functions.
+
+The graph works on 2x2 blocks at half resolution, so that it needs no depth-to-space and every op
+maps to small devices. It sees a block's four luma samples and the bilinear upsampling of both
+chroma planes at the image's own siting, and predicts what bilinear misses: one network serves
+every siting, and an 8-bit output spends its 256 steps on the correction alone.
+
+Values are centred on grey, so that 8-bit codes are exactly the integers of an int8 input, and so
+that a border of zeros is neutral. Within a block, positions run left to right, then top to bottom; input channels are four luma, then
+(Cb, Cr) at the four positions; output channels are (Cb, Cr) at the four positions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..colour import rgb_to_ycbcr, round_to_uint8
+from ..errors import UserError
+from ..siting import BASELINES, check_siting, downsample, upsample
+from .record import Task, Tensor
+
+Array = NDArray[np.float32]
+
+# Code values per unit of output. Of 232 photographs' bilinear errors, 99.99 % are below 42.
+CORRECTION_SCALE = 48.0
+
+TASK = Task(
+    name="chroma",
+    contract=1,
+    inputs=(
+        Tensor("planes", 12, downscale=2, low=-128 / 255, high=127 / 255, scale=255.0, zero=128.0),
+    ),
+    outputs=(Tensor("correction", 8, downscale=2, low=-1.0, high=1.0, scale=CORRECTION_SCALE),),
+    colour_space="YCbCr",
+    size_multiple=2,
+    headline_metric="chroma_psnr",
+    baselines=BASELINES,
+    reference="bilinear",
+)
+
+
+@dataclass(frozen=True)
+class Planes:
+    """A 4:2:0 picture.
+
+    Attributes:
+        y: (H, W), 8-bit code units (uint8, or float32 with fractions).
+        cbcr: (ceil(H/2), ceil(W/2), 2), the same units.
+        siting: where the chroma samples lie, see ``siting.SITINGS``.
+    """
+
+    y: NDArray[Any]
+    cbcr: NDArray[Any]
+    siting: str = "center"
+
+    def __post_init__(self) -> None:
+        check_siting(self.siting)
+        height, width = self.y.shape
+        expected = ((height + 1) // 2, (width + 1) // 2, 2)
+        if self.cbcr.shape != expected:
+            raise UserError(
+                f"chroma planes of shape {self.cbcr.shape} do not belong to luma of "
+                f"{height}x{width}; expected {expected}"
+            )
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """The picture's (H, W)."""
+        return self.y.shape[0], self.y.shape[1]
+
+
+def degrade(image: NDArray[np.uint8], siting: str = "center") -> Planes:
+    """What a 4:2:0 encoder keeps of RGB (H, W, 3) uint8: BT.601 full range, rounded to 8 bits."""
+    return degrade_ycbcr(round_to_uint8(rgb_to_ycbcr(image)), siting)
+
+
+def degrade_ycbcr(ycbcr: NDArray[np.uint8], siting: str = "center") -> Planes:
+    """``degrade`` of a picture that is YCbCr (H, W, 3) uint8 already."""
+    low = round_to_uint8(downsample(ycbcr[..., 1:], siting))
+    return Planes(np.ascontiguousarray(ycbcr[..., 0]), low, siting)
+
+
+def target(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The truth: full-resolution CbCr (H, W, 2), 8-bit, of RGB (H, W, 3) uint8."""
+    return round_to_uint8(rgb_to_ycbcr(image))[..., 1:]
+
+
+def pack(planes: NDArray[Any]) -> NDArray[Any]:
+    """(H, W, C) with even H and W to blocks (H/2, W/2, 4 * C): position first, then channel."""
+    height, width, channels = planes.shape
+    blocks = planes.reshape(height // 2, 2, width // 2, 2, channels).transpose(0, 2, 1, 3, 4)
+    return blocks.reshape(height // 2, width // 2, 4 * channels)
+
+
+def unpack(blocks: NDArray[Any]) -> NDArray[Any]:
+    """The inverse of ``pack``: (h, w, 4 * C) to (2h, 2w, C)."""
+    h, w, depth = blocks.shape
+    planes = blocks.reshape(h, w, 2, 2, depth // 4).transpose(0, 2, 1, 3, 4)
+    return planes.reshape(2 * h, 2 * w, depth // 4)
+
+
+def encode(degraded: Planes) -> dict[str, Array]:
+    """The graph's input of a picture of even size.
+
+    Returns:
+        ``planes``: (H/2, W/2, 12) float32 in -128/255..127/255.
+    """
+    if degraded.y.shape[0] % 2 or degraded.y.shape[1] % 2:
+        raise ValueError(f"a tile of even size is needed, not {degraded.size}")
+    base = upsample(degraded.cbcr, degraded.size, degraded.siting, TASK.reference)
+    luma = degraded.y.astype(np.float32)[..., None]
+    stacked = np.concatenate([pack(luma), pack(base)], axis=-1)
+    tensor = TASK.inputs[0]
+    return {tensor.name: (stacked - np.float32(tensor.zero)) / np.float32(tensor.scale)}
+
+
+def decode(outputs: dict[str, Array], degraded: Planes) -> Array:
+    """The graph's output to chroma at luma resolution.
+
+    Args:
+        outputs: ``correction`` (H/2, W/2, 8) in -1..1.
+        degraded: the picture that ``encode`` was given.
+
+    Returns:
+        CbCr (H, W, 2) float32 in 8-bit code units, unrounded.
+    """
+    base = upsample(degraded.cbcr, degraded.size, degraded.siting, TASK.reference)
+    return base + unpack(outputs["correction"]) * np.float32(TASK.outputs[0].scale)

@@ -1,0 +1,53 @@
+"""What every task states about its tensors; one frozen record a task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One tensor of the device graph, (1, H / downscale, W / downscale, channels).
+
+    Attributes:
+        name: its name in the graph and in a signature.
+        channels: size of the last axis.
+        downscale: how many image pixels one of its cells spans, along each axis.
+        low, high: the range of its values as the graph sees them.
+        scale: image code values (0..255) per unit of the tensor.
+        zero: the code value that the tensor's 0 stands for.
+    """
+
+    name: str
+    channels: int
+    downscale: int
+    low: float
+    high: float
+    scale: float
+    zero: float = 0.0
+
+
+@dataclass(frozen=True)
+class Task:
+    """The contract between training, export and the device.
+
+    Attributes:
+        name: also the name of the module that holds its four functions.
+        contract: raised whenever the meaning of a tensor changes; a device refuses another's model.
+        inputs, outputs: the graph's tensors, in order.
+        colour_space: what the image's channels are when they meet the graph.
+        size_multiple: an image tile's height and width are multiples of this.
+        headline_metric: the one number that tables sort by.
+        baselines: the classical methods that every table shows beside a model.
+        reference: the baseline that gains are stated against.
+    """
+
+    name: str
+    contract: int
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    colour_space: str
+    size_multiple: int
+    headline_metric: str
+    baselines: tuple[str, ...]
+    reference: str

@@ -1,0 +1,103 @@
+"""Write a run's or preset's model in several recipes, each file with its card and golden pair."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import skimage.data
+
+import keras_models
+from edge_demo.runtime import package
+from edge_demo.runtime.errors import UserError
+from edge_demo.runtime.interpreter import Graph
+from edge_demo.runtime.tasks import chroma
+
+from .calibrate import Calibration, public_name
+from .convert import convert
+from .recipes import Recipe
+
+# Side of the tile that a file takes in one inference, in image pixels: see docs/results.
+TILE = 512
+_GOLDEN_SIDE = 32
+
+
+def base_card(record: Mapping[str, Any], preset: str | None, terms: str | None) -> dict[str, Any]:
+    """What a card says of a run, whatever the recipe."""
+    config = record["config"]
+    module = keras_models.get(config["model"])
+    return {
+        "schema": 1,
+        "task": module.TASK.name,
+        "contract": module.TASK.contract,
+        "model": f"{config['model']}-{config['size']}",
+        "preset": preset,
+        "tile": TILE,
+        "halo": module.halo(config["size"]),
+        "training": {
+            "data": public_name(record["data"]),
+            "terms": terms or "not stated: trained by the owner of this file",
+            "config": dict(config),
+            "versions": record["versions"],
+        },
+    }
+
+
+def export(
+    model: keras.Model,
+    card: Mapping[str, Any],
+    recipes: Sequence[Recipe],
+    calibration: Calibration | None,
+    out: Path,
+    overwrite: bool = False,
+) -> list[Path]:
+    """Convert, wrap and write ``out/NAME.RECIPE.tflite`` for each recipe.
+
+    Raises:
+        UserError: a file exists already (checked before any work), or cannot be written.
+    """
+    module = keras_models.get(card["model"].rpartition("-")[0])
+    name = card["preset"] or card["model"]
+    paths = [out / f"{name}.{recipe.name}.tflite" for recipe in recipes]
+    if not overwrite:
+        for path in paths:
+            if path.exists():
+                raise UserError(f"{path} exists already; choose another --out or pass --overwrite")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for recipe, path in zip(recipes, paths, strict=True):
+            flatbuffer = convert(model, module.TASK, TILE, recipe, calibration)
+            values = {**card, "recipe": recipe.name}
+            if recipe.calibrated and calibration:
+                values["calibration"] = calibration.manifest
+            write(path, flatbuffer, values)
+    except OSError as error:
+        raise UserError(f"cannot write to {out}: {error.strerror}") from None
+    return paths
+
+
+def write(path: Path, flatbuffer: bytes, card: Mapping[str, Any]) -> None:
+    """Wrap a FlatBuffer with its card and a golden pair, and write it whole or not at all."""
+    golden = _golden(flatbuffer)
+    partial = path.with_name(path.name + ".partial")
+    partial.write_bytes(package.join(flatbuffer, card, golden))
+    partial.replace(path)
+
+
+def _golden(flatbuffer: bytes) -> dict[str, Any]:
+    """A small real input and what this machine makes of it."""
+    photograph = skimage.data.astronaut()[96 : 96 + _GOLDEN_SIDE, 192 : 192 + _GOLDEN_SIDE]
+    inputs = chroma.encode(chroma.degrade(np.ascontiguousarray(photograph)))
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "model.tflite"
+        file.write_bytes(flatbuffer)
+        graph = Graph(file)
+        graph.resize({name: (1, *values.shape) for name, values in inputs.items()})
+        outputs = graph.run(inputs)
+    return {f"input_{k}": v for k, v in inputs.items()} | {
+        f"output_{k}": v for k, v in outputs.items()
+    }

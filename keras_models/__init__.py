@@ -1,0 +1,55 @@
+"""Architectures, one file a model, found by their file's name; pure Keras 3."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from pathlib import Path
+from typing import Protocol, cast
+
+import keras
+
+from edge_demo.runtime.errors import UserError
+from edge_demo.runtime.tasks.record import Task
+
+WEIGHTS = Path(__file__).parent / "weights"
+
+
+class Model(Protocol):
+    """What a model's file offers."""
+
+    TASK: Task
+    SIZES: dict[str, object]
+
+    def build(self, size: str) -> keras.Model:
+        """The Keras model of a size: inputs and outputs as in ``TASK``, any height and width."""
+
+    def halo(self, size: str) -> int:
+        """How many image pixels around its own a pixel of the output depends on, at most."""
+
+
+def names() -> tuple[str, ...]:
+    """Every model here."""
+    stems = (path.stem for path in Path(__file__).parent.glob("*_*.py"))
+    return tuple(sorted(stem for stem in stems if not stem.startswith("_")))
+
+
+def get(name: str) -> Model:
+    """The module of a model, or UserError that lists the near names."""
+    if name not in names():
+        near = difflib.get_close_matches(name, names(), 2, 0.4)
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        raise UserError(f"unknown model {name!r}{hint} (known: {', '.join(names())})")
+    return cast(Model, importlib.import_module(f"keras_models.{name}"))
+
+
+def build(name: str, size: str) -> keras.Model:
+    """The Keras model of a name and a size, with fresh weights.
+
+    Raises:
+        UserError: unknown model or size.
+    """
+    module = get(name)
+    if size not in module.SIZES:
+        raise UserError(f"{name} has no size {size!r} (known: {', '.join(module.SIZES)})")
+    return module.build(size)

@@ -1,0 +1,113 @@
+"""``python -m training``: list, fit, evaluate."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+# Before TensorFlow is imported: its start-up lines are not the user's concern.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from edge_demo.runtime import cli, results  # noqa: E402
+from edge_demo.runtime.errors import UserError  # noqa: E402
+from edge_demo.runtime.siting import SITINGS  # noqa: E402
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = cli.Parser(prog="python -m training", description="Fit and evaluate models.")
+    commands = parser.add_subparsers(dest="command", required=True, parser_class=cli.Parser)
+
+    commands.add_parser("list", help="models, their sizes and their config")
+
+    fit = commands.add_parser("fit", help="train a model, or resume its run")
+    fit.add_argument("model", help="a name that 'list' shows")
+    fit.add_argument("--data", required=True, help="sample, or folder:PATH")
+    fit.add_argument("--val", help="photographs to validate on; default: a tenth of --data")
+    fit.add_argument("--out", required=True, type=Path, help="the run's folder")
+    fit.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="settings",
+                     help="change a value of the config; may be repeated")  # fmt: skip
+
+    evaluate = commands.add_parser("evaluate", help="measure a run or a model file")
+    evaluate.add_argument("target", type=Path, metavar="RUN|FILE.tflite")
+    evaluate.add_argument("--data", required=True, help="sample, or folder:PATH")
+    evaluate.add_argument("--siting", default="center", choices=SITINGS,
+                          help="of the 4:2:0 chroma made from each photograph")  # fmt: skip
+    evaluate.add_argument("--json", type=Path, metavar="FILE")
+    evaluate.add_argument("--html", type=Path, metavar="FILE")
+    evaluate.add_argument("--overwrite", action="store_true", help="replace existing FILEs")
+    return parser
+
+
+def _list() -> None:
+    import keras_models
+
+    from . import config
+
+    for name in config.available():
+        module = keras_models.get(name)
+        summary = (sys.modules[f"keras_models.{name}"].__doc__ or "").strip().splitlines()[0]
+        print(f"{name}: {summary}")
+        print(f"  task {module.TASK.name}, sizes {', '.join(module.SIZES)}")
+    print("\nnext: python -m training fit MODEL --data sample --out runs/NAME")
+
+
+def _fit(options: argparse.Namespace) -> None:
+    from . import config
+    from .fit import fit
+
+    chosen = config.override(config.load(options.model), options.settings)
+    command = f"python -m training {shlex.join(sys.argv[1:])}"
+    try:
+        model = fit(chosen, options.data, options.val, options.out, command)
+    except KeyboardInterrupt:
+        print(f"\nstopped; the same command resumes {options.out}", file=sys.stderr)
+        raise
+    print(f"wrote {model}")
+    data = options.val or options.data
+    print(f"next: python -m training evaluate {options.out} --data {data}")
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from datasets import sources
+
+    from . import report
+    from .evaluate import evaluate, load
+
+    for path in (options.json, options.html):
+        if path and path.exists() and not options.overwrite:
+            raise UserError(f"{path} exists already; choose another name or pass --overwrite")
+    target = load(options.target)
+    source = sources.open_source(options.data, "test")
+    table, names, values = evaluate(target, source, options.siting)
+    print(results.quality_text(table["rows"], target.task))
+    if options.json:
+        results.write_json(options.json, table, options.overwrite)
+        print(f"wrote {options.json}")
+    if options.html:
+        html = report.evaluation_html(table, names, values, target, source)
+        results.write_text(options.html, html, options.overwrite)
+        print(f"wrote {options.html}")
+    if options.target.suffix != ".tflite":
+        print(
+            f"next: python -m export tflite {options.target} --recipes float32,int8 "
+            f"--calibrate {options.data} --out {options.target}/tflite"
+        )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line; returns the exit code."""
+
+    def dispatch(options: argparse.Namespace) -> None:
+        with cli.quiet_stderr():
+            import tensorflow  # noqa: F401
+        {"list": lambda _: _list(), "fit": _fit, "evaluate": _evaluate}[options.command](options)
+
+    return cli.run(_parser(), dispatch, arguments)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

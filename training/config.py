@@ -1,0 +1,129 @@
+"""What a fit is made of: commented defaults, one short file of differences a model, ``--set``."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import difflib
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edge_demo.runtime.errors import UserError
+from edge_demo.runtime.siting import check_siting
+
+PRECISIONS = ("mixed_bfloat16", "float32")
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """One training run; every value can be changed with ``--set key=value``."""
+
+    model: str
+    size: str = "s"  # a key of the model's SIZES
+    # Data
+    patch: int = 96  # side of a crop in pixels, even
+    batch: int = 16  # crops a step
+    cell: int = 192  # photographs are kept as squares of this side to crop from
+    copies: int = 3  # augmented copies of each photograph
+    cells_gib: float = 1.5  # most memory for the cells
+    sitings: dict[str, float] = field(  # share of each chroma siting in a batch
+        default_factory=lambda: {"center": 0.5, "left": 0.375, "topleft": 0.125}
+    )
+    val_photographs: int = 16  # crops of this many photographs measure each epoch
+    val_crop: int = 256  # side of such a crop
+    # Optimisation
+    steps: int = 20_000
+    learning_rate: float = 2e-3  # peak; cosine to a hundredth after the warm-up
+    warmup_steps: int = 300
+    ema: float = 0.999  # decay of the weights' moving average, which is what is kept
+    charbonnier: float = 0.5  # the loss is quadratic below this error, in 8-bit code values
+    precision: str = "mixed_bfloat16"
+    seed: int = 0
+    # Bookkeeping
+    epoch_steps: int = 500  # a checkpoint, a history row and a validation every so many steps
+    picture_every: int = 10  # epochs between pictures
+
+
+def load(name: str) -> FitConfig:
+    """The config of a model: ``training/configs/NAME.py``'s ``CONFIG``.
+
+    Raises:
+        UserError: there is none; near names are listed.
+    """
+    names = available()
+    if name not in names:
+        near = difflib.get_close_matches(name, names, 2, 0.4)
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        raise UserError(f"no config for model {name!r}{hint} (known: {', '.join(names)})")
+    config: FitConfig = importlib.import_module(f"training.configs.{name}").CONFIG
+    return config
+
+
+def available() -> tuple[str, ...]:
+    """Models that have a config."""
+    folder = Path(__file__).parent / "configs"
+    return tuple(sorted(p.stem for p in folder.glob("*.py") if p.stem != "__init__"))
+
+
+def override(config: FitConfig, settings: Sequence[str]) -> FitConfig:
+    """Apply ``key=value`` texts, each read as the type of the value it replaces.
+
+    Raises:
+        UserError: an unknown key, a value of another type or out of range.
+    """
+    fields = {f.name: getattr(config, f.name) for f in dataclasses.fields(config)}
+    changes: dict[str, object] = {}
+    for setting in settings:
+        key, separator, text = setting.partition("=")
+        if not separator or key not in fields or key == "model":
+            near = difflib.get_close_matches(key, fields, 1, 0.5)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            known = ", ".join(k for k in fields if k != "model")
+            raise UserError(f"--set {setting}: unknown key {key!r}{hint} (known: {known})")
+        changes[key] = _parse(key, text, fields[key])
+    changed = dataclasses.replace(config, **changes)  # type: ignore[arg-type]
+    _validate(changed)
+    return changed
+
+
+def _parse(key: str, text: str, current: object) -> object:
+    if isinstance(current, str):
+        return text
+    try:
+        value = ast.literal_eval(text.replace("_", "") if text[:1].isdigit() else text)
+    except (ValueError, SyntaxError):
+        value = None
+    if isinstance(current, float) and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if type(value) is not type(current):
+        kind = type(current).__name__
+        raise UserError(f"--set {key}={text}: a value of type {kind} is needed, as {current!r}")
+    return value
+
+
+def _validate(config: FitConfig) -> None:
+    positive = ("patch", "batch", "cell", "steps", "epoch_steps", "picture_every",
+                "val_photographs", "val_crop", "learning_rate", "cells_gib",
+                "charbonnier")  # fmt: skip
+    for key in positive:
+        if getattr(config, key) <= 0:
+            raise UserError(f"--set {key}={getattr(config, key)}: must be above 0")
+    for key in ("patch", "cell", "val_crop"):
+        if getattr(config, key) % 2:
+            raise UserError(f"--set {key}={getattr(config, key)}: must be even")
+    if config.patch > config.cell:
+        raise UserError(f"--set patch={config.patch}: must be at most cell={config.cell}")
+    if not 0 <= config.ema < 1:
+        raise UserError(f"--set ema={config.ema}: must be in 0..1, 1 excluded")
+    if config.copies < 0 or config.warmup_steps < 0:
+        raise UserError("--set copies, warmup_steps: must be 0 or more")
+    if config.precision not in PRECISIONS:
+        raise UserError(
+            f"--set precision={config.precision}: known are {', '.join(PRECISIONS)}"
+        )
+    for siting in config.sitings:
+        check_siting(siting)
+    if not config.sitings or min(config.sitings.values()) <= 0:
+        raise UserError("--set sitings: a share above 0 for each siting named is needed")

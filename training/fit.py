@@ -1,0 +1,224 @@
+"""Fit a model to a source of photographs: plain Keras ``compile`` and ``fit``, resumable."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import json
+import platform
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+import keras_models
+from datasets import cells as cells_module
+from datasets import pipeline, sources
+from edge_demo.runtime import tasks
+from edge_demo.runtime.colour import rgb_to_ycbcr, round_to_uint8, ycbcr_to_rgb
+from edge_demo.runtime.errors import UserError
+from edge_demo.runtime.tasks.record import Task
+
+from .callbacks import Checkpoint, Pictures, Progress, duration, write_atomically
+from .config import FitConfig
+from .losses import Charbonnier, residual_psnr
+
+PACKAGES = ("tensorflow", "keras", "numpy", "albumentations", "opencv-python-headless")
+
+
+def fit(config: FitConfig, data: str, val: str | None, out: Path, command: str) -> Path:
+    """Train, or go on with, the run in a folder.
+
+    Args:
+        config: what to train and how.
+        data: the source of photographs, as the user wrote it.
+        val: the source to validate on; None holds out about a tenth of ``data``.
+        out: the run's folder. The same command again resumes it.
+        command: the command line, kept beside the checkpoints.
+
+    Returns:
+        The trained model's file, ``out/model.keras`` (float32, averaged weights).
+
+    Raises:
+        UserError: bad source, a folder that holds something else or cannot be written.
+    """
+    task = keras_models.get(config.model).TASK
+    train, held_out = _split(data, val)
+    _claim(out, config, data, val, command)
+    final = out / "model.keras"
+    if final.exists():
+        print(f"{out} is finished already; choose another --out to train anew")
+        return final
+
+    keras.utils.set_random_seed(config.seed)
+    crops = validation_crops(held_out, config)
+    print(f"reading {len(train.paths)} photographs of {train.text}", flush=True)
+    bank = cells_module.cut(
+        train,
+        size=config.cell,
+        least_side=min(config.patch, 64),
+        copies=config.copies,
+        seed=config.seed,
+        limit_bytes=int(config.cells_gib * 2**30),
+    )
+    print(f"{len(bank.ycbcr)} cells of {bank.photographs} photographs", flush=True)
+
+    model = compiled(config, task)
+    epochs, epoch_steps = _epochs(config)
+    checkpoint = Checkpoint(out / "checkpoint.npz", epoch_steps)
+    checkpoint.set_model(model)
+    done = checkpoint.restore()
+    if done:
+        print(f"resuming after epoch {done} of {epochs}", flush=True)
+    model.fit(
+        batches(config, bank, start=done * epoch_steps, steps=epochs * epoch_steps),
+        validation_data=pipeline.fixed(crops, "center"),
+        epochs=epochs,
+        initial_epoch=done,
+        steps_per_epoch=epoch_steps,
+        verbose=0,
+        shuffle=False,
+        callbacks=[
+            keras.callbacks.SwapEMAWeights(),
+            checkpoint,
+            Progress(epochs, done),
+            Pictures(out, config.picture_every, lambda m: comparison(m, crops)),
+        ],
+    )
+    plain = float32_copy(model, config)
+    partial = out / "model.partial.keras"
+    plain.save(partial)
+    partial.replace(final)
+    print(f"trained {config.steps} steps in {duration(checkpoint.seconds)}")
+    return final
+
+
+def compiled(config: FitConfig, task: Task) -> keras.Model:
+    """The model, its loss and its optimizer, ready to fit."""
+    policy = keras.mixed_precision.dtype_policy()
+    keras.mixed_precision.set_dtype_policy(config.precision)
+    try:
+        model = keras_models.build(config.model, config.size)
+    finally:
+        keras.mixed_precision.set_dtype_policy(policy)
+    scale = task.outputs[0].scale
+    epochs, epoch_steps = _epochs(config)
+    warmup = min(config.warmup_steps, epochs * epoch_steps // 5)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=config.learning_rate / 100,
+        decay_steps=max(1, epochs * epoch_steps - warmup),
+        warmup_target=config.learning_rate,
+        warmup_steps=warmup,
+        alpha=0.01,
+    )
+    optimizer = keras.optimizers.Adam(schedule, use_ema=True, ema_momentum=config.ema)
+    model.compile(
+        optimizer=optimizer,
+        loss=Charbonnier(scale, config.charbonnier),
+        metrics=[residual_psnr(scale)],
+    )
+    return model
+
+
+def batches(config: FitConfig, bank: cells_module.Cells, start: int, steps: int):  # type: ignore[no-untyped-def]
+    """The run's training batches from a step on."""
+    return pipeline.batches(
+        bank,
+        patch=config.patch,
+        batch=config.batch,
+        steps=steps,
+        seed=config.seed,
+        sitings=config.sitings,
+        start=start,
+    )
+
+
+def validation_crops(source: sources.Source, config: FitConfig) -> NDArray[np.uint8]:
+    """Centre crops of the first photographs held out, (N, side, side, 3) YCbCr."""
+    crops: list[NDArray[np.uint8]] = []
+    chosen = dataclasses.replace(source, paths=source.paths[: config.val_photographs])
+    photographs = [rgb for _, rgb in sources.photographs(chosen)]
+    side = min(config.val_crop, *(min(rgb.shape[:2]) // 2 * 2 for rgb in photographs))
+    for rgb in photographs:
+        top, left = (rgb.shape[0] - side) // 2, (rgb.shape[1] - side) // 2
+        crops.append(round_to_uint8(rgb_to_ycbcr(rgb[top : top + side, left : left + side])))
+    return np.stack(crops)
+
+
+def float32_copy(model: keras.Model, config: FitConfig) -> keras.Model:
+    """The same weights in a model that computes in float32, for export and evaluation."""
+    policy = keras.mixed_precision.dtype_policy()
+    keras.mixed_precision.set_dtype_policy("float32")
+    try:
+        plain = keras_models.build(config.model, config.size)
+    finally:
+        keras.mixed_precision.set_dtype_policy(policy)
+    plain.set_weights(model.get_weights())
+    return plain
+
+
+def comparison(model: keras.Model, crops: NDArray[np.uint8], rows: int = 3) -> NDArray[np.uint8]:
+    """Truth, input and prediction side by side for a few crops: RGB (rows * side, 3 * side, 3)."""
+    chroma = tasks.load("chroma")
+    lines = []
+    for crop in crops[:rows]:
+        planes = chroma.degrade_ycbcr(crop)
+        encoded = chroma.encode(planes)["planes"][None]
+        output = np.asarray(model(encoded, training=False), np.float32)[0]
+        nothing = {"correction": np.zeros_like(output)}
+        pictures = [crop[..., 1:], chroma.decode(nothing, planes),
+                    chroma.decode({"correction": output}, planes)]  # fmt: skip
+        lines.append(
+            np.concatenate(
+                [
+                    round_to_uint8(ycbcr_to_rgb(np.concatenate([crop[..., :1], cbcr], -1)))
+                    for cbcr in pictures
+                ],
+                axis=1,
+            )
+        )
+    return np.concatenate(lines)
+
+
+def _epochs(config: FitConfig) -> tuple[int, int]:
+    """Number of epochs and steps in each; a run shorter than one epoch is one epoch."""
+    epoch_steps = min(config.epoch_steps, config.steps)
+    return config.steps // epoch_steps, epoch_steps
+
+
+def _split(data: str, val: str | None) -> tuple[sources.Source, sources.Source]:
+    train = sources.open_source(data, "train")
+    if val is None:
+        return sources.hold_out(train)
+    held_out = sources.open_source(val, "test")
+    if shared := set(train.paths) & set(held_out.paths):
+        raise UserError(f"--val {val}: {len(shared)} of its photographs are in --data too")
+    return train, held_out
+
+
+def _claim(out: Path, config: FitConfig, data: str, val: str | None, command: str) -> None:
+    """Make the run's folder and write what is run; refuse a folder that holds another run."""
+    record = {"config": dataclasses.asdict(config), "data": data, "val": val}
+    path = out / "run.json"
+    try:
+        if path.exists():
+            before = json.loads(path.read_text())
+            changed = [
+                f"{key}={before['config'].get(key)!r}"
+                for key, value in record["config"].items()  # type: ignore[union-attr]
+                if before["config"].get(key) != value
+            ] + [f"{key} {before[key]!r}" for key in ("data", "val") if before[key] != record[key]]
+            if changed:
+                raise UserError(f"{out} holds a run with {', '.join(changed)}; choose another --out")
+            return
+        if out.exists() and any(out.iterdir()):
+            raise UserError(f"{out} is not empty and holds no run; choose another --out")
+        out.mkdir(parents=True, exist_ok=True)
+        versions = {name: importlib.metadata.version(name) for name in PACKAGES}
+        record |= {"command": command, "versions": versions, "python": sys.version.split()[0],
+                   "backend": keras.backend.backend(), "machine": platform.machine()}  # fmt: skip
+        write_atomically(path, (json.dumps(record, indent=2) + "\n").encode())
+    except OSError as error:
+        raise UserError(f"cannot write to {out}: {error.strerror}") from None

@@ -1,0 +1,40 @@
+"""Losses and training metrics on a task's own tensors."""
+
+from __future__ import annotations
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("chromaedge")
+class Charbonnier(keras.losses.Loss):
+    """Charbonnier's differentiable L1 (Charbonnier et al. 1994; LapSRN, Lai et al. 2017).
+
+    Args:
+        scale: 8-bit code values per unit of the tensors, so that the loss is in code values:
+            unscaled, its gradients are too small to train the net.
+        epsilon: errors below this many code values are treated quadratically.
+    """
+
+    def __init__(self, scale: float, epsilon: float, name: str = "charbonnier") -> None:
+        super().__init__(name=name)
+        self.scale = scale
+        self.epsilon = epsilon
+
+    def call(self, y_true, y_pred):  # type: ignore[no-untyped-def]
+        error = (ops.cast(y_true, "float32") - ops.cast(y_pred, "float32")) * self.scale
+        return ops.sqrt(ops.square(error) + self.epsilon**2)
+
+    def get_config(self) -> dict:
+        return {"scale": self.scale, "epsilon": self.epsilon, "name": self.name}
+
+
+def residual_psnr(scale: float):  # type: ignore[no-untyped-def]
+    """A Keras metric function: PSNR per image of a predicted residual, peak 255, unrounded."""
+
+    def psnr(y_true, y_pred):  # type: ignore[no-untyped-def]
+        error = (ops.cast(y_true, "float32") - ops.cast(y_pred, "float32")) * scale
+        mse = ops.mean(ops.square(error), axis=(1, 2, 3))
+        return 10.0 * ops.log10(255.0**2 / ops.maximum(mse, 1e-6))
+
+    return psnr
