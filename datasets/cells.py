@@ -79,7 +79,8 @@ def _grid(rgb: NDArray[np.uint8], size: int) -> list[NDArray[np.uint8]]:
     height, width = rgb.shape[:2]
     if min(height, width) < size:
         bottom, right = max(0, size - height), max(0, size - width)
-        rgb = cv2.copyMakeBorder(rgb, 0, bottom, 0, right, cv2.BORDER_REFLECT_101)
+        padded = cv2.copyMakeBorder(rgb, 0, bottom, 0, right, cv2.BORDER_REFLECT_101)
+        rgb = np.asarray(padded, np.uint8)
         height, width = rgb.shape[:2]
     return [
         rgb[top : top + size, left : left + size]

@@ -60,14 +60,10 @@ def example(ycbcr: tf.Tensor, siting: str) -> tuple[tf.Tensor, tf.Tensor]:
     low = _halve(_halve(values[..., 1:], 1, vertical), 2, horizontal)
     low = tf.clip_by_value(tf.round(low), 0.0, 255.0)
     base = tf.concat(
-        [
-            column
-            for row in _phases(low, 1, vertical)
-            for column in _phases(row, 2, horizontal)
-        ],
+        [column for row in _phases(low, 1, vertical) for column in _phases(row, 2, horizontal)],
         axis=-1,
     )
     luma = tf.nn.space_to_depth(values[..., :1], 2)
     chroma = tf.nn.space_to_depth(values[..., 1:], 2)
-    planes = (tf.concat([luma, base], -1) - TASK.inputs[0].zero) / TASK.inputs[0].scale
+    planes = (tf.round(tf.concat([luma, base], -1)) - TASK.inputs[0].zero) / TASK.inputs[0].scale
     return planes, (chroma - base) / TASK.outputs[0].scale

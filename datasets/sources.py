@@ -120,9 +120,7 @@ def read(path: Path) -> NDArray[np.uint8]:
     return rgb
 
 
-def photographs(
-    source: Source, least_side: int = 32
-) -> Iterator[tuple[Path, NDArray[np.uint8]]]:
+def photographs(source: Source, least_side: int = 32) -> Iterator[tuple[Path, NDArray[np.uint8]]]:
     """Read each photograph of a source; bad and tiny files are named on stderr and skipped.
 
     Raises:

@@ -1,0 +1,1 @@
+"""What runs on the device; complete by itself, never TensorFlow."""

@@ -15,13 +15,13 @@ import av.error
 import numpy as np
 from numpy.typing import NDArray
 
-from .runtime.containers import ImageFile, ImageInfo, jpeg_without_metadata, load, upright_exif
+from .runtime.containers import ImageFile, ImageInfo, load, upright_exif
 from .runtime.errors import UserError
 
 Plane = NDArray[np.uint8]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Planes420File:
     """A file's own planes, as stored: not turned upright.
 
@@ -92,23 +92,21 @@ def _check_kind(info: ImageInfo) -> None:
         raise UserError(f"{info.path}: is {info.subsampling}, not 4:2:0")
 
 
-# What the decoders call 4:2:0 planes of 8 bits. The "j" says full range, which is known already.
-_FORMATS = {"jpeg": ("yuvj420p", "yuv420p"), "webp": ("yuv420p", "yuva420p")}
+# The decoder of each format, and what it calls 4:2:0 planes of 8 bits. The "j" says full range; a
+# comment in a JPEG can make FFmpeg leave it out, but every other reader takes JPEGs as full range.
+_DECODERS = {"jpeg": "mjpeg", "webp": "webp"}
+_PLANAR_420 = {"jpeg": ("yuvj420p", "yuv420p"), "webp": ("yuv420p", "yuva420p")}
 
 
 def _decode(file: ImageFile) -> list[Plane]:
     """Y, Cb, Cr and, where there is one, alpha."""
     info = file.info
-    # A decoder without a demuxer: nothing guesses at names, contents or numbered sequences.
-    if info.format == "jpeg":
-        name, data = "mjpeg", jpeg_without_metadata(file.data)
-    else:
-        name, data = "webp", file.data
     try:
-        codec = cast(av.VideoCodecContext, av.CodecContext.create(name, "r"))
+        # A decoder without a demuxer: nothing guesses at names or numbered sequences.
+        codec = cast(av.VideoCodecContext, av.CodecContext.create(_DECODERS[info.format], "r"))
         codec.options = {"err_detect": "explode"}  # else damage comes back as grey blocks
         codec.thread_count = 1
-        frames = [*codec.decode(av.Packet(data)), *codec.decode(None)]
+        frames = [*codec.decode(av.Packet(file.data)), *codec.decode(None)]
     except av.error.FFmpegError:
         frames = []
     if len(frames) != 1 or frames[0].is_corrupt:
@@ -116,7 +114,7 @@ def _decode(file: ImageFile) -> list[Plane]:
             f"{info.path}: cannot be decoded: damaged, or a {info.format} of an unusual kind"
         )
     frame = frames[0]
-    if frame.format.name not in _FORMATS[info.format]:
+    if frame.format.name not in _PLANAR_420[info.format]:
         raise UserError(f"{info.path}: decodes to {frame.format.name}, not to 4:2:0 planes")
     return [_plane(plane) for plane in frame.planes]
 

@@ -10,10 +10,10 @@ from pathlib import Path
 # Before TensorFlow is imported: its start-up lines are not the user's concern.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from edge_demo.runtime import cli  # noqa: E402
-from edge_demo.runtime.errors import UserError  # noqa: E402
+from edge_demo.runtime import cli
+from edge_demo.runtime.errors import UserError
 
-from .recipes import RECIPES, parse  # noqa: E402
+from .recipes import RECIPES, parse
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,4 +1,4 @@
-"""The inputs that integer ranges are chosen from: the deployment's own ``encode``, on real tiles."""
+"""What integer ranges are chosen from: the deployment's own ``encode``, on real tiles."""
 
 from __future__ import annotations
 

@@ -37,9 +37,7 @@ def convert(
         return _from_saved(folder, task, recipe, calibration)
 
 
-def _from_saved(
-    folder: str, task: Task, recipe: Recipe, calibration: Calibration | None
-) -> bytes:
+def _from_saved(folder: str, task: Task, recipe: Recipe, calibration: Calibration | None) -> bytes:
     converter = tf.lite.TFLiteConverter.from_saved_model(folder)
     # No Flex ops: a device's interpreter refuses them.
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]

@@ -10,9 +10,7 @@ _OP_NAMES = {
     value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)
 }
 _TYPE_NAMES = {
-    value: name.lower()
-    for name, value in vars(schema.TensorType).items()
-    if isinstance(value, int)
+    value: name.lower() for name, value in vars(schema.TensorType).items() if isinstance(value, int)
 }
 
 
@@ -65,7 +63,7 @@ def read(flatbuffer: bytes) -> Contents:
         ]
     first = model.subgraphs[0]
 
-    def describe(indices) -> tuple:  # type: ignore[no-untyped-def,type-arg]
+    def describe(indices) -> tuple:  # type: ignore[no-untyped-def]
         tensors = [first.tensors[i] for i in indices]
         return tuple(
             (t.name.decode(), _TYPE_NAMES[t.type], tuple(map(int, t.shape))) for t in tensors

@@ -27,7 +27,9 @@ RECIPES = (
     Recipe("float32", "32-bit floats, as trained"),
     Recipe("float16", "16-bit floats in the file, computed in 32: half the size"),
     Recipe("dynamic", "8-bit weights, activations quantised as they come: a quarter of the size"),
-    Recipe("int8", "8-bit weights and activations, integers in and out: smallest and fastest", True),
+    Recipe(
+        "int8", "8-bit weights and activations, integers in and out: smallest and fastest", True
+    ),
 )
 NAMES = tuple(recipe.name for recipe in RECIPES)
 

@@ -12,9 +12,9 @@ from pathlib import Path
 # Before TensorFlow is imported: its start-up lines are not the user's concern.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from edge_demo.runtime import cli, results  # noqa: E402
-from edge_demo.runtime.errors import UserError  # noqa: E402
-from edge_demo.runtime.siting import SITINGS  # noqa: E402
+from edge_demo.runtime import cli, results
+from edge_demo.runtime.errors import UserError
+from edge_demo.runtime.siting import SITINGS
 
 
 def _parser() -> argparse.ArgumentParser:

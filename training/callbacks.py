@@ -65,13 +65,14 @@ class Checkpoint(keras.callbacks.Callback):
         return len(self.rows)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Save everything, then the history as CSV."""
         row = {"epoch": epoch + 1, "step": (epoch + 1) * self.epoch_steps,
                "seconds": round(self.seconds, 1)}  # fmt: skip
         row |= {key: float(value) for key, value in (logs or {}).items()}
         self.rows.append(row)
         arrays = {f"v{i}": np.asarray(v) for i, v in enumerate(self._variables())}
         buffer = io.BytesIO()
-        np.savez(buffer, rows=json.dumps(self.rows), seconds=self.seconds, **arrays)
+        np.savez(buffer, rows=json.dumps(self.rows), seconds=self.seconds, **arrays)  # type: ignore[arg-type]
         write_atomically(self.path, buffer.getvalue())
         self._write_history()
 
@@ -93,6 +94,7 @@ class Progress(keras.callbacks.Callback):
         self._started = time.monotonic()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Print the epoch's line."""
         elapsed = time.monotonic() - self._started
         left = elapsed / (epoch + 1 - self.done) * (self.epochs - epoch - 1)
         values = "  ".join(f"{key} {value:.4g}" for key, value in (logs or {}).items())
@@ -128,6 +130,7 @@ class Pictures(keras.callbacks.Callback):
         self.writer = tf.summary.create_file_writer(str(run / "logs"))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Log the values; draw where it is time."""
         with self.writer.as_default(step=epoch + 1):
             for key, value in (logs or {}).items():
                 tf.summary.scalar(key, value)

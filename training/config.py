@@ -120,9 +120,7 @@ def _validate(config: FitConfig) -> None:
     if config.copies < 0 or config.warmup_steps < 0:
         raise UserError("--set copies, warmup_steps: must be 0 or more")
     if config.precision not in PRECISIONS:
-        raise UserError(
-            f"--set precision={config.precision}: known are {', '.join(PRECISIONS)}"
-        )
+        raise UserError(f"--set precision={config.precision}: known are {', '.join(PRECISIONS)}")
     for siting in config.sitings:
         check_siting(siting)
     if not config.sitings or min(config.sitings.values()) <= 0:

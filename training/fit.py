@@ -205,13 +205,11 @@ def _claim(out: Path, config: FitConfig, data: str, val: str | None, command: st
     try:
         if path.exists():
             before = json.loads(path.read_text())
-            changed = [
-                f"{key}={before['config'].get(key)!r}"
-                for key, value in record["config"].items()  # type: ignore[union-attr]
-                if before["config"].get(key) != value
-            ] + [f"{key} {before[key]!r}" for key in ("data", "val") if before[key] != record[key]]
-            if changed:
-                raise UserError(f"{out} holds a run with {', '.join(changed)}; choose another --out")
+            old = {**before["config"], "data": before["data"], "val": before["val"]}
+            new = {**record["config"], "data": data, "val": val}  # type: ignore[dict-item]
+            if changed := [f"{key}={old.get(key)!r}" for key in new if old.get(key) != new[key]]:
+                other = ", ".join(changed)
+                raise UserError(f"{out} holds a run with {other}; choose another --out")
             return
         if out.exists() and any(out.iterdir()):
             raise UserError(f"{out} is not empty and holds no run; choose another --out")

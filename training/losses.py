@@ -22,10 +22,12 @@ class Charbonnier(keras.losses.Loss):
         self.epsilon = epsilon
 
     def call(self, y_true, y_pred):  # type: ignore[no-untyped-def]
+        """The loss of each element, in code values."""
         error = (ops.cast(y_true, "float32") - ops.cast(y_pred, "float32")) * self.scale
         return ops.sqrt(ops.square(error) + self.epsilon**2)
 
     def get_config(self) -> dict:
+        """What ``from_config`` needs."""
         return {"scale": self.scale, "epsilon": self.epsilon, "name": self.name}
 
 

@@ -1,0 +1,1 @@
+"""The contract between training and the device, and what carries it out: numpy and OpenCV."""

@@ -17,6 +17,7 @@ class Parser(argparse.ArgumentParser):
     """An ArgumentParser whose errors are one line (the usage stays behind ``--help``)."""
 
     def error(self, message: str) -> NoReturn:
+        """Print one line and leave with exit code 2."""
         print(f"{self.prog}: {message} (see {self.prog} --help)", file=sys.stderr)
         raise SystemExit(2)
 

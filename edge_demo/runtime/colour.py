@@ -7,6 +7,7 @@ picture divided by 257 keeps its fractions. Coefficients: ITU-R BT.601-7, BT.709
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -59,7 +60,7 @@ def rgb_to_ycbcr(
 ) -> NDArray[np.float32]:
     """RGB (H, W, 3) in 0..255 to YCbCr (H, W, 3), float32, unrounded and unclipped."""
     rows, offset = ycbcr_from_rgb_matrix(matrix, full_range)
-    return rgb.astype(np.float32) @ rows.T + offset
+    return _affine(rgb, rows, offset)
 
 
 def ycbcr_to_rgb(
@@ -68,7 +69,15 @@ def ycbcr_to_rgb(
     """YCbCr (H, W, 3) in 8-bit code units to RGB (H, W, 3), float32, unrounded and unclipped."""
     rows, offset = ycbcr_from_rgb_matrix(matrix, full_range)
     inverse = np.linalg.inv(rows.astype(np.float64)).astype(np.float32)
-    return (ycbcr.astype(np.float32) - offset) @ inverse.T
+    return _affine(ycbcr, inverse, -inverse @ offset)
+
+
+def _affine(
+    pixels: NDArray[np.generic], rows: NDArray[np.float32], offset: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """``pixels @ rows.T + offset`` on (H, W, 3), by OpenCV: several times numpy's speed."""
+    source = np.ascontiguousarray(pixels, np.float32)
+    return np.asarray(cv2.transform(source, np.hstack([rows, offset[:, None]])), np.float32)
 
 
 def round_to_uint8(values: NDArray[np.floating]) -> NDArray[np.uint8]:

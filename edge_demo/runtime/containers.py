@@ -298,7 +298,7 @@ def upright_exif(exif: bytes) -> bytes:
 # FF 00 is a data byte, FF FF padding and FF D0..D7 a restart inside the data: none is a segment.
 _JPEG_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]", re.DOTALL)
 _SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_SOS, _EOI, _COM = 0xDA, 0xD9, 0xFE
+_SOS, _EOI = 0xDA, 0xD9
 _APP = range(0xE0, 0xF0)
 
 _SUBSAMPLING = {
@@ -409,19 +409,6 @@ def _check_jpeg_complete(data: bytes) -> None:
         scans += marker == _SOS
         if scans > _MAX_JPEG_SCANS:  # each scan is a pass over the whole picture
             raise _Invalid(f"is a JPEG of more than {_MAX_JPEG_SCANS} scans, which is refused")
-
-
-def jpeg_without_metadata(data: bytes) -> bytes:
-    """A JPEG from `load` without its APPn and comment segments and whatever follows its end.
-
-    What is left is coded picture data only, on which all decoders agree.
-    """
-    segments = [*_jpeg_segments(data)]
-    out = [data[:2]]
-    for (marker, start, end), following in zip(segments, [*segments[1:], None], strict=True):
-        if marker not in _APP and marker != _COM:
-            out.append(data[start : end if following is None else following[1]])
-    return b"".join(out)
 
 
 # -------------------------------------------------------------------------------------------- PNG

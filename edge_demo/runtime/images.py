@@ -31,6 +31,7 @@ from .containers import (
 from .errors import UserError
 
 __all__ = [
+    "EXTENSIONS",
     "MAX_PIXELS",
     "WRITABLE",
     "ImageFile",
@@ -48,6 +49,8 @@ __all__ = [
 Pixels = NDArray[np.unsignedinteger[Any]]  # uint8 or uint16
 _Any = TypeVar("_Any", bound=np.generic)
 
+# What readable files are usually called, for searching folders; reading goes by content.
+EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
 # The format that each extension is written in.
 WRITABLE = {
     ".png": "png",
@@ -65,7 +68,7 @@ _MAX_JPEG_EXIF = 65_533 - len(b"Exif\0\0")
 _MAX_JPEG_ICC = 65_533 - len(b"ICC_PROFILE\0\1\1")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Picture:
     """A decoded picture, upright.
 

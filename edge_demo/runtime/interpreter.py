@@ -111,8 +111,9 @@ class Graph:
         """Quantise where the graph wants integers, and copy in."""
         for name, details in self._inputs.items():
             array = np.asarray(values[name]).reshape(self.inputs[name])
+            scale, zero_point = details["quantization"]
             if np.issubdtype(details["dtype"], np.integer):
-                array = quantise(array, *details["quantization"], details["dtype"])
+                array = quantise(array, scale, zero_point, details["dtype"])
             self._interpreter.set_tensor(
                 details["index"], np.ascontiguousarray(array, details["dtype"])
             )

@@ -59,9 +59,7 @@ class Card:
         return int(self.values["halo"])
 
 
-def join(
-    flatbuffer: bytes, card: Mapping[str, Any], golden: Mapping[str, NDArray[Any]]
-) -> bytes:
+def join(flatbuffer: bytes, card: Mapping[str, Any], golden: Mapping[str, NDArray[Any]]) -> bytes:
     """The bytes of a self-describing model file.
 
     Args:
@@ -77,7 +75,10 @@ def join(
     # Appended to the FlatBuffer so that the zip's offsets count from the file's start.
     file = io.BytesIO(flatbuffer)
     with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in ((CARD, json.dumps(full, indent=2).encode()), (GOLDEN, arrays.getvalue())):
+        for name, data in (
+            (CARD, json.dumps(full, indent=2).encode()),
+            (GOLDEN, arrays.getvalue()),
+        ):
             # A fixed date: the same model is the same file.
             archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data)
     return file.getvalue()

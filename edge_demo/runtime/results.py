@@ -68,7 +68,11 @@ def verdicts(rows: Sequence[Row], task: Task) -> list[str]:
     """``NAME gains +x dB of METRIC over REFERENCE`` for each model's row."""
     metric = task.headline_metric
     floor = next(
-        (r["metrics"][metric]["mean"] for r in rows if r["name"] == task.reference and "metrics" in r),
+        (
+            r["metrics"][metric]["mean"]
+            for r in rows
+            if r["name"] == task.reference and "metrics" in r
+        ),
         None,
     )
     if floor is None:

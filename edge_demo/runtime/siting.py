@@ -152,9 +152,7 @@ def back_project(
     target = np.asarray(low, np.float32)
     estimate = upsample(target, size, siting, kernel)
     for _ in range(times):
-        estimate = estimate + upsample(
-            target - downsample(estimate, siting), size, siting, kernel
-        )
+        estimate = estimate + upsample(target - downsample(estimate, siting), size, siting, kernel)
     return estimate
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import struct
 import zlib
 from collections.abc import Callable
@@ -41,6 +42,13 @@ def picture16(height: int, width: int, channels: int = 3) -> NDArray[np.uint16]:
     rng = np.random.default_rng(5)
     low = rng.integers(0, 256, (height, width, channels))
     return (picture(height, width, channels).astype(np.uint16) * 256 + low).astype(np.uint16)
+
+
+def decode_upright(data: bytes) -> NDArray[Any]:
+    """OpenCV's RGB, turned by OpenCV's own reading of the orientation."""
+    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    assert bgr is not None
+    return bgr[..., ::-1]
 
 
 def encode(extension: str, rgb: Pixels, *params: int) -> bytes:
@@ -250,7 +258,7 @@ def test_read_formats_and_sizes(tmp_path: Path, extension: str, size: tuple[int,
     assert read.rgb.shape == rgb.shape and read.rgb.dtype == np.uint8
     assert (read.alpha, read.exif, read.icc, read.grey) == (None, None, None, False)
     if extension == ".jpg":
-        rgb = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)  # type: ignore
+        rgb = decode_upright(data)
     np.testing.assert_array_equal(read.rgb, rgb)
 
 
@@ -276,7 +284,7 @@ def test_read_grey(tmp_path: Path, extension: str) -> None:
     assert read.grey == (extension != ".webp")  # WebP has no grey
 
 
-@pytest.mark.parametrize("extension", [".png", ".webp", ".tiff", ".bmp"])
+@pytest.mark.parametrize("extension", [".png", ".webp", ".tiff"])
 def test_read_alpha(tmp_path: Path, extension: str) -> None:
     rgba = picture(6, 9, 4)
     params = []
@@ -352,6 +360,9 @@ def test_rgb_coded_jpeg_is_recognised(tmp_path: Path) -> None:
     assert (ycc.info.rgb_coded, raw.info.rgb_coded) == (False, True)
     np.testing.assert_allclose(ycc.rgb[0, 0], (200, 40, 40), atol=2)
     np.testing.assert_allclose(raw.rgb[0, 0], (88, 101, 208), atol=2)
+    jfif = read_rgb(save(tmp_path / "c.jpg", data[:20] + adobe_jpeg(data, 0)[2:]))
+    assert jfif.info.rgb_coded is False
+    np.testing.assert_allclose(jfif.rgb[0, 0], (200, 40, 40), atol=2)
 
 
 # -------------------------------------------------------------------------- orientation, metadata
@@ -364,8 +375,7 @@ def test_exif_orientation_is_baked_in(tmp_path: Path, extension: str, orientatio
     order = "<" if orientation % 2 else ">"
     data = with_metadata(extension, picture(7, 12), exif_block(orientation, order))
     read = read_rgb(save(tmp_path / "a", data))
-    turned_by_opencv = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
-    np.testing.assert_array_equal(read.rgb, turned_by_opencv)
+    np.testing.assert_array_equal(read.rgb, decode_upright(data))
     assert read.info.orientation == orientation
     assert (read.info.width, read.info.height) == (12, 7)
     assert read.exif == exif_block(1, order)
@@ -376,8 +386,7 @@ def test_exif_orientation_is_baked_in(tmp_path: Path, extension: str, orientatio
 def test_tiff_orientation_is_baked_in_once(tmp_path: Path, orientation: int) -> None:
     data = tiff_file(picture(7, 12), 2, orientation=orientation)
     read = read_rgb(save(tmp_path / "a.tif", data))
-    turned_by_opencv = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
-    np.testing.assert_array_equal(read.rgb, turned_by_opencv)
+    np.testing.assert_array_equal(read.rgb, decode_upright(data))
     assert read.info.orientation == orientation
 
 
@@ -452,10 +461,13 @@ def test_damaged_exif_does_not_keep_a_picture_from_being_read(tmp_path: Path, ex
 
 def refused(path: Path, says: str, reader: Callable[[Path], object] = read_rgb) -> None:
     """Reading fails with one line that names the file and what is wrong."""
-    with pytest.raises(UserError, match=says) as caught:
+    with pytest.raises(UserError) as caught:
         reader(path)
-    message = str(caught.value)
-    assert str(path) in message and "\n" not in message
+    name, _, reason = str(caught.value).partition(f"{path}: ")
+    assert name == "" and "\n" not in reason
+    assert re.search(says, reason), (
+        reason
+    )  # the path alone may hold the words, from the test's name
 
 
 @pytest.mark.parametrize("extension", [*EXTENSIONS, "progressive", "lossy", "directory first"])
@@ -654,8 +666,9 @@ def test_write_with_an_older_opencv(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 @needs_metadata
-def test_written_exif_is_upright(tmp_path: Path) -> None:
-    write_image(tmp_path / "a.jpg", picture(3, 4), exif=b"Exif\0\0" + exif_block(6))
+@pytest.mark.parametrize("prefix", [b"", b"Exif\0\0"])
+def test_written_exif_is_upright(tmp_path: Path, prefix: bytes) -> None:
+    write_image(tmp_path / "a.jpg", picture(3, 4), exif=prefix + exif_block(6))
     read = read_rgb(tmp_path / "a.jpg")
     assert read.info.orientation == 1 and read.exif == exif_block(1)
     assert read.rgb.shape == (3, 4, 3)
@@ -677,7 +690,8 @@ def test_write_8_bit_with_alpha_is_lossless(
 ) -> None:
     rgba = picture(*size, 4)
     rgba[..., 3] = 77
-    rgba[0, :, 3] = 0  # colour under full transparency is kept too
+    if hasattr(cv2, "IMWRITE_WEBP_LOSSLESS_MODE"):
+        rgba[0, :, 3] = 0  # colour under full transparency is kept too
     assert write_image(tmp_path / name, rgba[..., :3], alpha=rgba[..., 3]) == ()
     read = read_rgb(tmp_path / name)
     assert read.alpha is not None

@@ -1,0 +1,1 @@
+"""One config a model: differences from ``training.config.FitConfig``."""

@@ -1,0 +1,261 @@
+"""One method's times, memory and quality, in a process of its own.
+
+``python -m edge_demo.benchmark_worker`` reads one job as JSON on stdin and answers in lines of JSON
+on stdout: ``{"done": N, "total": M}`` while it measures quality, then ``{"result": ...}`` or
+``{"error": WHY}``. Whatever else is printed, by C libraries too, goes to stderr.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_demo.runtime import quality
+from edge_demo.runtime.errors import UserError
+from edge_demo.runtime.model import TFLiteModel
+from edge_demo.runtime.photographs import photographs
+from edge_demo.runtime.tasks import chroma
+from edge_demo.runtime.tiling import reconstruct
+
+STAGES = ("encode", "inference", "decode")
+LEAST_RUNS = 20
+TOLERANCE = 0.02
+RULE = (
+    f"A picture is run until the two halves of its runs so far both have a p50 within "
+    f"{TOLERANCE:.0%} of the p50 of all, which is looked at after {LEAST_RUNS} runs and each time "
+    "their number has grown by a tenth, or until the time limit. Warm-up runs, at least one and "
+    "for a twentieth of the limit, are not counted."
+)
+
+
+class StageClock:
+    """A model behind the ``tiling.Runner`` protocol that times each stage, wall-clock.
+
+    Encoding lasts from a tile's start to the graph's (cutting out, packing, quantising, copying
+    in); decoding from the graph's end to the tile's (copying out, dequantising, placing).
+
+    Attributes:
+        seconds: by stage, of the picture since ``start``.
+        tiles: of that picture.
+    """
+
+    def __init__(self, model: TFLiteModel) -> None:
+        self._model = model
+        self.tile, self.halo = model.tile, model.halo
+        self.start()
+
+    def start(self) -> None:
+        """Begin a picture."""
+        self.seconds = dict.fromkeys(STAGES, 0.0)
+        self.tiles = 0
+        self._mark = time.perf_counter()
+
+    def fit(self, height: int, width: int) -> tuple[int, int]:
+        """As the model does."""
+        return self._model.fit(height, width)
+
+    def run(self, values: dict[str, Any]) -> dict[str, Any]:
+        """One tile through the graph."""
+        self._model.graph.set_inputs(values)
+        self._end("encode")
+        self._model.graph.invoke()
+        self._end("inference")
+        return self._model.graph.get_outputs()
+
+    def tile_done(self, done: int, _total: int) -> None:
+        """For ``reconstruct``'s progress: a tile is in its place."""
+        self._end("decode")
+        self.tiles = done
+
+    def _end(self, stage: str) -> None:
+        now = time.perf_counter()
+        self.seconds[stage] += now - self._mark
+        self._mark = now
+
+
+def spread(times: Sequence[float]) -> float:
+    """How far the p50 of either half of the runs is from the p50 of all, as a fraction of it."""
+    whole = float(np.median(times))
+    middle = len(times) // 2
+    halves = times[:middle], times[middle:]
+    return max(abs(float(np.median(half)) - whole) for half in halves if half) / max(whole, 1e-9)
+
+
+def repeat(once: Callable[[], dict[str, float]], limit: float) -> Iterator[dict[str, float]]:
+    """Run ``once`` as ``RULE`` says; yields what each counted run returned.
+
+    Args:
+        once: one picture; its seconds by stage, ``inference`` among them.
+        limit: seconds for everything, warm-up included; one run is counted even when it is over.
+    """
+    began = time.perf_counter()
+    while True:
+        once()
+        if time.perf_counter() - began >= limit / 20:
+            break
+    times: list[float] = []
+    check = LEAST_RUNS
+    while True:
+        stages = once()
+        times.append(stages["inference"])
+        yield stages
+        if len(times) >= check:
+            if spread(times) <= TOLERANCE:
+                return
+            check = math.ceil(len(times) * 1.1)
+        if time.perf_counter() - began >= limit:
+            return
+
+
+def latency(runs: Sequence[dict[str, float]], threads: int) -> dict[str, Any]:
+    """``latency_ms`` of the schema: of the inference alone, with ``spread`` if it did not settle."""
+    times = [stages["inference"] for stages in runs]
+    p50, p90, p99 = (round(float(v) * 1e3, 4) for v in np.percentile(times, (50, 90, 99)))
+    out = {"p50": p50, "p90": p90, "p99": p99, "runs": len(times), "threads": threads}
+    if len(times) < LEAST_RUNS or spread(times) > TOLERANCE:
+        out["spread"] = round(spread(times), 4)
+    return out
+
+
+def peak_rss_bytes() -> int:
+    """Most memory that this process has held.
+
+    ``getrusage`` is only the second choice: on Linux a child starts with the figure of the parent
+    that spawned it.
+    """
+    try:
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def read_planes(path: Path) -> chroma.Planes:
+    """The picture to time, as ``write_planes`` left it."""
+    with np.load(path, allow_pickle=False) as arrays:
+        return chroma.Planes(arrays["y"], arrays["cbcr"], str(arrays["siting"]))
+
+
+def write_planes(path: Path, planes: chroma.Planes) -> None:
+    """Leave a picture for the workers, so that their memory holds nothing but planes."""
+    np.savez(path, y=planes.y, cbcr=planes.cbcr, siting=planes.siting)
+
+
+def measure(job: dict[str, Any], progress: Callable[[int], None]) -> dict[str, Any]:
+    """Carry out a job.
+
+    Args:
+        job: ``kind`` (model or baseline), ``target`` (file or name), ``threads``, ``limit`` in
+            seconds, ``planes`` (file), ``photographs`` (files), ``siting`` and ``task``.
+        progress: called with the number of photographs whose quality is known.
+
+    Returns:
+        Keys of a row: ``latency_ms``, ``stages_ms`` and ``load_ms`` (models), ``peak_rss_bytes``,
+        ``values`` (metric to one value a photograph), and ``name`` and ``recipe`` of a model.
+
+    Raises:
+        UserError: a file that cannot be used here.
+    """
+    threads = int(job["threads"])
+    cv2.setNumThreads(threads)
+    planes = read_planes(Path(job["planes"]))
+    begin = _begin_model if job["kind"] == "model" else _begin_baseline
+    out, method, once = begin(job, planes)
+    runs = list(repeat(once, float(job["limit"])))
+    out["latency_ms"] = latency(runs, threads)
+    if job["kind"] == "model":
+        out["stages_ms"] = {
+            stage: round(float(np.median([run[stage] for run in runs])) * 1e3, 4)
+            for stage in STAGES
+        }
+    # Before quality is measured: metrics need more memory than many a model.
+    out["peak_rss_bytes"] = peak_rss_bytes()
+    if job["photographs"]:
+        paths = [Path(path) for path in job["photographs"]]
+        _, values = quality.evaluate(
+            photographs(paths), {"method": method}, job["siting"], progress
+        )
+        out["values"] = values["method"]
+    return out
+
+
+_Begun = tuple[dict[str, Any], quality.Method, Callable[[], dict[str, float]]]
+
+
+def _begin_model(job: dict[str, Any], planes: chroma.Planes) -> _Begun:
+    path = Path(job["target"])
+    began = time.perf_counter()
+    model = TFLiteModel(path, int(job["threads"]))
+    loaded = time.perf_counter() - began
+    card = model.card.values
+    if card["task"] != job["task"]:
+        raise UserError(f"{path}: a model of the {card['task']} task, not of {job['task']}")
+    clock = StageClock(model)
+
+    def once() -> dict[str, float]:
+        clock.start()
+        reconstruct(planes, clock, clock.tile_done)
+        return clock.seconds
+
+    began = time.perf_counter()
+    once()
+    out = {
+        "name": card.get("preset") or card["model"],
+        "recipe": card["recipe"],
+        "load_ms": round(loaded * 1e3, 3),
+        "first_picture_ms": round((time.perf_counter() - began) * 1e3, 3),
+        "tiles": clock.tiles,
+    }
+
+    def method(given: chroma.Planes) -> NDArray[np.uint8]:
+        return reconstruct(given, model)
+
+    return out, method, once
+
+
+def _begin_baseline(job: dict[str, Any], planes: chroma.Planes) -> _Begun:
+    method = quality.baselines()[job["target"]]
+
+    def once() -> dict[str, float]:
+        began = time.perf_counter()
+        method(planes)
+        return {"inference": time.perf_counter() - began}
+
+    return {}, method, once
+
+
+def main() -> int:
+    """Answer one job."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+
+    def say(answer: dict[str, Any]) -> None:
+        print(json.dumps(answer), file=answers, flush=True)
+
+    job = json.load(sys.stdin)
+    total = len(job["photographs"])
+    try:
+        say({"result": measure(job, lambda done: say({"done": done, "total": total}))})
+    except UserError as error:
+        say({"error": str(error)})
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,148 @@
+"""What a table of times must say of the machine; whatever a machine does not tell is left out."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from edge_demo.runtime.interpreter import package_name
+
+# Meaning of the bits that the Raspberry Pi's firmware reports; 16 higher: it happened since boot.
+_THROTTLED = {
+    0: "under-voltage",
+    1: "clock capped",
+    2: "throttled",
+    3: "soft temperature limit",
+}
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def describe(root: Path = Path("/")) -> dict[str, Any]:
+    """CPU, board, system, Python, interpreter and governor, as plain values for JSON.
+
+    Args:
+        root: where ``proc`` and ``sys`` are; tests give another.
+    """
+    found: dict[str, Any] = {
+        "cpu": _cpu_model(root),
+        "board": _read(root / "proc/device-tree/model"),
+        "architecture": platform.machine(),
+        "cores": cores(),
+        "memory_bytes": _memory(root),
+        "os": _system(),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "opencv": cv2.__version__,
+        "interpreter": interpreter(),
+        "governor": _read(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+    }
+    return {key: value for key, value in found.items() if value}
+
+
+def state(root: Path = Path("/")) -> dict[str, Any]:
+    """What changes while a machine works: load average, temperature in °C, throttling flags."""
+    found: dict[str, Any] = {}
+    load = _read(root / "proc/loadavg")
+    if load:
+        found["load_average"] = float(load.split()[0])
+    temperature = _read(root / "sys/class/thermal/thermal_zone0/temp")
+    if temperature and temperature.lstrip("-").isdigit():
+        found["temperature_celsius"] = round(int(temperature) / 1000, 1)
+    throttled = _throttled()
+    if throttled is not None:
+        found["throttled"] = throttled
+    return found
+
+
+def warnings(description: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Reasons why times on this machine may not be its best or may not repeat."""
+    out = []
+    governor = description.get("governor")
+    if governor and governor != "performance":
+        out.append(
+            f"the CPU governor is {governor!r}, not 'performance': times will vary with the clock "
+            "(sudo cpupower frequency-set -g performance)"
+        )
+    load = now.get("load_average", 0.0)
+    if load > 0.5 * description["cores"]:
+        out.append(
+            f"other programs keep this machine busy (load average {load:.1f} on "
+            f"{description['cores']} cores): times will be longer and vary"
+        )
+    flags = int(now.get("throttled", "0x0"), 16)
+    for bit, meaning in _THROTTLED.items():
+        if flags >> bit & 1:
+            out.append(f"the board reports {meaning} now")
+        elif flags >> (bit + 16) & 1:
+            out.append(f"the board reports {meaning} since it was started")
+    return out
+
+
+def interpreter() -> str:
+    """Package and version of the TFLite interpreter; UserError where there is none."""
+    name = package_name()
+    try:
+        return f"{name} {importlib.metadata.version(name.replace('_', '-'))}"
+    except importlib.metadata.PackageNotFoundError:
+        return name
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text(errors="replace").strip().strip("\0") or None
+    except OSError:
+        return None
+
+
+def _cpu_model(root: Path) -> str | None:
+    """``model name`` where /proc/cpuinfo has one (64-bit Arm kernels do not)."""
+    for line in (_read(root / "proc/cpuinfo") or "").splitlines():
+        key, _, value = line.partition(":")
+        if key.strip() in ("model name", "Hardware"):
+            return value.strip()
+    return platform.processor() or None
+
+
+def _memory(root: Path) -> int | None:
+    for line in (_read(root / "proc/meminfo") or "").splitlines():
+        if line.startswith("MemTotal:"):
+            return int(line.split()[1]) * 1024
+    return None
+
+
+def _system() -> str:
+    try:
+        name = platform.freedesktop_os_release().get("PRETTY_NAME", platform.system())
+    except OSError:
+        name = platform.system()
+    return f"{name}, {platform.system()} {platform.release()}"
+
+
+def _throttled() -> str | None:
+    """The firmware's flags as ``0x...``, on a Raspberry Pi."""
+    command = shutil.which("vcgencmd")
+    if command is None:
+        return None
+    try:
+        answer = subprocess.run(
+            [command, "get_throttled"], capture_output=True, text=True, timeout=5, check=True
+        ).stdout
+        return hex(int(answer.strip().partition("=")[2], 16))
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return None
+
+

@@ -1,0 +1,43 @@
+"""The models that ship beside the code."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+from .runtime.errors import UserError
+
+FOLDER = Path(__file__).parent / "models"
+
+# What ``run`` uses when nobody chooses: the smallest and fastest.
+DEFAULT_PRESET = "chroma_residual-s.r1"
+DEFAULT_RECIPE = "int8"
+
+
+def shipped() -> dict[str, Path]:
+    """``PRESET.RECIPE`` to file, sorted."""
+    return {path.name.removesuffix(".tflite"): path for path in sorted(FOLDER.glob("*.tflite"))}
+
+
+def find(name: str | None) -> Path:
+    """The file of a model.
+
+    Args:
+        name: a path to a ``.tflite``, ``PRESET.RECIPE``, a bare ``PRESET`` (its int8 file), or
+            None for the default.
+
+    Raises:
+        UserError: no such file or name; near names are listed.
+    """
+    if name and (name.endswith(".tflite") or "/" in name):
+        if not Path(name).is_file():
+            raise UserError(f"{name}: no such model file")
+        return Path(name)
+    known = shipped()
+    wanted = name or DEFAULT_PRESET
+    for candidate in (wanted, f"{wanted}.{DEFAULT_RECIPE}"):
+        if candidate in known:
+            return known[candidate]
+    near = difflib.get_close_matches(wanted, known, 2, 0.4)
+    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    raise UserError(f"no model named {wanted!r}{hint} ('models' lists them)")
