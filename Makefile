@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 RUN := $(VENV)/bin/python
 DEMO ?= runs/demo
+DEMO_STEPS ?= 2500
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .PHONY: help setup demo test lint types clean
@@ -19,8 +20,17 @@ $(VENV)/.installed: requirements.txt edge_demo/requirements.txt
 	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
-demo: setup
-	$(RUN) -m training demo --out $(DEMO)
+# The same commands that README shows, on photographs that come with a dependency.
+demo: setup clean
+	$(RUN) -m datasets prepare sample --out $(DEMO)/photographs
+	$(RUN) -m training fit chroma_residual --data sample --out $(DEMO)/run \
+		--set steps=$(DEMO_STEPS) --set epoch_steps=250 --set picture_every=4 --set ema=0.99
+	$(RUN) -m training evaluate $(DEMO)/run --data sample --html $(DEMO)/evaluation.html
+	$(RUN) -m export tflite $(DEMO)/run --calibrate sample --out $(DEMO)/tflite
+	$(RUN) -m export check $(DEMO)/tflite/*.tflite
+	$(RUN) -m edge_demo benchmark $(DEMO)/tflite/*.tflite --images $(DEMO)/photographs \
+		--seconds 8 --json $(DEMO)/report.json --html $(DEMO)/report.html \
+		--attach $(DEMO)/run/curve.png
 
 lint: setup
 	$(RUN) -m ruff check --output-format=concise .

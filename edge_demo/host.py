@@ -144,5 +144,3 @@ def _throttled() -> str | None:
         return hex(int(answer.strip().partition("=")[2], 16))
     except (OSError, ValueError, subprocess.SubprocessError):
         return None
-
-

@@ -21,6 +21,7 @@ from edge_demo.runtime.colour import rgb_to_ycbcr, round_to_uint8, ycbcr_to_rgb
 from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.tasks.record import Task
 
+from . import plots
 from .callbacks import Checkpoint, Pictures, Progress, duration, write_atomically
 from .config import FitConfig
 from .losses import Charbonnier, residual_psnr
@@ -87,6 +88,7 @@ def fit(config: FitConfig, data: str, val: str | None, out: Path, command: str) 
             Pictures(out, config.picture_every, lambda m: comparison(m, crops)),
         ],
     )
+    write_atomically(out / "curve.png", plots.curve(checkpoint.rows, out.name))
     plain = float32_copy(model, config)
     partial = out / "model.partial.keras"
     plain.save(partial)

@@ -59,21 +59,21 @@ class Card:
         return int(self.values["halo"])
 
 
-def join(flatbuffer: bytes, card: Mapping[str, Any], golden: Mapping[str, NDArray[Any]]) -> bytes:
+def join(network: bytes, card: Mapping[str, Any], golden: Mapping[str, NDArray[Any]]) -> bytes:
     """The bytes of a self-describing model file.
 
     Args:
-        flatbuffer: what the converter gave.
+        network: the FlatBuffer that the converter gave.
         card: with every key of ``REQUIRED`` but ``weights_sha256``, which is added here.
         golden: ``input_NAME`` and ``output_NAME`` to real values.
     """
-    full = {**card, "weights_sha256": hashlib.sha256(flatbuffer).hexdigest()}
+    full = {**card, "weights_sha256": hashlib.sha256(network).hexdigest()}
     if missing := [key for key in REQUIRED if key not in full]:
         raise ValueError(f"a card needs {', '.join(missing)}")
     arrays = io.BytesIO()
     np.savez_compressed(arrays, **golden)  # type: ignore[arg-type]
     # Appended to the FlatBuffer so that the zip's offsets count from the file's start.
-    file = io.BytesIO(flatbuffer)
+    file = io.BytesIO(network)
     with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED) as archive:
         for name, data in (
             (CARD, json.dumps(full, indent=2).encode()),
@@ -127,9 +127,13 @@ def read_golden(path: Path) -> dict[str, NDArray[Any]]:
             raise UserError(f"{path}: its golden pair is missing or damaged") from None
 
 
-def intact(path: Path, card: Card) -> bool:
-    """Whether the FlatBuffer is the one that the card was written for."""
-    data = path.read_bytes()
+def flatbuffer(path: Path) -> bytes:
+    """The converter's part of a model file, without what is appended."""
     with _open(path) as archive:
         start = min(info.header_offset for info in archive.infolist())
-    return hashlib.sha256(data[:start]).hexdigest() == card.values["weights_sha256"]
+    return path.read_bytes()[:start]
+
+
+def intact(path: Path, card: Card) -> bool:
+    """Whether the FlatBuffer is the one that the card was written for."""
+    return hashlib.sha256(flatbuffer(path)).hexdigest() == card.values["weights_sha256"]

@@ -1,0 +1,511 @@
+"""Reports as one HTML file: no script, no outside address, light and dark, phone and desktop.
+
+Functions take plain text and escape it; what they return is ``Html``, which only they make. A
+report is ``page(title, [Section(heading, join(paragraph(...), table(...))), ...])``.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NewType
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from . import metrics
+from .containers import load
+from .errors import UserError
+from .quality import Method, baselines, to_rgb
+from .tasks import chroma
+
+Html = NewType("Html", str)
+Window = tuple[int, int, int, int]  # top, left, height, width
+
+ERROR_GAIN = 8
+# What a reconstruction of a crop may depend on around it, in pixels; even.
+_MARGIN = 64
+_THUMBNAIL = 192
+# Formats that every browser shows.
+_MIME = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
+
+_STYLE = """
+:root { color-scheme: light dark; --paper: #fff; --soft: #f3f3f3; --line: #d8d8d8; --ink: #1b1b1b;
+  --quiet: #5a5a5a; --model: #1d5fc4; --baseline: #8a5a00; --bad: #b3261e; }
+@media (prefers-color-scheme: dark) { :root { --paper: #171717; --soft: #232323; --line: #3d3d3d;
+  --ink: #ececec; --quiet: #a8a8a8; --model: #86b4ff; --baseline: #e0ab55; --bad: #ff9a90; } }
+* { box-sizing: border-box; }
+html { -webkit-text-size-adjust: 100%; text-size-adjust: 100%; }
+body { margin: 0 auto; max-width: 68rem; padding: 1.5rem clamp(1rem, 4vw, 2.5rem) 4rem;
+  background: var(--paper); color: var(--ink); font: 1rem/1.55 system-ui, sans-serif; }
+h1 { margin: 0 0 .25rem; font-size: 1.8rem; line-height: 1.2; }
+h2 { margin: 3rem 0 .75rem; padding-bottom: .3rem; border-bottom: 1px solid var(--line);
+  font-size: 1.3rem; }
+h3 { margin: 2rem 0 .6rem; font-size: 1rem; overflow-wrap: anywhere; }
+p { margin: .5rem 0; max-width: 46rem; }
+.lead, figcaption, caption { color: var(--quiet); }
+.scroll { overflow-x: auto; margin: 1rem 0; }
+.scroll:focus-visible { outline: 2px solid var(--model); outline-offset: 2px; }
+table { border-collapse: collapse; font-size: .9rem; }
+caption { padding-bottom: .5rem; text-align: left; }
+th, td { padding: .4rem .75rem; border-bottom: 1px solid var(--line); text-align: left;
+  vertical-align: baseline; white-space: nowrap; }
+th:first-child, td:first-child { padding-left: 0; }
+thead th { border-bottom: 2px solid var(--line); color: var(--quiet); font-weight: 600;
+  vertical-align: bottom; }
+tbody th { font-weight: 500; }
+.number { text-align: right; font-variant-numeric: tabular-nums; }
+td.long { min-width: 14rem; white-space: normal; }
+tr.bad td, tr.bad th { color: var(--bad); }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .3rem 1.25rem; margin: 1rem 0; }
+dt { color: var(--quiet); }
+dd { margin: 0; overflow-wrap: anywhere; }
+figure { margin: 0; }
+figcaption { font-size: .875rem; line-height: 1.35; }
+img { display: block; max-width: 100%; height: auto; }
+.wide { margin: 1rem 0; }
+.wide img { background: #fff; border: 1px solid var(--line); }
+.wide figcaption { margin-top: .4rem; }
+svg { display: block; width: 100%; max-width: 44rem; height: auto; font-size: 13px; }
+svg text { fill: var(--ink); font-family: system-ui, sans-serif; }
+svg .quiet { fill: var(--quiet); }
+svg .grid { stroke: var(--line); }
+svg .model { fill: var(--model); }
+svg .baseline { fill: var(--paper); stroke: var(--baseline); stroke-width: 2; }
+.crops { display: grid; gap: 1rem .9rem; justify-content: start; }
+.crops figure { display: flex; flex-direction: column; gap: .4rem; min-width: 0; }
+.crops figcaption { order: -1; }
+.crops b { display: block; color: var(--ink); font-weight: 600; overflow-wrap: anywhere; }
+.crops img { width: 100%; image-rendering: pixelated; }
+.crops img.smooth { image-rendering: auto; }
+@media (max-width: 34rem) { .crops { grid-template-columns: 1fr 1fr !important; }
+  h1 { font-size: 1.5rem; } dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: .5rem; }
+  svg { max-width: none; } }
+@media print { .crops figure, tr, .wide { break-inside: avoid; } }
+"""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a page: its heading (plain text) and what stands below."""
+
+    heading: str
+    body: Html
+
+
+@dataclass(frozen=True)
+class Point:
+    """One method in ``scatter``.
+
+    Attributes:
+        label: its name.
+        x, y: values in the axes' units; x is positive.
+        kind: ``model`` or ``baseline``.
+    """
+
+    label: str
+    x: float
+    y: float
+    kind: str = "model"
+
+
+def escape(text: object) -> Html:
+    """Any value as text that is safe in elements and in quoted attributes."""
+    return Html(html.escape(str(text), quote=True))
+
+
+def join(*parts: Html) -> Html:
+    """Parts one after the other."""
+    return Html("\n".join(parts))
+
+
+def paragraph(text: str) -> Html:
+    """A paragraph of plain text."""
+    return Html(f"<p>{escape(text)}</p>")
+
+
+def page(title: str, sections: Iterable[Section], lead: str = "") -> str:
+    """The whole document.
+
+    Args:
+        title: of the page, plain text.
+        sections: in order.
+        lead: one sentence below the title.
+    """
+    parts = [f"<h1>{escape(title)}</h1>"]
+    if lead:
+        parts.append(f'<p class="lead">{escape(lead)}</p>')
+    for section in sections:
+        parts.append(f"<section>\n<h2>{escape(section.heading)}</h2>\n{section.body}\n</section>")
+    body = "\n".join(parts)
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        # An empty icon: without one a browser asks the server for its own.
+        '<link rel="icon" href="data:,">\n'
+        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n"
+        f"<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
+    )
+
+
+def table(
+    caption: str,
+    header: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    numeric: Collection[int] = (),
+    bad: Collection[int] = (),
+) -> Html:
+    """A table that scrolls sideways on a small screen.
+
+    Args:
+        caption: says what is shown, and in which units.
+        header: the columns' names; the first column names the rows.
+        rows: plain text, as many cells as ``header``.
+        numeric: indices of columns to align on the right.
+        bad: indices of rows to mark as failed.
+    """
+
+    def cell(tag: str, text: str, column: int, scope: str = "") -> str:
+        kind = ' class="number"' if column in numeric else ' class="long"' if len(text) > 40 else ""
+        return f"<{tag}{scope}{kind}>{escape(text)}</{tag}>"
+
+    head = "".join(cell("th", name, i, ' scope="col"') for i, name in enumerate(header))
+    lines = []
+    for index, row in enumerate(rows):
+        first = cell("th", row[0], 0, ' scope="row"')
+        rest = "".join(cell("td", text, i) for i, text in enumerate(row[1:], 1))
+        mark = ' class="bad"' if index in bad else ""
+        lines.append(f"<tr{mark}>{first}{rest}</tr>")
+    body = "\n".join(lines)
+    return Html(
+        f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(caption)}">\n'
+        f"<table>\n<caption>{escape(caption)}</caption>\n"
+        f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>\n</div>"
+    )
+
+
+def definitions(pairs: Mapping[str, object]) -> Html:
+    """Names and values, one below the other."""
+    items = "\n".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in pairs.items())
+    return Html(f"<dl>\n{items}\n</dl>")
+
+
+def image(rgb: NDArray[np.uint8], alt: str, smooth: bool = False) -> Html:
+    """RGB (H, W, 3) uint8 as an ``img`` of exactly these pixels (PNG in a data URI)."""
+    done, png = cv2.imencode(".png", np.ascontiguousarray(rgb[..., ::-1]))
+    if not done:
+        raise ValueError(f"cannot encode an image of shape {rgb.shape}")
+    return _img("image/png", png.tobytes(), rgb.shape[1], rgb.shape[0], alt, smooth)
+
+
+def image_file(path: Path, alt: str) -> Html:
+    """A PNG, JPEG or WebP file as it is, in a data URI.
+
+    Raises:
+        UserError: unreadable, or of another format.
+    """
+    file = load(path)
+    if file.info.format not in _MIME:
+        raise UserError(f"{path}: a page can show PNG, JPEG and WebP, not {file.info.format}")
+    width, height = file.info.width, file.info.height
+    if file.info.orientation >= 5:
+        width, height = height, width
+    return _img(_MIME[file.info.format], file.data, width, height, alt, True)
+
+
+def _img(mime: str, data: bytes, width: int, height: int, alt: str, smooth: bool) -> Html:
+    code = base64.b64encode(data).decode()
+    kind = ' class="smooth"' if smooth else ""
+    return Html(
+        f'<img{kind} width="{width}" height="{height}" alt="{escape(alt)}" '
+        f'src="data:{mime};base64,{code}">'
+    )
+
+
+def figure(body: Html, caption: str) -> Html:
+    """A picture or drawing with a caption (plain text)."""
+    return Html(
+        f'<figure class="wide">\n{body}\n<figcaption>{escape(caption)}</figcaption>\n</figure>'
+    )
+
+
+# Pictures of reconstructions ------------------------------------------------------------------
+
+
+def telling_window(
+    rgb: NDArray[np.uint8], siting: str = "center", side: int = 64
+) -> tuple[Window, float]:
+    """Where bilinear upsampling errs most.
+
+    Args:
+        rgb: the true picture (H, W, 3).
+        siting: of the 4:2:0 chroma made from it.
+        side: of the window, even; a smaller picture gives a smaller window.
+
+    Returns:
+        Top and left (even), height and width; and the mean squared chroma error inside.
+    """
+    planes = chroma.degrade(rgb, siting)
+    error = baselines()["bilinear"](planes).astype(np.float32) - chroma.target(rgb)
+    height, width = (min(side, length) for length in rgb.shape[:2])
+    total = cv2.integral(np.square(error).sum(axis=-1), sdepth=cv2.CV_64F)
+    sums = (
+        total[height:, width:]
+        - total[:-height, width:]
+        - total[height:, :-width]
+        + total[:-height, :-width]
+    )[::2, ::2]
+    top, left = (2 * int(i) for i in np.unravel_index(int(sums.argmax()), sums.shape))
+    return (top, left, height, width), float(sums.max()) / (2 * height * width)
+
+
+def crops(
+    photographs: Iterable[tuple[str, NDArray[np.uint8]]],
+    methods: Mapping[str, Method],
+    siting: str = "center",
+    side: int = 64,
+    zoom: int = 3,
+) -> Html:
+    """What each method makes of the part of each photograph that is hardest for bilinear.
+
+    A column a method: the crop, and below it the chroma error, amplified around mid grey. The
+    first shows the input, its chroma samples repeated; the last the truth.
+
+    Args:
+        photographs: name and true RGB (H, W, 3) uint8.
+        methods: label to reconstruction; each runs on the crop and its surroundings only.
+        siting: of the 4:2:0 chroma made from the photographs.
+        side: of a crop in pixels, even.
+        zoom: screen pixels per pixel, where the screen is wide enough.
+    """
+    parts = [
+        paragraph(
+            f"Each crop is the {side}x{side} pixels of its photograph where bilinear upsampling "
+            f"errs most, at {zoom} times its size. The lower pictures show the chroma error, "
+            f"{ERROR_GAIN} times amplified around mid grey: plain grey is no error. Figures are "
+            "chroma PSNR on the crop alone."
+        )
+    ]
+    for name, rgb in photographs:
+        parts += [Html(f"<h3>{escape(name)}</h3>"), _crop(name, rgb, methods, siting, side, zoom)]
+    return join(*parts)
+
+
+def _nearest(planes: chroma.Planes) -> NDArray[np.uint8]:
+    """The input as it is: each chroma sample on its 2x2 block of luma."""
+    height, width = planes.size
+    repeated = planes.cbcr.repeat(2, axis=0).repeat(2, axis=1)
+    return np.asarray(repeated[:height, :width], np.uint8)
+
+
+def _crop(
+    name: str,
+    rgb: NDArray[np.uint8],
+    methods: Mapping[str, Method],
+    siting: str,
+    side: int,
+    zoom: int,
+) -> Html:
+    (top, left, height, width), _ = telling_window(rgb, siting, side)
+    first, start = max(0, top - _MARGIN), max(0, left - _MARGIN)
+    region = rgb[first : top + height + _MARGIN, start : left + width + _MARGIN]
+    inside = np.s_[top - first : top - first + height, left - start : left - start + width]
+    planes = chroma.degrade(region, siting)
+    luma, truth = planes.y[inside], chroma.target(region)[inside]
+    place = f"{name}, {width}x{height} pixels at ({left}, {top})"
+
+    cells = []
+    for label, method in {"input (4:2:0)": _nearest, **methods}.items():
+        cbcr = np.ascontiguousarray(method(planes)[inside])
+        shown = to_rgb(luma, cbcr)
+        cells.append(
+            _cell(
+                label,
+                f"{metrics.psnr(cbcr, np.ascontiguousarray(truth)):.2f} dB",
+                image(shown, f"{label}: {place}"),
+                image(_error(cbcr, truth), f"Chroma error of {label}: {place}"),
+            )
+        )
+    overview = _overview(rgb, (top, left, height, width))
+    cells.append(
+        _cell(
+            "truth",
+            "and where it lies",
+            image(np.ascontiguousarray(region[inside]), f"Truth: {place}"),
+            image(overview, f"{name} as a whole, the crop framed", smooth=True),
+        )
+    )
+    columns = f"repeat(auto-fill, minmax(min(9rem, 45%), {zoom * side}px))"
+    body = "\n".join(cells)
+    return Html(f'<div class="crops" style="grid-template-columns: {columns}">\n{body}\n</div>')
+
+
+def _cell(label: str, note: str, *pictures: Html) -> Html:
+    return Html(
+        f"<figure>{join(*pictures)}<figcaption><b>{escape(label)}</b>{escape(note)}</figcaption>"
+        "</figure>"
+    )
+
+
+def _error(cbcr: NDArray[np.uint8], truth: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A chroma error as colour on mid grey."""
+    difference = cbcr.astype(np.float32) - truth
+    return to_rgb(np.full(truth.shape[:2], 128.0, np.float32), 128.0 + ERROR_GAIN * difference)
+
+
+def _overview(rgb: NDArray[np.uint8], window: Window) -> NDArray[np.uint8]:
+    """The photograph made small, with a frame around a window."""
+    scale = min(1.0, _THUMBNAIL / max(rgb.shape[:2]))
+    size = tuple(max(1, round(length * scale)) for length in (rgb.shape[1], rgb.shape[0]))
+    small = np.ascontiguousarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA))
+    top, left, height, width = window
+    corners = [
+        (round(x * scale), round(y * scale)) for x, y in ((left, top), (left + width, top + height))
+    ]
+    for colour, thickness in (((0, 0, 0), 4), ((255, 255, 255), 2)):
+        cv2.rectangle(small, corners[0], corners[1], colour, thickness)
+    return np.asarray(small, np.uint8)
+
+
+# Quality against time -------------------------------------------------------------------------
+
+_WIDTH, _HEIGHT = 520, 360
+_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 16, 14, 50
+_LETTER, _LINE = 7.0, 15.0  # a letter's mean width, a line's height
+
+
+def scatter(points: Sequence[Point], x_title: str, y_title: str, alt: str) -> Html:
+    """Points over a logarithmic x axis, as inline SVG; models filled round, baselines hollow square.
+
+    Args:
+        points: at least one.
+        x_title, y_title: with units.
+        alt: what the drawing shows, for who cannot see it.
+    """
+    if not points or any(point.x <= 0 for point in points):
+        raise ValueError("a scatter needs points, and positive x for its logarithmic axis")
+    x_low, x_high, x_ticks = _log_axis([point.x for point in points])
+    y_low, y_high, y_ticks = _linear_axis([point.y for point in points])
+
+    def x_of(value: float) -> float:
+        share = math.log(value / x_low) / math.log(x_high / x_low)
+        return _LEFT + share * (_WIDTH - _LEFT - _RIGHT)
+
+    def y_of(value: float) -> float:
+        share = (value - y_low) / (y_high - y_low)
+        return _HEIGHT - _BOTTOM - share * (_HEIGHT - _TOP - _BOTTOM)
+
+    out = [
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(alt)}">',
+        f"<title>{escape(alt)}</title>",
+    ]
+    right, bottom = _WIDTH - _RIGHT, _HEIGHT - _BOTTOM
+    for value in x_ticks:
+        x = f"{x_of(value):.1f}"
+        out.append(f'<line class="grid" x1="{x}" x2="{x}" y1="{_TOP}" y2="{bottom}"/>')
+        out.append(
+            f'<text class="quiet" x="{x}" y="{bottom + 18}" text-anchor="middle">{value:g}</text>'
+        )
+    for value in y_ticks:
+        y = y_of(value)
+        out.append(
+            f'<line class="grid" x1="{_LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}"/>'
+            f'<text class="quiet" x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{value:g}</text>'
+        )
+    middle_x, middle_y = (_LEFT + right) / 2, (_TOP + bottom) / 2
+    out.append(
+        f'<text x="{middle_x}" y="{_HEIGHT - 10}" text-anchor="middle">{escape(x_title)}</text>'
+    )
+    out.append(
+        f'<text transform="translate(14 {middle_y}) rotate(-90)" text-anchor="middle">'
+        f"{escape(y_title)}</text>"
+    )
+    places = [(x_of(point.x), y_of(point.y)) for point in points]
+    for point, (x, y) in zip(points, places, strict=True):
+        if point.kind == "model":
+            out.append(f'<circle class="model" cx="{x:.1f}" cy="{y:.1f}" r="5.5"/>')
+        else:
+            out.append(
+                f'<rect class="baseline" x="{x - 4.5:.1f}" y="{y - 4.5:.1f}" width="9" height="9"/>'
+            )
+    for point, (x, y, anchor) in zip(points, _label_places(points, places), strict=True):
+        out.append(
+            f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(point.label)}</text>'
+        )
+    return Html("\n".join([*out, "</svg>"]))
+
+
+def _log_axis(values: Sequence[float]) -> tuple[float, float, list[float]]:
+    """Ends and ticks (1, 2, 5 steps) of an axis with room around the values."""
+    low, high = min(values) / 1.6, max(values) * 1.6
+    steps = [
+        m * 10.0**e
+        for e in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+        for m in (1, 2, 5)
+    ]
+    ticks = [step for step in steps if low <= step <= high]
+    if len(ticks) > 8:
+        ticks = [tick for tick in ticks if math.isclose(math.log10(tick) % 1.0, 0.0, abs_tol=1e-9)]
+    return low, high, ticks
+
+
+def _linear_axis(values: Sequence[float]) -> tuple[float, float, list[float]]:
+    """Ends and about six round ticks of an axis with room around the values."""
+    room = max((max(values) - min(values)) * 0.12, 1e-3 * max(1.0, abs(max(values))))
+    low, high = min(values) - room, max(values) + room
+    raw = (high - low) / 6
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next(m * power for m in (1, 2, 5, 10) if m * power >= raw)
+    first = math.ceil(low / step)
+    ticks = [round(i * step, 9) for i in range(first, math.floor(high / step) + 1)]
+    return low, high, ticks
+
+
+def _label_places(
+    points: Sequence[Point], places: Sequence[tuple[float, float]]
+) -> list[tuple[float, float, str]]:
+    """Where each label goes: beside its point, clear of the frame, other points and labels."""
+    taken = [(x - 7, y - 7, x + 7, y + 7) for x, y in places]
+    out = []
+    for index, (point, (x, y)) in enumerate(zip(points, places, strict=True)):
+        width = _LETTER * len(point.label)
+        options = [
+            (x + 11, y + 4.5, "start"),
+            (x - 11, y + 4.5, "end"),
+            (x, y - 11, "middle"),
+            (x, y + 20, "middle"),
+            *((x + 11, y + 4.5 + shift, "start") for shift in (-12, 14, -26, 28)),
+            *((x - 11, y + 4.5 + shift, "end") for shift in (-12, 14, -26, 28)),
+        ]
+        others = [*taken[:index], *taken[index + 1 :]]
+        best = min(options, key=lambda option: _cost(_box(option, width), others))
+        taken.append(_box(best, width))
+        out.append(best)
+    return out
+
+
+_Box = tuple[float, float, float, float]
+
+
+def _box(option: tuple[float, float, str], width: float) -> _Box:
+    x, y, anchor = option
+    left = {"start": x, "end": x - width, "middle": x - width / 2}[anchor]
+    return left, y - _LINE + 3, left + width, y + 3
+
+
+def _cost(box: _Box, others: Sequence[_Box]) -> float:
+    """Area that a label shares with others, and that it has outside the frame."""
+
+    def shared(other: _Box) -> float:
+        across = min(box[2], other[2]) - max(box[0], other[0])
+        down = min(box[3], other[3]) - max(box[1], other[1])
+        return max(0.0, across) * max(0.0, down)
+
+    inside = shared((_LEFT, _TOP, _WIDTH - 2, _HEIGHT - _BOTTOM))
+    area = (box[2] - box[0]) * (box[3] - box[1])
+    return sum(map(shared, others)) + 4 * (area - inside)
