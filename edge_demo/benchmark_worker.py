@@ -31,7 +31,7 @@ STAGES = ("encode", "inference", "decode")
 LEAST_RUNS = 20
 TOLERANCE = 0.02
 RULE = (
-    f"A picture is run until the two halves of its runs so far both have a p50 within "
+    f"The picture is run again until the two halves of its runs so far both have a p50 within "
     f"{TOLERANCE:.0%} of the p50 of all, which is looked at after {LEAST_RUNS} runs and each time "
     "their number has grown by a tenth, or until the time limit. Warm-up runs, at least one and "
     "for a twentieth of the limit, are not counted."
@@ -118,7 +118,7 @@ def repeat(once: Callable[[], dict[str, float]], limit: float) -> Iterator[dict[
 
 
 def latency(runs: Sequence[dict[str, float]], threads: int) -> dict[str, Any]:
-    """``latency_ms`` of the schema: of the inference alone, with ``spread`` if it did not settle."""
+    """``latency_ms`` of the schema, of inference alone; with ``spread`` where it did not settle."""
     times = [stages["inference"] for stages in runs]
     p50, p90, p99 = (round(float(v) * 1e3, 4) for v in np.percentile(times, (50, 90, 99)))
     out = {"p50": p50, "p90": p90, "p99": p99, "runs": len(times), "threads": threads}
@@ -165,8 +165,9 @@ def measure(job: dict[str, Any], progress: Callable[[int], None]) -> dict[str, A
         progress: called with the number of photographs whose quality is known.
 
     Returns:
-        Keys of a row: ``latency_ms``, ``stages_ms`` and ``load_ms`` (models), ``peak_rss_bytes``,
-        ``values`` (metric to one value a photograph), and ``name`` and ``recipe`` of a model.
+        Keys of a row: ``latency_ms`` (inference), ``picture_ms`` (p50 of all stages together),
+        ``peak_rss_bytes``, ``values`` (metric to one value a photograph), and of a model ``name``,
+        ``recipe``, ``stages_ms``, ``load_ms``, ``first_picture_ms`` and ``tiles``.
 
     Raises:
         UserError: a file that cannot be used here.
@@ -178,6 +179,8 @@ def measure(job: dict[str, Any], progress: Callable[[int], None]) -> dict[str, A
     out, method, once = begin(job, planes)
     runs = list(repeat(once, float(job["limit"])))
     out["latency_ms"] = latency(runs, threads)
+    pictures = [sum(run.values()) for run in runs]
+    out["picture_ms"] = round(float(np.median(pictures)) * 1e3, 4)
     if job["kind"] == "model":
         out["stages_ms"] = {
             stage: round(float(np.median([run[stage] for run in runs])) * 1e3, 4)

@@ -45,11 +45,7 @@ def collect(source: sources.Source, tile: int, count: int = 64, seed: int = 0) -
     photographs = [
         rgb for _, rgb in sources.photographs(sources.Source(source.text, tuple(chosen)))
     ]
-    # Black and white, so that the input's range is all 256 codes: one step is then one code.
-    inputs = [
-        chroma.encode(chroma.degrade(np.full((tile, tile, 3), code, np.uint8)))["planes"]
-        for code in (0, 255)
-    ]
+    inputs = []
     digest = hashlib.sha256()
     for index, rgb in zip(range(count), itertools.cycle(photographs), strict=False):
         top, left = (int(rng.integers(0, max(1, side - tile + 1))) for side in rgb.shape[:2])

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
 
 import keras
-import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
 from edge_demo.runtime.cli import quiet_stderr
 from edge_demo.runtime.tasks.record import Task
 
+from . import integer
 from .calibrate import Calibration
 from .recipes import Recipe
 
@@ -32,27 +30,23 @@ def convert(
     Raises:
         ValueError: a calibrated recipe without calibration, or an op that TFLite lacks.
     """
-    with tempfile.TemporaryDirectory() as folder, quiet_stderr():
-        _save(model, task, tile, folder)
-        return _from_saved(folder, task, recipe, calibration)
-
-
-def _from_saved(folder: str, task: Task, recipe: Recipe, calibration: Calibration | None) -> bytes:
-    converter = tf.lite.TFLiteConverter.from_saved_model(folder)
-    # No Flex ops: a device's interpreter refuses them.
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-    if recipe.name != "float32":
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if recipe.name == "float16":
-        converter.target_spec.supported_types = [tf.float16]
     if recipe.calibrated:
         if calibration is None:
             raise ValueError(f"recipe {recipe.name} needs calibration")
-        converter.representative_dataset = lambda: _tiles(task, calibration)
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.inference_input_type = tf.int8
-        converter.inference_output_type = tf.int8
-    flatbuffer: bytes = converter.convert()
+        model, _ = integer.prepared(model, task, calibration)
+    with tempfile.TemporaryDirectory() as folder, quiet_stderr():
+        _save(model, task, tile, folder)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        # No Flex ops: a device's interpreter refuses them.
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+        if recipe.name != "float32":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if recipe.name == "float16":
+            converter.target_spec.supported_types = [tf.float16]
+        if recipe.calibrated:
+            converter.inference_input_type = tf.int8
+            converter.inference_output_type = tf.int8
+        flatbuffer: bytes = converter.convert()
     return flatbuffer
 
 
@@ -72,8 +66,3 @@ def _save(model: keras.Model, task: Task, tile: int, folder: str) -> None:
         input_signature=[spec],
     )
     archive.write_out(folder, verbose=False)
-
-
-def _tiles(task: Task, calibration: Calibration) -> Iterator[list[NDArray[np.float32]]]:
-    for values in calibration.inputs:
-        yield [values[None]]

@@ -41,7 +41,7 @@ _STYLE = """
   --ink: #ececec; --quiet: #a8a8a8; --model: #86b4ff; --baseline: #e0ab55; --bad: #ff9a90; } }
 * { box-sizing: border-box; }
 html { -webkit-text-size-adjust: 100%; text-size-adjust: 100%; }
-body { margin: 0 auto; max-width: 68rem; padding: 1.5rem clamp(1rem, 4vw, 2.5rem) 4rem;
+body { margin: 0 auto; max-width: 70rem; padding: 1.5rem clamp(1rem, 4vw, 2.5rem) 4rem;
   background: var(--paper); color: var(--ink); font: 1rem/1.55 system-ui, sans-serif; }
 h1 { margin: 0 0 .25rem; font-size: 1.8rem; line-height: 1.2; }
 h2 { margin: 3rem 0 .75rem; padding-bottom: .3rem; border-bottom: 1px solid var(--line);
@@ -53,14 +53,16 @@ p { margin: .5rem 0; max-width: 46rem; }
 .scroll:focus-visible { outline: 2px solid var(--model); outline-offset: 2px; }
 table { border-collapse: collapse; font-size: .9rem; }
 caption { padding-bottom: .5rem; text-align: left; }
-th, td { padding: .4rem .75rem; border-bottom: 1px solid var(--line); text-align: left;
+caption span { position: sticky; left: 0; display: inline-block;
+  max-width: min(46rem, calc(100vw - 2.5rem)); }
+th, td { padding: .4rem .6rem; border-bottom: 1px solid var(--line); text-align: left;
   vertical-align: baseline; white-space: nowrap; }
 th:first-child, td:first-child { padding-left: 0; }
 thead th { border-bottom: 2px solid var(--line); color: var(--quiet); font-weight: 600;
-  vertical-align: bottom; }
+  line-height: 1.3; vertical-align: bottom; white-space: normal; }
 tbody th { font-weight: 500; }
 .number { text-align: right; font-variant-numeric: tabular-nums; }
-td.long { min-width: 14rem; white-space: normal; }
+td.long { min-width: 12rem; white-space: normal; overflow-wrap: anywhere; }
 tr.bad td, tr.bad th { color: var(--bad); }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .3rem 1.25rem; margin: 1rem 0; }
 dt { color: var(--quiet); }
@@ -71,21 +73,29 @@ img { display: block; max-width: 100%; height: auto; }
 .wide { margin: 1rem 0; }
 .wide img { background: #fff; border: 1px solid var(--line); }
 .wide figcaption { margin-top: .4rem; }
-svg { display: block; width: 100%; max-width: 44rem; height: auto; font-size: 13px; }
-svg text { fill: var(--ink); font-family: system-ui, sans-serif; }
+svg { display: block; width: 100%; max-width: 38rem; height: auto; font-size: 14px; }
+svg text { fill: var(--ink); font-family: system-ui, sans-serif; paint-order: stroke;
+  stroke: var(--paper); stroke-width: 3px; stroke-linejoin: round; }
+svg .leader { stroke: var(--quiet); }
 svg .quiet { fill: var(--quiet); }
 svg .grid { stroke: var(--line); }
 svg .model { fill: var(--model); }
 svg .baseline { fill: var(--paper); stroke: var(--baseline); stroke-width: 2; }
-.crops { display: grid; gap: 1rem .9rem; justify-content: start; }
-.crops figure { display: flex; flex-direction: column; gap: .4rem; min-width: 0; }
-.crops figcaption { order: -1; }
+.crops { display: grid; gap: .4rem .9rem; justify-content: start; }
+.crops figure { display: grid; grid-row: span 3; grid-template-rows: subgrid; min-width: 0;
+  align-content: start; margin-bottom: .8rem; }
+.crops figcaption { order: -1; align-self: end; }
 .crops b { display: block; color: var(--ink); font-weight: 600; overflow-wrap: anywhere; }
 .crops img { width: 100%; image-rendering: pixelated; }
-.crops img.smooth { image-rendering: auto; }
+.crops img.smooth { aspect-ratio: 1; image-rendering: auto; object-fit: contain;
+  object-position: left top; }
 @media (max-width: 34rem) { .crops { grid-template-columns: 1fr 1fr !important; }
+  .crops figure:last-child:nth-child(odd) { grid-column: 1 / -1; grid-row: span 2;
+    grid-template-columns: subgrid; }
+  .crops figure:last-child:nth-child(odd) figcaption { grid-column: 1 / -1; }
   h1 { font-size: 1.5rem; } dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: .5rem; }
-  svg { max-width: none; } }
+  svg { max-width: none; } table { font-size: .82rem; } th, td { padding: .35rem .45rem; }
+  tbody th { position: sticky; left: 0; background: var(--paper); white-space: normal; } }
 @media print { .crops figure, tr, .wide { break-inside: avoid; } }
 """
 
@@ -171,8 +181,8 @@ def table(
     """
 
     def cell(tag: str, text: str, column: int, scope: str = "") -> str:
-        kind = ' class="number"' if column in numeric else ' class="long"' if len(text) > 40 else ""
-        return f"<{tag}{scope}{kind}>{escape(text)}</{tag}>"
+        kind = ' class="number"' if column in numeric else ' class="long"' if len(text) > 20 else ""
+        return f"<{tag}{scope}{kind}>{_breakable(text) if column == 0 else escape(text)}</{tag}>"
 
     head = "".join(cell("th", name, i, ' scope="col"') for i, name in enumerate(header))
     lines = []
@@ -184,9 +194,14 @@ def table(
     body = "\n".join(lines)
     return Html(
         f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(caption)}">\n'
-        f"<table>\n<caption>{escape(caption)}</caption>\n"
+        f"<table>\n<caption><span>{escape(caption)}</span></caption>\n"
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>\n</div>"
     )
+
+
+def _breakable(text: str) -> Html:
+    """A name that may go on in a second line before each dot, as ``PRESET.RECIPE`` does."""
+    return Html(escape(text).replace(".", "<wbr>."))
 
 
 def definitions(pairs: Mapping[str, object]) -> Html:
@@ -347,7 +362,8 @@ def _crop(
 
 def _cell(label: str, note: str, *pictures: Html) -> Html:
     return Html(
-        f"<figure>{join(*pictures)}<figcaption><b>{escape(label)}</b>{escape(note)}</figcaption>"
+        f"<figure>{join(*pictures)}<figcaption><b>{_breakable(label)}</b>{escape(note)}"
+        "</figcaption>"
         "</figure>"
     )
 
@@ -374,13 +390,14 @@ def _overview(rgb: NDArray[np.uint8], window: Window) -> NDArray[np.uint8]:
 
 # Quality against time -------------------------------------------------------------------------
 
-_WIDTH, _HEIGHT = 520, 360
+_WIDTH, _HEIGHT = 480, 340
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58, 16, 14, 50
-_LETTER, _LINE = 7.0, 15.0  # a letter's mean width, a line's height
+_Box = tuple[float, float, float, float]  # left, top, right, bottom
+_LETTER, _LINE = 7.4, 16.0  # a letter's mean width, a line's height
 
 
 def scatter(points: Sequence[Point], x_title: str, y_title: str, alt: str) -> Html:
-    """Points over a logarithmic x axis, as inline SVG; models filled round, baselines hollow square.
+    """Points over a logarithmic x axis, as inline SVG: models are discs, baselines open squares.
 
     Args:
         points: at least one.
@@ -406,16 +423,17 @@ def scatter(points: Sequence[Point], x_title: str, y_title: str, alt: str) -> Ht
     ]
     right, bottom = _WIDTH - _RIGHT, _HEIGHT - _BOTTOM
     for value in x_ticks:
-        x = f"{x_of(value):.1f}"
-        out.append(f'<line class="grid" x1="{x}" x2="{x}" y1="{_TOP}" y2="{bottom}"/>')
+        at = f"{x_of(value):.1f}"
         out.append(
-            f'<text class="quiet" x="{x}" y="{bottom + 18}" text-anchor="middle">{value:g}</text>'
+            f'<line class="grid" x1="{at}" x2="{at}" y1="{_TOP}" y2="{bottom}"/>'
+            f'<text class="quiet" x="{at}" y="{bottom + 18}" text-anchor="middle">{value:g}</text>'
         )
     for value in y_ticks:
-        y = y_of(value)
+        level = y_of(value)
         out.append(
-            f'<line class="grid" x1="{_LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}"/>'
-            f'<text class="quiet" x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{value:g}</text>'
+            f'<line class="grid" x1="{_LEFT}" x2="{right}" y1="{level:.1f}" y2="{level:.1f}"/>'
+            f'<text class="quiet" x="{_LEFT - 8}" y="{level + 4:.1f}" text-anchor="end">'
+            f"{value:g}</text>"
         )
     middle_x, middle_y = (_LEFT + right) / 2, (_TOP + bottom) / 2
     out.append(
@@ -433,9 +451,16 @@ def scatter(points: Sequence[Point], x_title: str, y_title: str, alt: str) -> Ht
             out.append(
                 f'<rect class="baseline" x="{x - 4.5:.1f}" y="{y - 4.5:.1f}" width="9" height="9"/>'
             )
-    for point, (x, y, anchor) in zip(points, _label_places(points, places), strict=True):
+    for point, (x, y), label in zip(points, places, _label_places(points, places), strict=True):
+        if label.leader:
+            side = 1 if label.anchor == "start" else -1
+            out.append(
+                f'<line class="leader" x1="{x + 7 * side:.1f}" y1="{y:.1f}" '
+                f'x2="{label.x - 3 * side:.1f}" y2="{label.y - 4.5:.1f}"/>'
+            )
         out.append(
-            f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(point.label)}</text>'
+            f'<text x="{label.x:.1f}" y="{label.y:.1f}" text-anchor="{label.anchor}">'
+            f"{escape(point.label)}</text>"
         )
     return Html("\n".join([*out, "</svg>"]))
 
@@ -466,36 +491,41 @@ def _linear_axis(values: Sequence[float]) -> tuple[float, float, list[float]]:
     return low, high, ticks
 
 
-def _label_places(
-    points: Sequence[Point], places: Sequence[tuple[float, float]]
-) -> list[tuple[float, float, str]]:
-    """Where each label goes: beside its point, clear of the frame, other points and labels."""
+@dataclass(frozen=True)
+class _Label:
+    """Where a label's text goes, and whether a line must lead to it from its point."""
+
+    x: float
+    y: float
+    anchor: str
+    leader: bool = False
+
+    def box(self, text: str) -> _Box:
+        width = _LETTER * len(text)
+        left = {"start": self.x, "end": self.x - width, "middle": self.x - width / 2}[self.anchor]
+        return left, self.y - _LINE + 3, left + width, self.y + 3
+
+
+def _label_places(points: Sequence[Point], places: Sequence[tuple[float, float]]) -> list[_Label]:
+    """Labels beside their points, clear of the frame, of other points and of each other."""
     taken = [(x - 7, y - 7, x + 7, y + 7) for x, y in places]
     out = []
     for index, (point, (x, y)) in enumerate(zip(points, places, strict=True)):
-        width = _LETTER * len(point.label)
         options = [
-            (x + 11, y + 4.5, "start"),
-            (x - 11, y + 4.5, "end"),
-            (x, y - 11, "middle"),
-            (x, y + 20, "middle"),
-            *((x + 11, y + 4.5 + shift, "start") for shift in (-12, 14, -26, 28)),
-            *((x - 11, y + 4.5 + shift, "end") for shift in (-12, 14, -26, 28)),
+            _Label(x + 11, y + 4.5, "start"),
+            _Label(x - 11, y + 4.5, "end"),
+            _Label(x, y - 11, "middle"),
+            _Label(x, y + 20, "middle"),
         ]
+        for shift in (18, 36, 54, 72):
+            for down in (-shift, shift):
+                options.append(_Label(x + 22, y + 4.5 + down, "start", leader=True))
+                options.append(_Label(x - 22, y + 4.5 + down, "end", leader=True))
         others = [*taken[:index], *taken[index + 1 :]]
-        best = min(options, key=lambda option: _cost(_box(option, width), others))
-        taken.append(_box(best, width))
+        best = min(options, key=lambda option: _cost(option.box(point.label), others))
+        taken.append(best.box(point.label))
         out.append(best)
     return out
-
-
-_Box = tuple[float, float, float, float]
-
-
-def _box(option: tuple[float, float, str], width: float) -> _Box:
-    x, y, anchor = option
-    left = {"start": x, "end": x - width, "middle": x - width / 2}[anchor]
-    return left, y - _LINE + 3, left + width, y + 3
 
 
 def _cost(box: _Box, others: Sequence[_Box]) -> float:

@@ -15,9 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import UserError
-from .images import Picture, read_rgb, to_uint8
-
-EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
+from .images import EXTENSIONS, Picture, read_rgb, to_uint8
 
 # Stored chroma subsampling to the reduction that undoes it. "other" is a JPEG of unusual factors,
 # none of which leaves chroma coarser than a quarter.

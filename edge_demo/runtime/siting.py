@@ -61,7 +61,7 @@ def phase_taps(name: str, phase: float) -> tuple[Array, int]:
     Returns:
         The taps (float32, sum 1) and the offset of the first tap's sample from the current one.
     """
-    support = _SUPPORT[name]
+    support = _SUPPORT.get(name, 1)  # kernel_weight refuses an unknown name
     first, last = ceil(phase - support + 1e-9), floor(phase + support - 1e-9)
     taps = np.array([kernel_weight(name, phase - i) for i in range(first, last + 1)])
     return (taps / taps.sum()).astype(np.float32), first

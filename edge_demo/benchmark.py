@@ -1,0 +1,424 @@
+"""``python -m edge_demo benchmark``: how fast, how large and how good, beside the baselines."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import datetime
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_demo import benchmark_report, benchmark_worker, host, models_folder
+from edge_demo.runtime import cli, html, photographs, results
+from edge_demo.runtime.containers import MAX_PIXELS
+from edge_demo.runtime.errors import UserError
+from edge_demo.runtime.model import TFLiteModel
+from edge_demo.runtime.quality import Method, baselines
+from edge_demo.runtime.results import Row
+from edge_demo.runtime.siting import SITINGS, check_siting
+from edge_demo.runtime.tasks import chroma
+from edge_demo.runtime.tiling import reconstruct
+
+TASK = chroma.TASK
+SIZE = (1920, 1080)
+SECONDS = 20.0
+_LEAST_SIDE = 32
+# Photographs to choose crops from, and crops in a page.
+_LOOKED_AT, _SHOWN = 24, 4
+_SHOWN_RECIPES = ("float32", "int8")
+_ABOUT_AS_GOOD = 0.5  # dB
+
+# A line on what is going on, and whether it is only a step within what the last line said.
+Progress = Callable[[str, bool], None]
+
+
+def benchmark(
+    files: Sequence[Path],
+    images: Path | None = None,
+    threads: int | None = None,
+    size: tuple[int, int] | None = None,
+    limit_seconds: float = SECONDS,
+    siting: str = "center",
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Measure models, and with photographs the baselines too, each in a process of its own.
+
+    Args:
+        files: model files; one that fails is a row that says why.
+        images: a folder of photographs to measure quality on; None: times and memory only.
+        threads: of the interpreter and of OpenCV; None: all cores, at most 4.
+        size: (width, height) of a synthetic picture to time; None: the first photograph, or
+            without photographs 1920x1080.
+        limit_seconds: for the timing of one method.
+        siting: of the 4:2:0 chroma made from each photograph.
+        progress: told what is going on.
+
+    Returns:
+        The document of schema 1, with ``host``, ``before``, ``after``, ``timed``, ``threads``,
+        ``siting``, ``limit_seconds``, ``measured`` (date) and ``warnings`` beside its rows.
+
+    Raises:
+        UserError: no files, no usable photographs, values out of range, or no interpreter.
+    """
+    threads = min(4, host.cores()) if threads is None else threads
+    _check(files, threads, size, limit_seconds)
+    check_siting(siting)
+    machine, before = host.describe(), host.state()
+    usable: list[Path] = []
+    first: NDArray[np.uint8] | None = None
+    if images is not None:
+        paths = photographs.read_folder(images)
+        for path, rgb in photographs.photographs(paths, _LEAST_SIDE):
+            usable.append(path)
+            first = rgb if first is None else first
+            if progress:
+                progress(f"reading photographs: {len(usable)} of {len(paths)}", len(usable) > 1)
+    if first is not None and size is None:
+        name, picture = usable[0].name, first
+    else:
+        name, picture = "a synthetic picture", synthetic(*(size or SIZE))
+    height, width = picture.shape[:2]
+    job = {
+        "task": TASK.name,
+        "threads": threads,
+        "limit": limit_seconds,
+        "siting": siting,
+        "photographs": [str(path) for path in usable],
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        planes = Path(folder) / "picture.npz"
+        benchmark_worker.write_planes(planes, chroma.degrade(picture, siting))
+        job["planes"] = str(planes)
+        rows = list(_rows(files, job, width * height, progress))
+    after = host.state()
+    return results.document(
+        TASK,
+        len(usable),
+        f"folder:{_shown(images)}" if images is not None else "synthetic",
+        benchmark_report.order(rows, TASK),
+        measured=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        host=machine,
+        before=before,
+        after=after,
+        # The load after is this benchmark's own.
+        warnings=host.warnings(machine, {**after, "load_average": before.get("load_average", 0.0)}),
+        timed={"name": name, "width": width, "height": height},
+        threads=threads,
+        limit_seconds=limit_seconds,
+        siting=siting,
+    )
+
+
+def _check(
+    files: Sequence[Path], threads: int, size: tuple[int, int] | None, limit_seconds: float
+) -> None:
+    if not files:
+        raise UserError("no model files to measure")
+    if threads < 1:
+        raise UserError(f"--threads must be 1 or more, not {threads}")
+    if not 0 < limit_seconds < float("inf"):
+        raise UserError(f"--seconds must be above 0, not {limit_seconds:g}")
+    if size and (min(size) < _LEAST_SIDE or size[0] * size[1] > MAX_PIXELS):
+        raise UserError(
+            f"--size {size[0]}x{size[1]} is out of range: sides from {_LEAST_SIDE}, "
+            f"at most {MAX_PIXELS:,} pixels"
+        )
+
+
+def synthetic(width: int, height: int) -> NDArray[np.uint8]:
+    """A smooth random colour picture (height, width, 3), the same every time."""
+    coarse = np.random.default_rng(0).integers(
+        0, 256, (height // 16 + 2, width // 16 + 2, 3), np.uint8
+    )
+    return np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+def _rows(
+    files: Sequence[Path], job: dict[str, Any], pixels: int, progress: Progress | None
+) -> Iterator[Row]:
+    """Measure one method after the other."""
+    # A file named twice is measured once.
+    chosen = list({path.resolve(): path for path in reversed(files)}.values())[::-1]
+    todo = [("baseline", name) for name in TASK.baselines] if job["photographs"] else []
+    todo += [("model", str(path)) for path in chosen]
+    clashes = _clashes(chosen)
+    began = time.monotonic()
+    for index, (kind, target) in enumerate(todo):
+        path = Path(target)
+        title = f"[{index + 1}/{len(todo)}] {path.name}"
+        left = (len(todo) - index) * (time.monotonic() - began) / max(1, index)
+        eta = f", about {left:.0f} s left" if index else ""
+
+        def tell(done: int, total: int, title: str = title, eta: str = eta) -> None:
+            if progress:
+                doing = f"{done} of {total} photographs" if total else "timing"
+                progress(f"{title}: {doing}{eta}", total > 0)
+
+        tell(0, 0)
+        other: dict[str, Any] = {"megapixels": round(pixels / 1e6, 4)}
+        if kind == "model":
+            other["file"] = _shown(path)
+            other["bytes"] = path.stat().st_size if path.is_file() else None
+        try:
+            found = _ask_worker({**job, "kind": kind, "target": target}, tell)
+        except UserError as error:
+            reason = str(error).removeprefix(f"{target}: ")
+            yield results.row(path.name, kind, status=f"failed: {reason}", **other)
+            continue
+        name, recipe = found.pop("name", target), found.pop("recipe", None)
+        if path.name in clashes:
+            name = f"{_shown(path.parent)}/{name}"
+        values = found.pop("values", None)
+        yield results.row(name, kind, values, recipe=recipe, **other, **found)
+
+
+def _clashes(files: Sequence[Path]) -> set[str]:
+    """Names that files of several folders share."""
+    names = [path.name for path in files]
+    return {name for name in names if names.count(name) > 1}
+
+
+def _shown(path: Path) -> str:
+    """A path for a report: from the working directory where it is below, else as given."""
+    with contextlib.suppress(ValueError):
+        return path.absolute().relative_to(Path.cwd()).as_posix()
+    return path.as_posix()
+
+
+def _ask_worker(job: dict[str, Any], tell: Callable[[int, int], None]) -> dict[str, Any]:
+    """Run a job in a process of its own.
+
+    Raises:
+        UserError: what went wrong there, be it a crash.
+    """
+    root = str(Path(__file__).resolve().parents[1])
+    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    with tempfile.TemporaryFile("w+", errors="replace") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "edge_demo.benchmark_worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            env=environment,
+        )
+        assert process.stdin and process.stdout
+        try:
+            with contextlib.suppress(BrokenPipeError), process.stdin:
+                json.dump(job, process.stdin)
+            for line in process.stdout:
+                answer = json.loads(line)
+                if "error" in answer:
+                    raise UserError(answer["error"])
+                if "result" in answer:
+                    found: dict[str, Any] = answer["result"]
+                    return found
+                tell(answer["done"], answer["total"])
+            process.wait()
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()
+        raise UserError(_death(process.returncode, log))
+
+
+def _death(code: int, log: Any) -> str:
+    """Why a process ended without an answer."""
+    if code < 0:
+        with contextlib.suppress(ValueError):
+            name = signal.Signals(-code).name
+            hint = ", as happens when memory runs out" if name == "SIGKILL" else ""
+            return f"its process died of {name}{hint}"
+    log.seek(0)
+    lines = [line for line in log.read().splitlines() if line.strip()]
+    return " ".join(lines[-1].split())[:200] if lines else f"its process ended with code {code}"
+
+
+# Command line ---------------------------------------------------------------------------------
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What ``run`` reads."""
+    parser.add_argument(
+        "files", nargs="*", metavar="FILE", help="model files or names; default: all that ship"
+    )
+    parser.add_argument(
+        "--images", type=Path, metavar="DIR", help="photographs to measure quality on"
+    )
+    parser.add_argument("--threads", type=int, metavar="N", help="default: all cores, at most 4")
+    parser.add_argument(
+        "--size",
+        metavar="WxH",
+        help="time a synthetic picture of this size (default: the first photograph, "
+        f"or {SIZE[0]}x{SIZE[1]})",
+    )
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=SECONDS,
+        metavar="S",
+        help="time limit of each method's timing (default: %(default)g)",
+    )
+    parser.add_argument(
+        "--siting",
+        default="center",
+        choices=SITINGS,
+        help="of the 4:2:0 chroma made from each photograph",
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--html", type=Path, metavar="FILE")
+    parser.add_argument(
+        "--attach",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="PICTURE",
+        help="PNG, JPEG or WebP to show in the page",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace existing FILEs")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Carry out the command; 1 when not one model could be measured, else 0.
+
+    Raises:
+        UserError: a mistake in the options, found before any work.
+    """
+    files = resolve(options.files)
+    size = parse_size(options.size) if options.size else None
+    attachments = [(path, html.image_file(path, path.stem)) for path in options.attach]
+    if attachments and not options.html:
+        raise UserError("--attach needs --html FILE to attach to")
+    for path in (options.json, options.html):
+        if path and path.exists() and not options.overwrite:
+            raise UserError(f"{path} exists already; choose another name or pass --overwrite")
+    if options.json and options.json == options.html:
+        raise UserError("--json and --html name the same file")
+
+    printer = _Printer()
+    table = benchmark(
+        files,
+        options.images,
+        options.threads,
+        size,
+        options.seconds,
+        options.siting,
+        printer,
+    )
+    printer.end()
+    for warning in table["warnings"]:
+        print(f"warning: {warning}", file=sys.stderr)
+    print(benchmark_report.text(table, TASK))
+    if options.json:
+        results.write_json(options.json, table, options.overwrite)
+        print(f"wrote {options.json}")
+    if options.html:
+        shown, methods = _to_show(table, options.images)
+        with cli.quiet_stderr():
+            page = benchmark_report.page(table, TASK, shown, methods, attachments)
+        results.write_text(options.html, page, options.overwrite)
+        print(f"wrote {options.html}")
+    best = _best(table["rows"])
+    if best is None:
+        print("next: python -m edge_demo selftest FILE")
+        return 1
+    print(f"next: python -m edge_demo run INPUT OUTPUT --model {best['file']}")
+    return 0
+
+
+def resolve(names: Sequence[str]) -> list[Path]:
+    """Files of what a user named: paths, or shipped models by name; without a name all shipped.
+
+    A path that is not there stays in the list, to become a row of its own.
+
+    Raises:
+        UserError: an unknown name, or nothing named and nothing shipped.
+    """
+    if names:
+        return [
+            Path(name) if name.endswith(".tflite") or "/" in name else models_folder.find(name)
+            for name in names
+        ]
+    files = list(models_folder.shipped().values())
+    if not files:
+        raise UserError(f"no models in {_shown(models_folder.FOLDER)}; name a FILE")
+    return files
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """``WxH`` as (width, height)."""
+    width, separator, height = text.lower().partition("x")
+    if not (separator and width.isdecimal() and height.isdecimal()):
+        raise UserError(f"--size wants WIDTHxHEIGHT in pixels, such as 1920x1080, not {text!r}")
+    return int(width), int(height)
+
+
+def _best(rows: Sequence[Row]) -> Row | None:
+    """The model to try next: the fastest of those about as good as the best."""
+    models = [r for r in rows if r["kind"] == "model" and r["status"] == "ok"]
+    values = [benchmark_report.mean(r, TASK.headline_metric) or 0.0 for r in models]
+    near = [r for r, v in zip(models, values, strict=True) if v >= max(values) - _ABOUT_AS_GOOD]
+    return min(near, key=lambda r: r["picture_ms"], default=None)
+
+
+def _to_show(
+    table: dict[str, Any], images: Path | None
+) -> tuple[list[benchmark_report.Photograph], dict[str, Method]]:
+    """Photographs whose crops tell most, and the methods to show on them."""
+    models = [r for r in table["rows"] if r["kind"] == "model" and r["status"] == "ok"]
+    if images is None or not models:
+        return [], {}
+    best = _best(models)
+    usual = [
+        r for r in models if best and r["name"] == best["name"] and r["recipe"] in _SHOWN_RECIPES
+    ]
+    usual.sort(key=lambda r: _SHOWN_RECIPES.index(r["recipe"]))
+    methods = {TASK.reference: baselines()[TASK.reference]}
+    for line in usual or models[-2:]:
+        methods[results.label(line)] = _method(Path(line["file"]), table["threads"])
+    paths = photographs.read_folder(images)
+    step = max(1, -(-len(paths) // _LOOKED_AT))
+    ranked: list[tuple[float, str, NDArray[np.uint8]]] = []
+    for path in paths[::step]:
+        with contextlib.suppress(UserError):  # named on stderr when quality was measured
+            rgb = photographs.read(path, _LEAST_SIDE)
+            _, error = html.telling_window(rgb, table["siting"])
+            ranked = sorted([*ranked, (error, path.name, rgb)], key=lambda r: -r[0])[:_SHOWN]
+    return [(name, rgb) for _, name, rgb in ranked], methods
+
+
+def _method(path: Path, threads: int) -> Method:
+    with cli.quiet_stderr():
+        model = TFLiteModel(path, threads)
+    return lambda planes: reconstruct(planes, model)
+
+
+class _Printer:
+    """Progress on stderr: a line that is rewritten on a terminal; elsewhere without the steps."""
+
+    def __init__(self) -> None:
+        self._live = sys.stderr.isatty()
+
+    def __call__(self, line: str, step: bool) -> None:
+        if self._live:
+            print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
+        elif not step:
+            print(line, file=sys.stderr, flush=True)
+
+    def end(self) -> None:
+        """Leave the rewritten line."""
+        if self._live:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)

@@ -1,0 +1,286 @@
+"""A benchmark's table as text and as a page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_demo import benchmark_worker
+from edge_demo.runtime import html, results
+from edge_demo.runtime.html import Html
+from edge_demo.runtime.quality import Method
+from edge_demo.runtime.results import Row
+from edge_demo.runtime.tasks.record import Task
+
+Photograph = tuple[str, NDArray[np.uint8]]
+
+_HOST_NAMES = {
+    "board": "board",
+    "cpu": "processor",
+    "architecture": "architecture",
+    "cores": "cores",
+    "memory_bytes": "memory",
+    "os": "system",
+    "python": "Python",
+    "numpy": "NumPy",
+    "opencv": "OpenCV",
+    "interpreter": "interpreter",
+    "governor": "CPU governor",
+}
+
+
+def mean(line: Row, metric: str) -> float | None:
+    """A row's mean of a metric, None where it has none."""
+    found: float | None = line.get("metrics", {}).get(metric, {}).get("mean")
+    return found
+
+
+def order(rows: Sequence[Row], task: Task) -> list[Row]:
+    """Baselines first, then models; each by the headline metric, then failures."""
+
+    def key(line: Row) -> tuple[bool, bool, float, float]:
+        quality = mean(line, task.headline_metric)
+        p50 = line.get("latency_ms", {}).get("p50", 0.0)
+        return line["kind"] == "model", line["status"] != "ok", quality or 0.0, p50
+
+    return sorted(rows, key=key)
+
+
+def columns(rows: Sequence[Row], task: Task) -> tuple[list[str], list[list[str]]]:
+    """The table's header and cells; a column that no row fills is left out.
+
+    Gains are over the task's reference; drops, of a quantised model, are below the float32 row of
+    the same name.
+    """
+    metric = task.headline_metric
+    unit = results.UNITS.get(metric, "")
+    floor = next((mean(r, metric) for r in rows if r["name"] == task.reference), None)
+    floats = {r["name"]: mean(r, metric) for r in rows if r.get("recipe") == "float32"}
+
+    times = [r["latency_ms"]["p50"] for r in rows if "latency_ms" in r]
+    digits = 2 if min(times, default=0.0) < 10 else 1
+
+    def signed(value: float | None, origin: float | None) -> str:
+        if value is None or origin is None:
+            return ""
+        # Adding zero makes a rounded -0.0 a 0.0.
+        return f"{round(value - origin, 2) + 0.0:+.2f}"
+
+    def milliseconds(value: float | None) -> str:
+        return "" if value is None else f"{value:.{digits}f}"
+
+    def percentile(line: Row, key: str) -> str:
+        return milliseconds(line.get("latency_ms", {}).get(key))
+
+    def quality(line: Row) -> str:
+        value = mean(line, metric)
+        return "" if value is None else f"{value:.2f}"
+
+    makers: dict[str, Callable[[Row], str]] = {
+        "name": results.label,
+        "KiB": lambda r: f"{r['bytes'] / 1024:.0f}" if "bytes" in r else "",
+        f"{metric}{f' ({unit})' if unit else ''}": quality,
+        f"vs {task.reference}": lambda r: (
+            signed(mean(r, metric), floor) if r["kind"] == "model" else ""
+        ),
+        "vs float32": lambda r: (
+            signed(mean(r, metric), floats.get(r["name"]))
+            if r["kind"] == "model" and r.get("recipe") != "float32"
+            else ""
+        ),
+        "p50 ms": lambda r: percentile(r, "p50"),
+        "p90 ms": lambda r: percentile(r, "p90"),
+        "p99 ms": lambda r: percentile(r, "p99"),
+        "picture ms": lambda r: milliseconds(r.get("picture_ms")),
+        "peak MiB": lambda r: f"{r['peak_rss_bytes'] / 2**20:.0f}" if "peak_rss_bytes" in r else "",
+        "status": lambda r: str(r["status"]),
+    }
+    cells = {name: [make(line) for line in rows] for name, make in makers.items()}
+    kept = [name for name, values in cells.items() if any(values)]
+    return kept, [[cells[name][i] for name in kept] for i in range(len(rows))]
+
+
+def text(table: Mapping[str, Any], task: Task) -> str:
+    """The table for a terminal."""
+    header, rows = columns(table["rows"], task)
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    lines = [_title(table)]
+    for cells in (header, *rows):
+        padded = [
+            cell.ljust(width) if index in (0, len(header) - 1) else cell.rjust(width)
+            for index, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        ]
+        lines.append("  ".join(padded).rstrip())
+    return "\n".join([*lines, *_unsettled(table["rows"])])
+
+
+def _title(table: Mapping[str, Any]) -> str:
+    """What the numbers are of, in a line."""
+    timed = table["timed"]
+    quality = f"quality over {_count(table['images'])}; " if table["images"] else ""
+    return (
+        f"{quality}p50, p90, p99 of inference on {timed['name']} "
+        f"({timed['width']}x{timed['height']}), {_count(table['threads'], 'thread')}; "
+        "picture: with encoding and decoding"
+    )
+
+
+def _count(number: int, thing: str = "photograph") -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def _unsettled(rows: Sequence[Row]) -> list[str]:
+    return [
+        f"{results.label(r)}: the p50 did not settle in {r['latency_ms']['runs']} runs "
+        f"(halves differ by {r['latency_ms']['spread']:.0%})"
+        for r in rows
+        if "spread" in r.get("latency_ms", {})
+    ]
+
+
+def page(
+    table: Mapping[str, Any],
+    task: Task,
+    photographs: Sequence[Photograph] = (),
+    methods: Mapping[str, Method] | None = None,
+    attachments: Sequence[tuple[Path, Html]] = (),
+) -> str:
+    """The benchmark as one HTML page.
+
+    Args:
+        table: what ``benchmark`` returned.
+        task: of its models.
+        photographs: to show crops of.
+        methods: label to reconstruction, for the crops.
+        attachments: file and ``img`` of pictures to show as they are.
+    """
+    rows = table["rows"]
+    header, cells = columns(rows, task)
+    numeric = range(1, len(header) - 1)
+    failed = [i for i, line in enumerate(rows) if line["status"] != "ok"]
+    body = [html.table(_caption(table, task), header, cells, numeric, failed)]
+    body += [html.paragraph(line + ".") for line in _unsettled(rows)]
+    sections = [html.Section("Results", html.join(*body))]
+    if drawing := _scatter(rows, task, table):
+        sections.append(html.Section("Quality against time", drawing))
+    if stages := _stages(rows):
+        sections.append(html.Section("Where the time goes", stages))
+    if photographs and methods:
+        shown = html.crops(photographs, methods, table["siting"])
+        sections.append(html.Section("What it looks like", shown))
+    if attachments:
+        figures = [html.figure(picture, path.name) for path, picture in attachments]
+        sections.append(html.Section("Attached", html.join(*figures)))
+    sections.append(html.Section("How it was measured", _method(table)))
+    sections.append(html.Section("Machine", html.definitions(_machine(table))))
+    title = f"Benchmark: {task.name}"
+    return html.page(title, sections, _lead(rows, task) or _title(table))
+
+
+def _caption(table: Mapping[str, Any], task: Task) -> str:
+    title = _title(table)
+    caption = f"{title[0].upper()}{title[1:]}."
+    if table["images"]:
+        unit = results.UNITS.get(task.headline_metric) or "the metric's unit"
+        caption += f" Differences to {task.reference} and to float32 are in {unit}."
+    return caption
+
+
+def _lead(rows: Sequence[Row], task: Task) -> str:
+    """The finding in one sentence."""
+    metric = task.headline_metric
+    floor = next((mean(r, metric) for r in rows if r["name"] == task.reference), None)
+    measured = [r for r in rows if r["kind"] == "model" and mean(r, metric) is not None]
+    if floor is None or not measured:
+        return ""
+    best = max(measured, key=lambda r: mean(r, metric) or 0.0)
+    fastest = min(measured, key=lambda r: r["picture_ms"])
+
+    def say(line: Row) -> str:
+        gain = (mean(line, metric) or 0.0) - floor
+        return (
+            f"{results.label(line)}: {gain:+.2f} {results.UNITS.get(metric, '')} {metric} over "
+            f"{task.reference} in {line['picture_ms']:.1f} ms a picture"
+        )
+
+    return say(best) if best is fastest else f"{say(best)}; {say(fastest)}"
+
+
+def _scatter(rows: Sequence[Row], task: Task, table: Mapping[str, Any]) -> Html | None:
+    metric = task.headline_metric
+    points = []
+    for line in rows:
+        quality, spent = mean(line, metric), line.get("picture_ms", 0.0)
+        if quality is not None and spent > 0:
+            points.append(html.Point(results.label(line), spent, quality, line["kind"]))
+    if not points:
+        return None
+    timed = table["timed"]
+    alt = "; ".join(f"{p.label}: {p.x:.1f} ms, {p.y:.2f}" for p in points)
+    unit = results.UNITS.get(metric)
+    drawing = html.scatter(
+        points,
+        f"time for a picture of {timed['width']}x{timed['height']} (ms, p50, logarithmic)",
+        f"{metric}{f' ({unit})' if unit else ''}",
+        f"{metric} against time. {alt}",
+    )
+    return html.figure(
+        drawing,
+        "Better is up and left. Discs: models, encoding and decoding included; squares: baselines.",
+    )
+
+
+def _stages(rows: Sequence[Row]) -> Html | None:
+    models = [r for r in rows if "stages_ms" in r]
+    if not models:
+        return None
+    header = ["name", *benchmark_worker.STAGES, "whole picture", "load", "first picture"]
+    cells = []
+    for line in models:
+        stages = [line["stages_ms"][stage] for stage in benchmark_worker.STAGES]
+        values = [*stages, line["picture_ms"], line["load_ms"], line["first_picture_ms"]]
+        cells.append([results.label(line), *(f"{value:.1f}" for value in values)])
+    caption = (
+        "Milliseconds, p50 of each stage: encode cuts and packs the tiles, decode adds the "
+        "correction; load opens the file; the first picture includes what is prepared once."
+    )
+    return html.table(caption, header, cells, range(1, len(header)))
+
+
+def _method(table: Mapping[str, Any]) -> Html:
+    lines = [
+        "Times are wall-clock. A model's time is that of its graph alone, summed over the "
+        "picture's tiles; a baseline's is that of the whole resampling. " + benchmark_worker.RULE,
+        f"The time limit was {table['limit_seconds']:g} s for each method. Each ran in a process "
+        "of its own, one after the other; peak memory is the most that process held while it ran "
+        "the picture, Python and its libraries included.",
+    ]
+    if table["images"]:
+        lines.append(
+            "Quality is measured on each photograph's 8-bit values, then averaged. The 4:2:0 input "
+            f"is made from each photograph with {table['siting']} siting; photographs whose own "
+            "chroma is subsampled are first reduced until it is not."
+        )
+    return html.join(*map(html.paragraph, lines))
+
+
+def _machine(table: Mapping[str, Any]) -> dict[str, str]:
+    host = table["host"]
+    out = {name: str(host[key]) for key, name in _HOST_NAMES.items() if key in host}
+    if "memory_bytes" in host:
+        out["memory"] = f"{host['memory_bytes'] / 2**30:.1f} GiB"
+    for key, name, form in (
+        ("load_average", "load average", "{}"),
+        ("temperature_celsius", "temperature", "{} °C"),
+        ("throttled", "throttling flags", "{}"),
+    ):
+        values = [
+            form.format(table[when][key]) for when in ("before", "after") if key in table[when]
+        ]
+        if values:
+            out[name] = " before, ".join(values) + " after" if len(values) > 1 else values[0]
+    return out | {"measured": table["measured"], "photographs": table["data"]}

@@ -1,0 +1,69 @@
+"""Model files for the device's tests, and photographs with true chroma."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+TILE = 64
+
+
+@pytest.fixture(scope="session")
+def photograph() -> NDArray[np.uint8]:
+    """RGB (128, 160, 3) uint8 with fine colour detail."""
+    import skimage.data
+
+    return np.ascontiguousarray(skimage.data.astronaut()[60:188, 150:310])
+
+
+@pytest.fixture(scope="session")
+def tiny_models(
+    tmp_path_factory: pytest.TempPathFactory, photograph: NDArray[np.uint8]
+) -> dict[str, Path]:
+    """``float32`` and ``int8`` files of an untrained network of size ``test``, for small tiles."""
+    import keras
+
+    import keras_models
+    from edge_demo.runtime.tasks import chroma
+    from export import convert, files, recipes
+    from export.calibrate import Calibration
+
+    keras.utils.set_random_seed(1)
+    module = keras_models.get("chroma_residual")
+    model = module.build("test")
+    record = {
+        "config": {"model": "chroma_residual", "size": "test"},
+        "data": "synthetic",
+        "versions": {},
+    }
+    card = {**files.base_card(record, None, None), "tile": TILE}
+    tile = chroma.encode(chroma.degrade(photograph[:TILE, :TILE]))["planes"]
+    calibration = Calibration((tile,), {})
+    folder = tmp_path_factory.mktemp("models")
+    paths = {}
+    for recipe in recipes.parse("float32,int8"):
+        paths[recipe.name] = folder / f"chroma_residual-test.{recipe.name}.tflite"
+        flatbuffer = convert.convert(model, module.TASK, TILE, recipe, calibration)
+        files.write(paths[recipe.name], flatbuffer, {**card, "recipe": recipe.name})
+    return paths
+
+
+@pytest.fixture(scope="session")
+def photographs(tmp_path_factory: pytest.TempPathFactory, photograph: NDArray[np.uint8]) -> Path:
+    """A folder: two usable PNG, a grey one, one that is no picture, a tiny one and a text."""
+    folder = tmp_path_factory.mktemp("photographs")
+    bgr = np.ascontiguousarray(photograph[..., ::-1])
+    cv2.imwrite(str(folder / "a.png"), bgr)
+    cv2.imwrite(str(folder / "b.png"), bgr[:95, 7:104])
+    cv2.imwrite(str(folder / "grey.png"), bgr[..., 0])
+    cv2.imwrite(str(folder / "tiny.png"), bgr[:20, :20])
+    (folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nno more")
+    (folder / "notes.txt").write_text("not a picture")
+    return folder

@@ -1,0 +1,152 @@
+"""Who may import whom, and that the device's part runs without what training needs."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("edge_demo", "keras_models", "datasets", "training", "export")
+INTERPRETERS = ("ai_edge_litert", "tflite_runtime")
+
+RUNTIME = "edge_demo.runtime"
+# The longest folder that holds a module decides: what it may import beside the standard library.
+RULES: dict[str, set[str]] = {
+    "edge_demo.runtime": {"numpy", "cv2", RUNTIME},
+    "edge_demo": {"numpy", "cv2", "av", "flask", "waitress", "edge_demo"},
+    "keras_models": {"keras", "numpy", RUNTIME, "keras_models"},
+    "datasets": {"tensorflow", "cv2", "numpy", "skimage", RUNTIME, "datasets"},
+    "training": {"keras", "tensorflow", "numpy", "cv2", "matplotlib", "skimage",
+                 "datasets", "keras_models", RUNTIME, "training"},
+    "export": {"keras", "tensorflow", "numpy", "cv2", "matplotlib", "skimage",
+               "datasets", "keras_models", RUNTIME, "export"},
+}  # fmt: skip
+# Single modules that may import something of their own.
+EXTRA = {"datasets.augment": {"albumentations"}}
+
+
+def files(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported(source: str, module: str, is_package: bool) -> Iterator[str]:
+    """Every module that a source imports, wherever in it, by its full dotted name.
+
+    ``from a import b`` gives ``a.b``: whether b is a module or a name makes no difference here.
+    """
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                above = module.split(".")[: None if is_package else -1]
+                above = above[: len(above) - (node.level - 1)]
+                base = ".".join([*above, *filter(None, [node.module])])
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+            first = node.args[0]
+            if isinstance(first, ast.Constant):
+                yield str(first.value)
+
+
+def is_below(name: str, prefix: str) -> bool:
+    return name == prefix or name.startswith(prefix + ".")
+
+
+def violations(path: Path) -> list[str]:
+    module = module_name(path)
+    folder = max((rule for rule in RULES if is_below(module, rule)), key=len)
+    allowed = RULES[folder] | EXTRA.get(module, set())
+    names = imported(path.read_text(), module, path.name == "__init__.py")
+    return [
+        f"{module} imports {name}"
+        for name in names
+        if name.partition(".")[0] not in sys.stdlib_module_names
+        and not any(is_below(name, prefix) for prefix in allowed)
+    ]
+
+
+def test_the_walk_sees_every_kind_of_import() -> None:
+    source = (
+        "import a.b, c as d\nfrom e.f import g\nfrom . import h\nfrom ..i import j\n"
+        "def k():\n    from .l import m\n    importlib.import_module('n.o')\n"
+    )
+    expected = {"a.b", "c", "e.f.g", "p.q.h", "p.i.j", "p.q.l.m", "n.o"}
+    assert set(imported(source, "p.q.r", is_package=False)) == expected
+    assert set(imported("from . import h\nfrom ..i import j", "p.q", is_package=True)) == {
+        "p.q.h", "p.i.j"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_each_folder_imports_only_what_it_may(package: str) -> None:
+    paths = files(package)
+    assert paths
+    assert [line for path in paths for line in violations(path)] == []
+
+
+def test_the_interpreter_is_named_in_one_module_only() -> None:
+    naming = {
+        path.relative_to(ROOT).as_posix()
+        for package in PACKAGES
+        for path in files(package)
+        if any(name in path.read_text() for name in INTERPRETERS)
+    }
+    assert naming == {"edge_demo/runtime/interpreter.py"}
+
+
+def run_python(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """A fresh interpreter at the repository's root, with nothing of this one's path."""
+    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONSAFEPATH")}
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+
+
+BLOCKED = """
+import importlib, pkgutil, sys
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {blocked!r}:
+            raise ImportError(name + " is blocked")
+
+sys.meta_path.insert(0, Refuse())
+import edge_demo
+names = [m.name for m in pkgutil.walk_packages(edge_demo.__path__, "edge_demo.")]
+for name in names:
+    importlib.import_module(name)
+assert not set(sys.modules) & {blocked!r}
+print("\\n".join(names))
+"""
+
+
+def test_the_device_needs_nothing_of_training() -> None:
+    """Every module of edge_demo imports with the training stack away, interpreters too."""
+    blocked = {"tensorflow", "keras", "albumentations", "skimage", "matplotlib", "scipy",
+               *INTERPRETERS, *set(PACKAGES) - {"edge_demo"}}  # fmt: skip
+    done = run_python("-c", BLOCKED.format(blocked=blocked))
+    assert done.returncode == 0, done.stderr
+    expected = {module_name(path) for path in files("edge_demo")} - {"edge_demo"}
+    assert set(done.stdout.split()) == expected
+
+
+def test_datasets_is_this_repositorys() -> None:
+    import datasets
+
+    assert Path(datasets.__file__).parent == ROOT / "datasets"
+    done = run_python("-m", "datasets", "list")
+    assert done.returncode == 0, done.stderr
+    assert "sample" in done.stdout and "folder:PATH" in done.stdout
