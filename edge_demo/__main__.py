@@ -30,7 +30,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--model", metavar="NAME|FILE", help="default: the shipped int8 model")
     run.add_argument("--threads", type=int, default=2)
     run.add_argument("--resample", action="store_true",
-                     help="rebuild chroma that is at full resolution but was 4:2:0 before")  # fmt: skip
+                     help="rebuild full-resolution chroma that was 4:2:0 before")  # fmt: skip
     run.add_argument("--overwrite", action="store_true")
 
     bench = commands.add_parser("benchmark", help="measure models here")
@@ -51,7 +51,7 @@ def _models(_: argparse.Namespace) -> int:
         card = read_card(path)
         measured = card.values.get("metrics", {})
         value = measured.get(card.task.headline_metric)
-        text = f"{value['mean']:.2f} dB on {measured['data']}" if value else "not measured"
+        text = f"{value['mean']:.2f} dB on {value['data']}" if value else "not measured"
         print(
             f"{name:<{width}}  {card.task.name:<8}  {path.stat().st_size / 1024:>5.0f}  "
             f"{card.task.headline_metric:<11}  {text}"

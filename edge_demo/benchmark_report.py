@@ -254,7 +254,8 @@ def _stages(rows: Sequence[Row]) -> Html | None:
 def _method(table: Mapping[str, Any]) -> Html:
     lines = [
         "Times are wall-clock. A model's time is that of its graph alone, summed over the "
-        "picture's tiles; a baseline's is that of the whole resampling. " + benchmark_worker.RULE,
+        "picture's tiles, each encoded before and decoded after as in use, so that caches are no "
+        "warmer than there; a baseline's is that of the whole resampling. " + benchmark_worker.RULE,
         f"The time limit was {table['limit_seconds']:g} s for each method. Each ran in a process "
         "of its own, one after the other; peak memory is the most that process held while it ran "
         "the picture, Python and its libraries included.",

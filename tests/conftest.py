@@ -26,7 +26,7 @@ def natural() -> NDArray[np.uint8]:
     """A part of a photograph with fine colour: RGB (96, 128, 3)."""
     import skimage.data
 
-    return np.ascontiguousarray(skimage.data.astronaut()[150:246, 150:278])
+    return np.ascontiguousarray(skimage.data.astronaut()[352:448, 128:256])
 
 
 @pytest.fixture(scope="session")
@@ -68,7 +68,7 @@ def lively(natural: NDArray[np.uint8]) -> Callable[[str], Any]:
             [
                 rng.normal(0, (2 / max(1, np.prod(w.shape[:-1]))) ** 0.5, w.shape)
                 if w.ndim > 1
-                else rng.normal(0, 0.05, w.shape)
+                else rng.normal(0, 0.2, w.shape)
                 for w in model.get_weights()
             ]
         )

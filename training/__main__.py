@@ -1,4 +1,4 @@
-"""``python -m training``: list, fit, evaluate."""
+"""``python -m training``: list, fit, bench, evaluate."""
 
 from __future__ import annotations
 
@@ -30,6 +30,11 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--out", required=True, type=Path, help="the run's folder")
     fit.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="settings",
                      help="change a value of the config; may be repeated")  # fmt: skip
+
+    bench = commands.add_parser("bench", help="does a training step wait for its data?")
+    bench.add_argument("model")
+    bench.add_argument("--data", required=True, help="sample, or folder:PATH")
+    bench.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="settings")
 
     evaluate = commands.add_parser("evaluate", help="measure a run or a model file")
     evaluate.add_argument("target", type=Path, metavar="RUN|FILE.tflite")
@@ -71,6 +76,20 @@ def _fit(options: argparse.Namespace) -> None:
     print(f"next: python -m training evaluate {options.out} --data {data}")
 
 
+def _bench(options: argparse.Namespace) -> None:
+    from . import config
+    from .bench import bench
+
+    chosen = config.override(config.load(options.model), options.settings)
+    found = bench(chosen, options.data)
+    print(f"a step on real batches   {found.real_ms:8.1f} ms")
+    print(f"a step on a cached batch {found.cached_ms:8.1f} ms")
+    print(
+        f"waiting for data: {found.share:+.1%} of a step "
+        f"(medians of {found.rounds} alternating rounds of {found.steps} steps)"
+    )
+
+
 def _evaluate(options: argparse.Namespace) -> None:
     from datasets import sources
 
@@ -104,7 +123,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def dispatch(options: argparse.Namespace) -> None:
         with cli.quiet_stderr():
             import tensorflow  # noqa: F401
-        {"list": lambda _: _list(), "fit": _fit, "evaluate": _evaluate}[options.command](options)
+        commands = {
+            "list": lambda _: _list(),
+            "fit": _fit,
+            "bench": _bench,
+            "evaluate": _evaluate,
+        }
+        commands[options.command](options)
 
     return cli.run(_parser(), dispatch, arguments)
 

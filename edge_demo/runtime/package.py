@@ -106,6 +106,8 @@ def read_card(path: Path) -> Card:
             values = json.loads(archive.read(CARD))
         except (KeyError, ValueError, zipfile.BadZipFile):
             raise UserError(f"{path}: its card is missing or damaged") from None
+    if not isinstance(values, dict):
+        raise UserError(f"{path}: its card is damaged")
     if missing := [key for key in REQUIRED if key not in values]:
         raise UserError(f"{path}: its card lacks {', '.join(missing)}")
     card = Card(values)

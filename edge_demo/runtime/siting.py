@@ -81,6 +81,34 @@ def _centred(name: str, phase: float) -> Array:
     return out
 
 
+def upsample_blocks(low: NDArray[np.generic], siting: str, kernel: str) -> Array:
+    """Bring low chroma to luma resolution, as 2x2 blocks.
+
+    Args:
+        low: (h, w, C).
+        siting: one of ``SITINGS``.
+        kernel: one of ``KERNELS``.
+
+    Returns:
+        (h, w, 4 * C) float32, unrounded: the block's positions left to right, then top to bottom,
+        and within each the channels.
+    """
+    source = np.ascontiguousarray(low, np.float32)
+    h, w, channels = source.shape
+    vertical, horizontal = cosited(siting)
+    out = np.empty((h, w, 4, channels), np.float32)
+    for position in range(4):
+        filtered = cv2.sepFilter2D(
+            source,
+            cv2.CV_32F,
+            _centred(kernel, axis_phases(horizontal)[position % 2]),
+            _centred(kernel, axis_phases(vertical)[position // 2]),
+            borderType=cv2.BORDER_REPLICATE,
+        )
+        out[:, :, position] = filtered.reshape(h, w, channels)
+    return out.reshape(h, w, 4 * channels)
+
+
 def upsample(low: NDArray[np.generic], size: tuple[int, int], siting: str, kernel: str) -> Array:
     """Bring low chroma to luma resolution.
 
@@ -94,23 +122,12 @@ def upsample(low: NDArray[np.generic], size: tuple[int, int], siting: str, kerne
         (H, W, C) float32, unrounded.
     """
     height, width = size
-    source = np.ascontiguousarray(low, np.float32)
-    h, w, channels = source.shape
+    h, w, channels = low.shape
     if (h, w) != (ceil(height / 2), ceil(width / 2)):
         raise ValueError(f"low chroma of {h}x{w} does not fit luma of {height}x{width}")
-    vertical, horizontal = cosited(siting)
-    out = np.empty((h, 2, w, 2, channels), np.float32)
-    for dy, phase_y in enumerate(axis_phases(vertical)):
-        for dx, phase_x in enumerate(axis_phases(horizontal)):
-            filtered = cv2.sepFilter2D(
-                source,
-                cv2.CV_32F,
-                _centred(kernel, phase_x),
-                _centred(kernel, phase_y),
-                borderType=cv2.BORDER_REPLICATE,
-            )
-            out[:, dy, :, dx] = filtered.reshape(h, w, channels)
-    return out.reshape(2 * h, 2 * w, channels)[:height, :width]
+    blocks = upsample_blocks(low, siting, kernel).reshape(h, w, 2, 2, channels)
+    planes = blocks.transpose(0, 2, 1, 3, 4).reshape(2 * h, 2 * w, channels)
+    return np.ascontiguousarray(planes[:height, :width])
 
 
 def downsample(full: NDArray[np.generic], siting: str) -> Array:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from ..colour import rgb_to_ycbcr, round_to_uint8
 from ..errors import UserError
-from ..siting import BASELINES, check_siting, downsample, upsample
+from ..siting import BASELINES, check_siting, downsample, upsample_blocks
 from .record import Task, Tensor
 
 Array = NDArray[np.float32]
@@ -113,11 +113,13 @@ def encode(degraded: Planes) -> dict[str, Array]:
     """
     if degraded.y.shape[0] % 2 or degraded.y.shape[1] % 2:
         raise ValueError(f"a tile of even size is needed, not {degraded.size}")
-    base = upsample(degraded.cbcr, degraded.size, degraded.siting, TASK.reference)
-    luma = degraded.y.astype(np.float32)[..., None]
-    stacked = np.rint(np.concatenate([pack(luma), pack(base)], axis=-1))
+    base = upsample_blocks(degraded.cbcr, degraded.siting, TASK.reference)
+    luma = pack(degraded.y.astype(np.float32)[..., None])
     tensor = TASK.inputs[0]
-    return {tensor.name: (stacked - np.float32(tensor.zero)) / np.float32(tensor.scale)}
+    planes = np.rint(np.concatenate([luma, base], axis=-1))
+    planes -= np.float32(tensor.zero)
+    planes *= np.float32(1 / tensor.scale)
+    return {tensor.name: planes}
 
 
 def decode(outputs: dict[str, Array], degraded: Planes) -> Array:
@@ -130,6 +132,6 @@ def decode(outputs: dict[str, Array], degraded: Planes) -> Array:
     Returns:
         CbCr (H, W, 2) float32 in 8-bit code units, unrounded.
     """
-    base = upsample(degraded.cbcr, degraded.size, degraded.siting, TASK.reference)
-    correction = unpack(outputs["correction"]).astype(np.float32, copy=False)
-    return np.asarray(base + correction * np.float32(TASK.outputs[0].scale), np.float32)
+    base = upsample_blocks(degraded.cbcr, degraded.siting, TASK.reference)
+    correction = outputs["correction"] * np.float32(TASK.outputs[0].scale)
+    return unpack(np.asarray(base + correction, np.float32))

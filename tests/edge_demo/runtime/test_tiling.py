@@ -112,7 +112,9 @@ def test_tiles_cover_every_pixel_once(size: tuple[int, int], tile: tuple[int, in
     assert (covered == 1).all()
 
 
-@pytest.mark.parametrize(("tile", "halo"), [((12, 12), 6), ((31, 32), 6), ((32, 31), 6), ((32, 32), 5)])
+@pytest.mark.parametrize(
+    ("tile", "halo"), [((12, 12), 6), ((31, 32), 6), ((32, 31), 6), ((32, 32), 5)]
+)
 def test_impossible_tilings(tile: tuple[int, int], halo: int) -> None:
     with pytest.raises(ValueError, match="no tiling"):
         list(tiles((50, 50), tile, halo))

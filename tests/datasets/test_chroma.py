@@ -1,0 +1,55 @@
+"""TensorFlow's way to training pairs is numpy's: the same codes, the same correction."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from datasets.chroma import example
+from edge_demo.runtime.siting import SITINGS, upsample
+from edge_demo.runtime.tasks import chroma
+
+
+def pairs_by_numpy(
+    ycbcr: NDArray[np.uint8], siting: str
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    degraded = [chroma.degrade_ycbcr(picture, siting) for picture in ycbcr]
+    planes = [chroma.encode(one)["planes"] for one in degraded]
+    scale = np.float32(chroma.TASK.outputs[0].scale)
+    corrections = [
+        chroma.pack(picture[..., 1:] - upsample(one.cbcr, one.size, siting, "bilinear")) / scale
+        for picture, one in zip(ycbcr, degraded, strict=True)
+    ]
+    return np.stack(planes), np.stack(corrections)
+
+
+@pytest.mark.parametrize("size", [(2, 2), (2, 8), (6, 4), (32, 48)])
+@pytest.mark.parametrize("siting", SITINGS)
+def test_twins(siting: str, size: tuple[int, int]) -> None:
+    """Edges too: both repeat them."""
+    ycbcr = np.random.default_rng(0).integers(0, 256, (3, *size, 3), dtype=np.uint8)
+    for values in (ycbcr, ycbcr // 255 * 255):
+        planes, correction = (tensor.numpy() for tensor in example(values, siting))
+        expected = pairs_by_numpy(values, siting)
+        assert planes.dtype == correction.dtype == np.float32
+        # One may divide where the other multiplies: the last bit of a float, never a code.
+        assert np.array_equal(np.rint(planes * 255), np.rint(expected[0] * 255))
+        assert np.abs(planes - expected[0]).max() < 1e-7
+        assert np.array_equal(correction, expected[1])
+
+
+@pytest.mark.parametrize("siting", SITINGS)
+def test_the_pair_leads_back_to_the_truth(siting: str, natural: NDArray[np.uint8]) -> None:
+    rgb = np.ascontiguousarray(natural[:32, :32])
+    degraded = chroma.degrade(rgb, siting)
+    ycbcr = np.dstack([degraded.y, chroma.target(rgb)])
+    _, correction = example(ycbcr[None], siting)
+    decoded = chroma.decode({"correction": correction[0].numpy()}, degraded)
+    assert np.array_equal(np.rint(decoded), chroma.target(rgb))
+
+
+def test_floats_of_whole_values_are_taken_too() -> None:
+    ycbcr = np.random.default_rng(1).integers(0, 256, (1, 8, 8, 3), dtype=np.uint8)
+    for a, b in zip(example(ycbcr, "left"), example(ycbcr.astype(np.float32), "left"), strict=True):
+        assert np.array_equal(a, b)

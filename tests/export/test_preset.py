@@ -1,0 +1,102 @@
+"""Shipping a run: everything is written once, measured, and told apart by its name."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+import keras_models
+from edge_demo import models_folder
+from edge_demo.runtime import package
+from edge_demo.runtime.errors import UserError
+from edge_demo.runtime.siting import SITINGS
+from export import preset
+from export.__main__ import main
+from export.recipes import NAMES
+
+NAME = "chroma_residual-test.r1"
+
+
+@pytest.fixture
+def run(tmp_path: Path, run_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run to ship, and shops of our own to ship it to."""
+    monkeypatch.setattr(preset, "MODELS", tmp_path / "models")
+    monkeypatch.setattr(preset, "PAGES", tmp_path / "pages")
+    monkeypatch.setattr(keras_models, "WEIGHTS", tmp_path / "weights")
+    monkeypatch.setattr(models_folder, "FOLDER", tmp_path / "models")
+    out = tmp_path / "run"
+    shutil.copytree(run_folder, out)
+    record = json.loads((out / "run.json").read_text())
+    record["config"] |= {"steps": 10, "batch": 4, "patch": 32}
+    record["versions"]["tensorflow"] = "2"
+    (out / "run.json").write_text(json.dumps(record))
+    (out / "history.csv").write_text("epoch,step,seconds,loss\n1,10,7200.0,1.5\n")
+    return out
+
+
+def files(folder: Path) -> set[str]:
+    return {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
+
+
+def test_ship(
+    run: Path, small_photographs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = files(tmp_path)
+    arguments = ["preset", str(run), "--name", NAME, "--calibrate", "sample",
+                 "--evaluate", f"folder:{small_photographs}", "--terms", "CC0"]  # fmt: skip
+    assert main(arguments) == 0
+    wrote = {line[6:] for line in capsys.readouterr().out.splitlines() if line.startswith("wrote ")}
+    made = files(tmp_path) - before
+    assert wrote == {str(tmp_path / name) for name in made}
+    assert {f"models/{NAME}.{recipe}.tflite" for recipe in NAMES} <= made
+    assert f"weights/{NAME}.weights.h5" in made and f"pages/{NAME}.md" in made
+    page = (tmp_path / "pages" / f"{NAME}.md").read_text()
+    for text in ("CC0", "2.0 h", "0.6 kMAC", "lanczos4_bp", f"{NAME}.int8"):
+        assert text in page
+    assert str(tmp_path) not in page
+    for siting in SITINGS:
+        table = json.loads((tmp_path / "pages" / f"{NAME}.{siting}.json").read_text())
+        assert (table["schema"], table["siting"], table["images"]) == (1, siting, 6)
+        assert [r.get("recipe") for r in table["rows"]] == [None] * 4 + list(NAMES)
+        assert {r["name"] for r in table["rows"] if r["kind"] == "model"} == {NAME}
+    _files_are_listed(tmp_path, capsys)
+    # The same again is refused before any work, and the next number is not.
+    written = {name: (tmp_path / name).read_bytes() for name in made}
+    assert main(arguments) == 2
+    assert "exists already" in capsys.readouterr().err
+    assert {name: (tmp_path / name).read_bytes() for name in made} == written
+
+
+def _files_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from edge_demo.__main__ import main as device_main
+    from export.check import check
+
+    table = json.loads((tmp_path / "pages" / f"{NAME}.center.json").read_text())
+    assert device_main(["models"]) == 0
+    listed = capsys.readouterr().out
+    for row in table["rows"][4:]:
+        path = tmp_path / "models" / f"{NAME}.{row['recipe']}.tflite"
+        assert all(finding.ok for finding in check(path))
+        measured = package.read_card(path).values["metrics"]["chroma_psnr"]
+        assert measured["mean"] == row["metrics"]["chroma_psnr"]["mean"]
+        (line,) = (one for one in listed.splitlines() if one.startswith(f"{NAME}.{row['recipe']} "))
+        assert f"{measured['mean']:.2f} dB on folder:" in line
+
+
+@pytest.mark.parametrize(
+    "name", ["mine", "chroma_residual-s.r1", "chroma_residual-test", "chroma_residual-test.r0",
+             "chroma_residual-test.r1x", "../chroma_residual-test.r1"],
+)  # fmt: skip
+def test_a_name_that_does_not_fit(run: Path, name: str) -> None:
+    with pytest.raises(UserError, match=r"named chroma_residual-test\.r1"):
+        preset.ship(run, name, "sample", "sample", "CC0", False)
+
+
+def test_calibration_and_evaluation_are_disjoint(run: Path, small_photographs: Path) -> None:
+    folder = f"folder:{small_photographs}"
+    with pytest.raises(UserError, match="share photographs"):
+        preset.ship(run, NAME, folder, folder, "CC0", False)
+    assert not preset.MODELS.exists()

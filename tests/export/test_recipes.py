@@ -1,0 +1,38 @@
+"""Names of recipes on a command line."""
+
+from __future__ import annotations
+
+import pytest
+
+from edge_demo.runtime.errors import UserError
+from export.recipes import NAMES, RECIPES, parse
+
+
+def test_the_table() -> None:
+    assert len(set(NAMES)) == len(NAMES)
+    assert {"float32", "float16", "dynamic", "int8"} <= set(NAMES)
+    for recipe in RECIPES:
+        assert recipe.calibrated == recipe.name.startswith("int8")
+        assert recipe.summary and not recipe.summary.endswith(".")
+
+
+def test_a_list_is_read_in_the_tables_order() -> None:
+    assert parse("int8, float32") == parse("float32,int8") == (RECIPES[0], RECIPES[3])
+    assert parse("float16,,float16") == (RECIPES[1],)
+    assert parse(",".join(NAMES)) == RECIPES
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("float23", r"unknown recipe 'float23'; did you mean 'float32'\?"),
+        ("float32,in8", r"unknown recipe 'in8'; did you mean 'int8'\?"),
+        ("zzz", r"unknown recipe 'zzz' \(known: float32, float16"),
+        ("INT8", "unknown recipe 'INT8'"),
+        ("", "no recipe named"),
+        (" , ", "no recipe named"),
+    ],
+)
+def test_unknown_recipes(text: str, says: str) -> None:
+    with pytest.raises(UserError, match=says):
+        parse(text)

@@ -1,0 +1,267 @@
+"""Every model file, found by its name, is held to the same promises."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import keras_models
+from edge_demo.runtime import tasks
+from edge_demo.runtime.errors import UserError
+from edge_demo.runtime.interpreter import Graph
+from edge_demo.runtime.tasks import chroma
+from edge_demo.runtime.tiling import reconstruct
+from export import graph
+from export.calibrate import Calibration
+from export.convert import convert
+from export.recipes import parse
+from training.evaluate import KerasRunner
+
+FOLDER = Path(keras_models.__file__).parent
+MODELS = sorted(
+    path.stem for path in FOLDER.glob("*.py") if path.stem.partition("_")[0] in tasks.NAMES
+)
+TILE = 64
+
+Lively = Callable[[str], keras.Model]
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def name(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def module(name: str) -> Any:
+    return keras_models.get(name)
+
+
+@pytest.fixture(scope="module")
+def model(name: str, lively: Lively) -> keras.Model:
+    return lively(name)
+
+
+@pytest.fixture(scope="module")
+def values(natural: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """A natural picture as a graph of ``TILE`` pixels sees it."""
+    crop = np.ascontiguousarray(natural[:TILE, :TILE])
+    return chroma.encode(chroma.degrade(crop))["planes"]
+
+
+def run_file(data: bytes, values: NDArray[np.float32], folder: Path) -> NDArray[np.float32]:
+    path = folder / "model.tflite"
+    path.write_bytes(data)
+    loaded = Graph(path)
+    (result,) = loaded.run({next(iter(loaded.inputs)): values}).values()
+    return result
+
+
+# ------------------------------------------------------------------------------ what a file offers
+
+
+def test_the_folder_is_the_list() -> None:
+    assert MODELS
+    assert list(keras_models.names()) == MODELS
+
+
+def test_an_unknown_name_lists_the_near() -> None:
+    with pytest.raises(UserError, match="did you mean chroma_residual"):
+        keras_models.get("chroma_residul")
+    with pytest.raises(UserError, match=r"'zzz' \(known: .*chroma_residual"):
+        keras_models.get("zzz")
+    with pytest.raises(UserError, match=r"no size 'xxl' \(known: test, "):
+        keras_models.build(MODELS[0], "xxl")
+
+
+def test_docstring_names_a_paper(module: Any) -> None:
+    assert re.search(r"[A-Z]\w+( et al\.| and [A-Z]\w+)?,? \(?(19|20)\d\d", module.__doc__)
+
+
+def test_record_sizes_and_names(name: str, module: Any) -> None:
+    task = module.TASK
+    assert task is tasks.load(name.partition("_")[0]).TASK
+    assert "test" in module.SIZES and len(module.SIZES) > 1
+    built = keras_models.build(name, "test")
+    assert built.count_params() < 20_000
+    assert [tensor.name for tensor in built.inputs] == [tensor.name for tensor in task.inputs]
+    assert built.output_names == [tensor.name for tensor in task.outputs]
+    assert built.name == f"{name}-test"
+
+
+def test_every_size_has_the_cost_that_the_docstring_states(module: Any, name: str) -> None:
+    """ "kMAC per luma pixel: SIZE NUMBER, SIZE NUMBER", as the exported graph has it."""
+    text = " ".join(module.__doc__.split()).partition("kMAC per luma pixel:")[2]
+    stated = {size: float(number) for size, number in re.findall(r"(\w+) (\d+(?:\.\d+)?)", text)}
+    found = {}
+    for size in module.SIZES:
+        built = keras_models.build(name, size)
+        (recipe,) = parse("float32")
+        contents = graph.read(convert(built, module.TASK, TILE, recipe, None))
+        found[size] = round(contents.macs / TILE**2 / 1e3, 1)
+    assert found == stated
+
+
+# ------------------------------------------------------------------------------------- as a network
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_every_weight_gets_a_gradient(name: str, values: NDArray[np.float32], policy: str) -> None:
+    import tensorflow as tf
+
+    before = keras.mixed_precision.dtype_policy()
+    keras.utils.set_random_seed(3)
+    keras.mixed_precision.set_dtype_policy(policy)
+    try:
+        fresh = keras_models.build(name, "test")
+    finally:
+        keras.mixed_precision.set_dtype_policy(before)
+    truth = np.random.default_rng(0).normal(0, 0.2, (1, *values.shape[:2], 8))
+    with tf.GradientTape() as tape:
+        output = fresh(values[None], training=True)
+        loss = tf.reduce_mean(tf.square(output - truth.astype(np.float32)))
+    # Mixed precision must not round the correction.
+    assert output.dtype == tf.float32
+    gradients = tape.gradient(loss, [v.value for v in fresh.trainable_variables])
+    assert gradients
+    for variable, gradient in zip(fresh.trainable_variables, gradients, strict=True):
+        assert gradient is not None, variable.path
+        assert np.isfinite(gradient).all() and np.any(gradient != 0), variable.path
+
+
+def test_a_fresh_model_starts_near_its_reference(name: str, values: NDArray[np.float32]) -> None:
+    """Training starts at bilinear's quality instead of first having to find it."""
+    keras.utils.set_random_seed(0)
+    output = keras_models.build(name, "test").predict_on_batch(values[None])
+    assert 0 < np.abs(output).mean() * chroma.TASK.outputs[0].scale < 3
+
+
+def test_save_and_load(model: keras.Model, values: NDArray[np.float32], tmp_path: Path) -> None:
+    expected = model.predict_on_batch(values[None])
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert np.array_equal(loaded.predict_on_batch(values[None]), expected)
+    assert loaded.output_names == model.output_names
+
+
+def test_any_even_size(model: keras.Model, module: Any) -> None:
+    (source,), (result,) = module.TASK.inputs, module.TASK.outputs
+    for height, width in [(2, 2), (2, 14), (10, 4), (34, 66)]:
+        shape = height // source.downscale, width // source.downscale
+        output = model.predict_on_batch(np.zeros((2, *shape, source.channels), np.float32))
+        expected = height // result.downscale, width // result.downscale
+        assert output.shape == (2, *expected, result.channels)
+
+
+def test_output_stays_in_the_tasks_range(model: keras.Model, module: Any) -> None:
+    (source,), (result,) = module.TASK.inputs, module.TASK.outputs
+    wild = np.random.default_rng(0).normal(0, 50, (1, 16, 16, source.channels))
+    output = model.predict_on_batch(wild.astype(np.float32))
+    assert (output.min(), output.max()) == (result.low, result.high)
+
+
+# --------------------------------------------------------------------------------- what halo() says
+
+
+def centre_block(model: keras.Model, planes: chroma.Planes) -> NDArray[np.float32]:
+    """The decoded 2x2 pixels in the middle of a square picture whose side is 2 modulo 4."""
+    (output,) = model.predict_on_batch(chroma.encode(planes)["planes"][None])
+    middle = planes.size[0] // 2 - 1
+    return chroma.decode({"correction": output}, planes)[middle : middle + 2, middle : middle + 2]
+
+
+def disturbed(planes: chroma.Planes, distance: int, seed: int) -> chroma.Planes:
+    """Noise everywhere but in the middle block and ``distance`` pixels around it."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 256, planes.y.shape).astype(np.uint8)
+    cbcr = rng.integers(0, 256, planes.cbcr.shape).astype(np.uint8)
+    middle = planes.size[0] // 2 - 1
+    keep = slice(middle - distance, middle + 2 + distance)
+    half = slice((middle - distance) // 2, (middle + 2 + distance) // 2)
+    y[keep, keep] = planes.y[keep, keep]
+    cbcr[half, half] = planes.cbcr[half, half]
+    return chroma.Planes(y, cbcr, planes.siting)
+
+
+@pytest.mark.parametrize("siting", ["center", "topleft"])
+def test_halo_is_the_true_reach(model: keras.Model, module: Any, siting: str) -> None:
+    halo = module.halo("test")
+    assert halo % 2 == 0
+    side = 2 * halo + 2 + 8
+    side += (2 - side) % 4
+    rng = np.random.default_rng(5)
+    rgb = rng.integers(90, 160, (side, side, 3), dtype=np.uint8)
+    planes = chroma.degrade(rgb, siting)
+    before = centre_block(model, planes)
+    for seed in range(4):
+        assert np.array_equal(centre_block(model, disturbed(planes, halo, seed)), before)
+    # Not much larger than needed, which would waste time on every tile.
+    assert any(
+        not np.array_equal(centre_block(model, disturbed(planes, halo - 4, seed)), before)
+        for seed in range(4)
+    )
+
+
+@pytest.mark.parametrize("size", [(96, 128), (95, 61), (40, 127)])
+def test_tiles_equal_the_whole_picture(
+    model: keras.Model, module: Any, natural: NDArray[np.uint8], size: tuple[int, int]
+) -> None:
+    planes = chroma.degrade(np.ascontiguousarray(natural[: size[0], : size[1]]), "left")
+    runner = KerasRunner(model, module.halo("test"))
+    whole = reconstruct(planes, runner)
+    runner.tile = TILE
+    tiled = reconstruct(planes, runner)
+    # Sums in another order may round a value to the next code, now and then.
+    different = tiled != whole
+    assert different.mean() < 1e-3
+    assert np.abs(tiled.astype(int) - whole).max() <= 1
+    base = chroma.Planes(planes.y, planes.cbcr, "center")
+    assert (reconstruct(base, runner) != whole).mean() > 0.1
+
+
+# -------------------------------------------------------------------------------------- as a file
+
+
+def test_float_file_is_builtin_and_equal(
+    model: keras.Model, module: Any, values: NDArray[np.float32], tmp_path: Path
+) -> None:
+    (recipe,) = parse("float32")
+    data = convert(model, module.TASK, TILE, recipe, None)
+    contents = graph.read(data)
+    assert contents.custom == () and contents.dynamic == () and contents.subgraphs == 1
+    assert not [op for op in contents.ops if op in ("CUSTOM", "WHILE", "IF", "CALL")]
+    expected = model.predict_on_batch(values[None])[0]
+    result = run_file(data, values, tmp_path)
+    span = module.TASK.outputs[0].high - module.TASK.outputs[0].low
+    assert np.abs(result - expected).max() < 1e-4 * span
+
+
+def test_int8_floor(
+    model: keras.Model, module: Any, natural: NDArray[np.uint8], values: NDArray[np.float32],
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    """Eight bits everywhere: the error stays below a twenty-fifth of what varies."""
+    (recipe,) = parse("int8")
+    tiles = tuple(
+        chroma.encode(chroma.degrade(np.ascontiguousarray(natural[t : t + TILE, s : s + TILE])))[
+            "planes"
+        ]
+        for t in (0, 16, 32)
+        for s in (0, 32, 64)
+    )
+    data = convert(model, module.TASK, TILE, recipe, Calibration(tiles, {}))
+    contents = graph.read(data)
+    assert {kind for _, kind, _ in (*contents.inputs, *contents.outputs)} == {"int8"}
+    assert contents.custom == () and contents.dynamic == ()
+    expected = model.predict_on_batch(values[None])[0]
+    result = run_file(data, values, tmp_path)
+    error = result - expected
+    assert np.corrcoef(result.ravel(), expected.ravel())[0, 1] > 0.999
+    assert np.sqrt(np.mean(error**2)) < 0.04 * expected.std()
+    assert abs(error.mean()) < 0.01 * expected.std()

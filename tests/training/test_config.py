@@ -1,0 +1,93 @@
+"""Configs: one for each model, and ``--set`` that reads types and refuses the rest."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+import keras_models
+from edge_demo.runtime.errors import UserError
+from training import config
+from training.config import FitConfig, override
+
+BASE = FitConfig(model="chroma_residual")
+
+
+def test_every_model_has_a_config_that_is_valid() -> None:
+    assert config.available() == keras_models.names()
+    for name in config.available():
+        loaded = config.load(name)
+        assert loaded.model == name
+        assert loaded.size in keras_models.get(name).SIZES
+        assert override(loaded, []) == loaded
+
+
+def test_an_unknown_model_lists_the_near() -> None:
+    with pytest.raises(UserError, match="'chroma_resdual'; did you mean chroma_residual"):
+        config.load("chroma_resdual")
+    with pytest.raises(UserError, match=r"'zzz' \(known: .*chroma_residual"):
+        config.load("zzz")
+
+
+@pytest.mark.parametrize(
+    ("setting", "key", "value"),
+    [
+        ("steps=1_000", "steps", 1000),
+        ("learning_rate=1e-3", "learning_rate", 0.001),
+        ("learning_rate=1", "learning_rate", 1.0),
+        ("ema=0", "ema", 0.0),
+        ("precision=float32", "precision", "float32"),
+        ("size=test", "size", "test"),
+        ("sitings={'left': 1.0}", "sitings", {"left": 1.0}),
+        ("seed=7", "seed", 7),
+    ],
+)
+def test_a_setting_is_read_as_the_type_it_replaces(setting: str, key: str, value: object) -> None:
+    changed = override(BASE, [setting])
+    assert getattr(changed, key) == value and type(getattr(changed, key)) is type(value)
+    assert dataclasses.replace(changed, **{key: getattr(BASE, key)}) == BASE
+
+
+def test_settings_add_up_and_the_last_wins() -> None:
+    changed = override(BASE, ["steps=10", "batch=2", "steps=20"])
+    assert (changed.steps, changed.batch) == (20, 2)
+    # Two that are wrong alone and right together.
+    assert override(BASE, ["patch=256", "cell=320"]).patch == 256
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        (["stepps=10"], r"unknown key 'stepps'; did you mean 'steps'\? \(known: size, patch"),
+        (["zzz=1"], r"unknown key 'zzz' \(known"),
+        (["steps"], "unknown key|KEY=VALUE"),
+        (["=5"], "unknown key ''"),
+        (["model=other"], "unknown key 'model'"),
+        (["steps=ten"], "a value of type int is needed"),
+        (["steps=1.5"], "a value of type int is needed"),
+        (["steps=True"], "a value of type int is needed"),
+        (["learning_rate=fast"], "a value of type float is needed"),
+        (["learning_rate=True"], "a value of type float is needed"),
+        (["sitings=left"], "a value of type dict is needed"),
+        (["steps=0"], "must be above 0"),
+        (["batch=-1"], "must be above 0"),
+        (["cells_gib=0"], "must be above 0"),
+        (["charbonnier=0.0"], "must be above 0"),
+        (["patch=33"], "must be even"),
+        (["val_crop=65"], "must be even"),
+        (["patch=200"], "at most cell=192"),
+        (["ema=1.0"], "must be in 0..1"),
+        (["ema=-0.1"], "must be in 0..1"),
+        (["copies=-1"], "must be 0 or more"),
+        (["seed=-1"], "must be 0 or more|0 or above"),
+        (["precision=float64"], "known are mixed_bfloat16, float32"),
+        (["sitings={'middle': 1.0}"], "'middle'"),
+        (["sitings={'left': 0.0}"], "a share above 0"),
+        (["sitings={}"], "a share above 0"),
+        (["sitings={'left': 'half'}"], "sitings"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(settings: list[str], says: str) -> None:
+    with pytest.raises(UserError, match=says):
+        override(BASE, settings)

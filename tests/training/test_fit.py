@@ -1,0 +1,317 @@
+"""A fit learns, leaves what it should, and goes on after any interruption as if there were none."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import cv2
+import keras
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from datasets import pipeline, sources
+from edge_demo.runtime import quality
+from edge_demo.runtime.errors import UserError
+from edge_demo.runtime.siting import upsample
+from edge_demo.runtime.tasks import chroma
+from keras_models import runs
+from training import callbacks, losses
+from training.config import FitConfig
+from training.fit import comparison, fit, validation_crops
+
+ROOT = Path(__file__).parent.parent.parent
+Small = Callable[..., FitConfig]
+
+
+def history(run: Path) -> list[dict[str, float]]:
+    with open(run / "history.csv", newline="") as file:
+        return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+
+
+def weights(run: Path) -> list[NDArray[Any]]:
+    return runs.load_model(run).get_weights()
+
+
+def same_weights(a: Path, b: Path) -> bool:
+    return all(np.array_equal(x, y) for x, y in zip(weights(a), weights(b), strict=True))
+
+
+def tree(folder: Path) -> dict[str, tuple[int, bytes]]:
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {str(p.relative_to(folder)): (p.stat().st_mtime_ns, p.read_bytes()) for p in files}
+
+
+# ------------------------------------------------------------------------------------ it can learn
+
+
+def test_it_overfits_one_photograph(learned: Path, natural: NDArray[np.uint8]) -> None:
+    crop = np.ascontiguousarray(natural[:, 16:112])  # the crop that it is validated on
+    planes = chroma.degrade(crop)
+    bilinear = upsample(planes.cbcr, planes.size, "center", "bilinear")
+    truth = chroma.target(crop)
+    nothing = np.sqrt((bilinear - truth) ** 2 + 0.5**2).mean()
+    last = history(learned)[-1]
+    assert last["val_loss"] < 0.85 * nothing
+    assert last["val_psnr"] > 10 * np.log10(255**2 / np.mean((bilinear - truth) ** 2)) + 1.5
+    losses_seen = [row["loss"] for row in history(learned)]
+    assert losses_seen[-1] < 0.95 * losses_seen[0]
+    # And the model that is kept does it, too, on rounded values.
+    (output,) = runs.load_model(learned).predict_on_batch(chroma.encode(planes)["planes"][None])
+    restored = np.clip(np.rint(chroma.decode({"correction": output}, planes)), 0, 255)
+    ours = quality.measure(crop, planes, restored.astype(np.uint8))
+    theirs = quality.measure(crop, planes, quality.baselines()["bilinear"](planes))
+    for metric in quality.METRICS:
+        assert ours[metric] > theirs[metric], metric
+    assert ours["chroma_psnr"] > theirs["chroma_psnr"] + 1.5
+
+
+def test_what_is_kept_is_what_was_validated(
+    learned: Path, one_photograph: Path, small: Small
+) -> None:
+    """The averaged weights: the last row's figures are the kept model's, not another's."""
+    config = small(**json.loads((learned / "run.json").read_text())["config"])
+    crops = validation_crops(sources.open_source(f"folder:{one_photograph}"), config)
+    model = runs.load_model(learned)
+    assert model.dtype_policy.name == "float32"
+    scale = chroma.TASK.outputs[0].scale
+    model.compile(
+        loss=losses.Charbonnier(scale, config.charbonnier), metrics=[losses.residual_psnr(scale)]
+    )
+    loss, psnr = model.evaluate(pipeline.fixed(crops, "center"), verbose=0)
+    last = history(learned)[-1]
+    assert (loss, psnr) == pytest.approx((last["val_loss"], last["val_psnr"]), rel=1e-4)
+
+
+# ------------------------------------------------------------------------------------ what it leaves
+
+
+@pytest.fixture(scope="module")
+def data(small_photographs: Path) -> str:
+    return f"folder:{small_photographs}"
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, data: str, small: Small) -> Iterator[Path]:
+    """A run that nothing interrupted; beside it, its state right after each checkpoint."""
+    run = tmp_path_factory.mktemp("finished") / "run"
+    write = callbacks.write_atomically
+
+    def watched(path: Path, content: bytes) -> None:
+        write(path, content)
+        if path.name == "checkpoint.npz":
+            done = len(list(run.parent.glob("after_*"))) + 1
+            shutil.copytree(run, run.parent / f"after_{done}")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(callbacks, "write_atomically", watched)
+        assert fit(small(), data, None, run, "the command") == run / "model.keras"
+    return run
+
+
+def test_history_has_a_row_an_epoch(finished: Path) -> None:
+    rows = history(finished)
+    assert list(rows[0]) == ["epoch", "step", "seconds", "loss", "psnr", "val_loss", "val_psnr"]
+    assert [(row["epoch"], row["step"]) for row in rows] == [(1, 3), (2, 6), (3, 9), (4, 12)]
+    assert all(np.isfinite(list(row.values())).all() for row in rows)
+    seconds = [row["seconds"] for row in rows]
+    assert seconds == sorted(seconds)
+
+
+def test_run_json_says_what_was_run(finished: Path, data: str, small: Small) -> None:
+    record = runs.read_record(finished)
+    assert set(record) == {"config", "data", "val", "command", "versions", "python", "backend",
+                           "machine"}  # fmt: skip
+    assert (record["data"], record["val"], record["command"]) == (data, None, "the command")
+    assert record["config"] == asdict(small())
+    assert record["versions"]["keras"] == keras.__version__
+
+
+def test_pictures_and_logs(finished: Path) -> None:
+    pictures = sorted((finished / "pictures").iterdir())
+    assert [p.name for p in pictures] == ["epoch_0002.png", "epoch_0004.png"]
+    # One held-out photograph: truth, input and prediction side by side.
+    assert cv2.imread(str(pictures[1])).shape == (48, 3 * 48, 3)
+    assert cv2.imread(str(finished / "curve.png")) is not None
+    assert list((finished / "logs").iterdir())
+    assert not list(finished.rglob("*.partial*"))
+
+
+def test_a_picture_shows_truth_input_and_prediction(natural: NDArray[np.uint8]) -> None:
+    rgb = np.ascontiguousarray(natural[:32, :32])
+    planes = chroma.degrade(rgb)
+    crop = np.dstack([planes.y, chroma.target(rgb)])[None]
+    zero = keras.Sequential([keras.Input((None, None, 12)), keras.layers.Conv2D(
+        8, 1, kernel_initializer="zeros")])  # fmt: skip
+    picture = comparison(zero, crop)
+    truth, given, predicted = np.split(picture, 3, axis=1)
+    assert np.abs(truth.astype(int) - rgb).max() <= 2
+    assert np.array_equal(given, predicted) and not np.array_equal(given, truth)
+    bilinear = upsample(planes.cbcr, (32, 32), "center", "bilinear")
+    assert np.abs(quality.to_rgb(planes.y, bilinear).astype(int) - given).max() <= 1
+
+
+# -------------------------------------------------------------------------------------- interrupted
+
+
+@pytest.mark.parametrize("done", [1, 3, 4])
+def test_an_interrupted_run_ends_like_one_that_was_not(
+    finished: Path, tmp_path: Path, data: str, small: Small, done: int,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """Stopped right after a checkpoint: history and pictures lag behind it, no model yet."""
+    run = tmp_path / "run"
+    shutil.copytree(finished.parent / f"after_{done}", run)
+    (run / "model.partial.keras").write_bytes(b"half a model")
+    (run / "checkpoint.npz.partial").write_bytes(b"half a checkpoint")
+    assert not (run / "model.keras").exists() and len(list(run.glob("history.csv"))) == (done > 1)
+    fit(small(), data, None, run, "the same command, later")
+    assert f"resuming after epoch {done} of 4" in capsys.readouterr().out
+    assert same_weights(run, finished)
+    rows, expected = history(run), history(finished)
+    for row in (*rows, *expected):
+        del row["seconds"]
+    assert rows == expected
+    assert runs.read_record(run)["command"] == "the command"
+    assert not (run / "model.partial.keras").exists()
+
+
+KILLED = """
+import os, signal, sys
+from training import callbacks
+
+replace, left = os.replace, [2]
+
+def deadly(source, target):
+    if str(target).endswith("checkpoint.npz"):
+        left[0] -= 1
+        if not left[0]:
+            os.kill(os.getpid(), signal.SIGKILL)
+    replace(source, target)
+
+os.replace = deadly
+from training.__main__ import main
+raise SystemExit(main(sys.argv[1:]))
+"""
+
+
+def settings(config: FitConfig) -> list[str]:
+    """The command line's ``--set`` for a config."""
+    values = {key: value for key, value in asdict(config).items() if key != "model"}
+    return [part for key, value in values.items() for part in ("--set", f"{key}={value}")]
+
+
+def test_a_killed_run_ends_like_one_that_was_not(
+    finished: Path, tmp_path: Path, data: str, small: Small
+) -> None:
+    """SIGKILL while the second checkpoint is being written: the first is whole and goes on."""
+    run = tmp_path / "run"
+    command = ["fit", "chroma_residual", "--data", data, "--out", str(run), *settings(small())]
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, *command], cwd=ROOT, capture_output=True, text=True,
+        env=dict(os.environ),
+    )  # fmt: skip
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert len(history(run)) == 1 and not (run / "model.keras").exists()
+    assert (run / "checkpoint.npz.partial").exists()
+    assert "epoch 1/4" in killed.stdout and "ETA" in killed.stdout
+    with pytest.raises(UserError, match="not finished; run its fit command again"):
+        runs.load_model(run)
+    fit(small(), data, None, run, "resumed")
+    assert same_weights(run, finished)
+    assert [row["step"] for row in history(run)] == [3, 6, 9, 12]
+
+
+def test_a_finished_run_is_left_alone(
+    finished: Path, data: str, small: Small, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = tree(finished)
+    assert fit(small(), data, None, finished, "again") == finished / "model.keras"
+    assert "is finished already" in capsys.readouterr().out
+    assert tree(finished) == before
+
+
+# ----------------------------------------------------------------------------------------- refused
+
+
+def test_a_folder_of_another_run_is_refused(finished: Path, data: str, small: Small) -> None:
+    before = tree(finished)
+    for config, source, val, says in [
+        (small(seed=4), data, None, "seed=3"),
+        (small(batch=8, steps=24), data, None, "batch=4, .*steps=12|steps=12, .*batch=4"),
+        (small(), "sample", None, "data="),
+        (small(), data, "sample", "val=None"),
+    ]:
+        with pytest.raises(UserError, match=f"holds a run with .*(?:{says}).*another --out"):
+            fit(config, source, val, finished, "x")
+        assert tree(finished) == before
+
+
+def test_folders_that_hold_something_else(tmp_path: Path, data: str, small: Small) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "letter.txt").write_text("dear")
+    with pytest.raises(UserError, match="is not empty and holds no run"):
+        fit(small(), data, None, mine, "x")
+    for out in (mine / "letter.txt", mine / "letter.txt" / "run"):
+        with pytest.raises(UserError, match="cannot write to|is not empty"):
+            fit(small(), data, None, out, "x")
+    assert [p.name for p in mine.iterdir()] == ["letter.txt"]
+    damaged = tmp_path / "damaged"
+    damaged.mkdir()
+    (damaged / "run.json").write_text('{"config": ')
+    with pytest.raises(UserError, match="damaged"):
+        fit(small(), data, None, damaged, "x")
+    with pytest.raises(UserError, match="damaged"):
+        runs.read_record(damaged)
+
+
+def test_a_mistake_claims_no_folder(tmp_path: Path, data: str, small: Small) -> None:
+    """Else the corrected command would be refused: the folder holds another run."""
+    bad = tmp_path / "bad"
+    bad.mkdir()
+    (bad / "a.png").write_bytes(b"no picture")
+    for config, source, val in [
+        (small(size="xxl"), data, None),
+        (small(), f"folder:{tmp_path}/none", None),
+        (small(), data, data),
+        (small(), f"folder:{bad}", None),
+        (small(), data, f"folder:{bad}"),
+    ]:
+        with pytest.raises(UserError):
+            fit(config, source, val, tmp_path / "run", "x")
+        assert not (tmp_path / "run").exists()
+
+
+def test_every_step_that_was_asked_for_is_taken(
+    tmp_path: Path, one_photograph: Path, small: Small
+) -> None:
+    """Also when epochs do not divide them."""
+    run = tmp_path / "run"
+    fit(small(steps=5, epoch_steps=3), f"folder:{one_photograph}", None, run, "x")
+    assert history(run)[-1]["step"] >= 5
+
+
+def test_durations_for_a_reader() -> None:
+    found = [callbacks.duration(seconds) for seconds in (0, 42.4, 59.6, 200, 3599.6, 3900, 90_000)]
+    assert found == ["0 s", "42 s", "1 min 00 s", "3 min 20 s", "1 h 00 min", "1 h 05 min",
+                     "25 h 00 min"]  # fmt: skip
+
+
+def test_a_write_is_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "state"
+    callbacks.write_atomically(path, b"old")
+    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError("no")))
+    with pytest.raises(OSError, match="no"):
+        callbacks.write_atomically(path, b"new and longer")
+    assert path.read_bytes() == b"old"
