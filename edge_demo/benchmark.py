@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_demo import benchmark_report, benchmark_worker, host, models_folder
-from edge_demo.runtime import cli, html, photographs, results
+from edge_demo.runtime import html, photographs, results
 from edge_demo.runtime.containers import MAX_PIXELS
 from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.model import TFLiteModel
@@ -327,8 +327,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"wrote {options.json}")
     if options.html:
         shown, methods = _to_show(table, options.images)
-        with cli.quiet_stderr():
-            page = benchmark_report.page(table, TASK, shown, methods, attachments)
+        page = benchmark_report.page(table, TASK, shown, methods, attachments)
         results.write_text(options.html, page, options.overwrite)
         print(f"wrote {options.html}")
     best = _best(table["rows"])
@@ -401,8 +400,7 @@ def _to_show(
 
 
 def _method(path: Path, threads: int) -> Method:
-    with cli.quiet_stderr():
-        model = TFLiteModel(path, threads)
+    model = TFLiteModel(path, threads)
     return lambda planes: reconstruct(planes, model)
 
 

@@ -12,6 +12,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from edge_demo.runtime import cli
 from edge_demo.runtime.errors import UserError
+from edge_demo.runtime.quiet import quiet_stderr
 
 from .recipes import RECIPES, parse
 
@@ -93,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line; returns the exit code."""
 
     def dispatch(options: argparse.Namespace) -> int:
-        with cli.quiet_stderr():
+        with quiet_stderr():
             import tensorflow  # noqa: F401
         return {"tflite": _tflite, "check": _check, "preset": _preset}[options.command](options)
 

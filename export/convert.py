@@ -7,7 +7,7 @@ import tempfile
 import keras
 import tensorflow as tf
 
-from edge_demo.runtime.cli import quiet_stderr
+from edge_demo.runtime.quiet import quiet_stderr
 from edge_demo.runtime.tasks.record import Task
 
 from . import integer

@@ -14,6 +14,7 @@ import skimage.data
 import keras_models
 from edge_demo.runtime import package
 from edge_demo.runtime.errors import UserError
+from edge_demo.runtime.files import write_whole
 from edge_demo.runtime.interpreter import Graph
 from edge_demo.runtime.tasks import chroma
 
@@ -83,9 +84,7 @@ def export(
 def write(path: Path, flatbuffer: bytes, card: Mapping[str, Any]) -> None:
     """Wrap a FlatBuffer with its card and a golden pair, and write it whole or not at all."""
     golden = _golden(flatbuffer)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(package.join(flatbuffer, card, golden))
-    partial.replace(path)
+    write_whole(path, package.join(flatbuffer, card, golden))
 
 
 def _golden(flatbuffer: bytes) -> dict[str, Any]:

@@ -14,6 +14,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from edge_demo.runtime import cli, results
 from edge_demo.runtime.errors import UserError
+from edge_demo.runtime.quiet import quiet_stderr
 from edge_demo.runtime.siting import SITINGS
 
 
@@ -121,7 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line; returns the exit code."""
 
     def dispatch(options: argparse.Namespace) -> None:
-        with cli.quiet_stderr():
+        with quiet_stderr():
             import tensorflow  # noqa: F401
         commands = {
             "list": lambda _: _list(),

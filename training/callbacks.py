@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,15 +16,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a whole file or none of it, whenever the process is killed."""
-    partial = path.with_name(path.name + ".partial")
-    with open(partial, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
+from edge_demo.runtime.files import write_whole
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -73,7 +64,7 @@ class Checkpoint(keras.callbacks.Callback):
         arrays = {f"v{i}": np.asarray(v) for i, v in enumerate(self._variables())}
         buffer = io.BytesIO()
         np.savez(buffer, rows=json.dumps(self.rows), seconds=self.seconds, **arrays)  # type: ignore[arg-type]
-        write_atomically(self.path, buffer.getvalue())
+        write_whole(self.path, buffer.getvalue())
         self._write_history()
 
     def _write_history(self) -> None:
@@ -81,7 +72,7 @@ class Checkpoint(keras.callbacks.Callback):
         writer = csv.DictWriter(text, list(self.rows[-1]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(self.rows)
-        write_atomically(self.path.with_name("history.csv"), text.getvalue().encode())
+        write_whole(self.path.with_name("history.csv"), text.getvalue().encode())
 
 
 class Progress(keras.callbacks.Callback):
@@ -138,6 +129,6 @@ class Pictures(keras.callbacks.Callback):
                 picture = self.draw(self.model)
                 self.folder.mkdir(exist_ok=True)
                 encoded = cv2.imencode(".png", picture[..., ::-1])[1].tobytes()
-                write_atomically(self.folder / f"epoch_{epoch + 1:04d}.png", encoded)
+                write_whole(self.folder / f"epoch_{epoch + 1:04d}.png", encoded)
                 tf.summary.image("truth_input_prediction", picture[None])
         self.writer.flush()

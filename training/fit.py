@@ -19,10 +19,11 @@ from datasets import pipeline, sources
 from edge_demo.runtime import tasks
 from edge_demo.runtime.colour import rgb_to_ycbcr, round_to_uint8, ycbcr_to_rgb
 from edge_demo.runtime.errors import UserError
+from edge_demo.runtime.files import write_whole
 from edge_demo.runtime.tasks.record import Task
 
 from . import plots
-from .callbacks import Checkpoint, Pictures, Progress, duration, write_atomically
+from .callbacks import Checkpoint, Pictures, Progress, duration
 from .config import FitConfig
 from .losses import Charbonnier, residual_psnr
 
@@ -88,7 +89,7 @@ def fit(config: FitConfig, data: str, val: str | None, out: Path, command: str) 
             Pictures(out, config.picture_every, lambda m: comparison(m, crops)),
         ],
     )
-    write_atomically(out / "curve.png", plots.curve(checkpoint.rows, out.name))
+    write_whole(out / "curve.png", plots.curve(checkpoint.rows, out.name))
     plain = float32_copy(model, config)
     partial = out / "model.partial.keras"
     plain.save(partial)
@@ -219,6 +220,6 @@ def _claim(out: Path, config: FitConfig, data: str, val: str | None, command: st
         versions = {name: importlib.metadata.version(name) for name in PACKAGES}
         record |= {"command": command, "versions": versions, "python": sys.version.split()[0],
                    "backend": keras.backend.backend(), "machine": platform.machine()}  # fmt: skip
-        write_atomically(path, (json.dumps(record, indent=2) + "\n").encode())
+        write_whole(path, (json.dumps(record, indent=2) + "\n").encode())
     except OSError as error:
         raise UserError(f"cannot write to {out}: {error.strerror}") from None

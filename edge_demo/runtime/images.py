@@ -7,8 +7,6 @@ get wrong.
 
 from __future__ import annotations
 
-import os
-import secrets
 from dataclasses import dataclass, field
 from os import PathLike, fspath
 from pathlib import Path
@@ -29,6 +27,7 @@ from .containers import (
     upright_exif,
 )
 from .errors import UserError
+from .files import write_whole
 
 __all__ = [
     "EXTENSIONS",
@@ -352,15 +351,7 @@ def _try_encode(
 
 def _replace(target: Path, data: bytes) -> None:
     """Put ``data`` at ``target`` in one step; on any failure nothing has changed."""
-    scratch = target.parent / f".{secrets.token_hex(8)}.tmp"
     try:
-        try:
-            with scratch.open("xb") as stream:
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.replace(scratch, target)
-        finally:
-            scratch.unlink(missing_ok=True)
+        write_whole(target, data)
     except OSError as error:
         raise UserError(f"{target}: cannot be written: {error.strerror or error}") from None

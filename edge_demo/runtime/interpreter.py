@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import UserError
+from .quiet import quiet_stderr
 
 _PACKAGES = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter")
 _INSTALL = (
@@ -63,8 +64,9 @@ class Graph:
             raise UserError(f"{path}: no such model file")
         module = _module()
         try:
-            self._interpreter = module.Interpreter(model_path=str(path), num_threads=threads)
-            self._interpreter.allocate_tensors()
+            with quiet_stderr():  # the delegate announces itself
+                self._interpreter = module.Interpreter(model_path=str(path), num_threads=threads)
+                self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             reason = " ".join(str(error).split())[:200]
             raise UserError(f"{path}: not a TFLite model that runs here ({reason})") from None

@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,11 @@ from .errors import UserError
 from .tasks.record import Task
 
 CARD, GOLDEN = "card.json", "golden.npz"
+# What zipfile and numpy raise on a damaged archive.
+_DAMAGE = (
+    KeyError, ValueError, EOFError, OSError, NotImplementedError, RuntimeError,
+    zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 REQUIRED = ("task", "contract", "model", "recipe", "tile", "halo", "weights_sha256")
 
 
@@ -89,7 +95,7 @@ def _open(path: Path) -> zipfile.ZipFile:
         raise UserError(f"{path}: no such model file")
     try:
         return zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError):
+    except _DAMAGE:
         raise UserError(
             f"{path}: carries no card, so it is not a model exported by this project"
         ) from None
@@ -104,12 +110,14 @@ def read_card(path: Path) -> Card:
     with _open(path) as archive:
         try:
             values = json.loads(archive.read(CARD))
-        except (KeyError, ValueError, zipfile.BadZipFile):
+        except _DAMAGE:
             raise UserError(f"{path}: its card is missing or damaged") from None
     if not isinstance(values, dict):
         raise UserError(f"{path}: its card is damaged")
     if missing := [key for key in REQUIRED if key not in values]:
         raise UserError(f"{path}: its card lacks {', '.join(missing)}")
+    if not _sensible(values):
+        raise UserError(f"{path}: its card is damaged: values of the wrong kind")
     card = Card(values)
     if card.task.contract != values["contract"]:
         raise UserError(
@@ -119,13 +127,23 @@ def read_card(path: Path) -> Card:
     return card
 
 
+def _sensible(values: Mapping[str, Any]) -> bool:
+    """Whether the values that the runtime relies on are of the right kind and range."""
+    texts = all(isinstance(values[key], str) for key in ("task", "model", "recipe"))
+    numbers = all(type(values[key]) is int for key in ("contract", "tile", "halo"))
+    if not (texts and numbers):
+        return False
+    tile, halo = values["tile"], values["halo"]
+    return halo >= 0 and tile > 2 * halo and tile % 2 == 0 and halo % 2 == 0
+
+
 def read_golden(path: Path) -> dict[str, NDArray[Any]]:
     """The golden pair of a model file: ``input_NAME`` and ``output_NAME`` to arrays."""
     with _open(path) as archive:
         try:
             with np.load(io.BytesIO(archive.read(GOLDEN)), allow_pickle=False) as arrays:
                 return dict(arrays)
-        except (KeyError, ValueError, zipfile.BadZipFile):
+        except _DAMAGE:
             raise UserError(f"{path}: its golden pair is missing or damaged") from None
 
 

@@ -41,7 +41,7 @@ def read_one(path: Path, least_side: int = 32) -> np.ndarray:
         ("sample:astronaut", "unknown data source 'sample:astronaut'"),
         ("", "unknown data source ''"),
         ("folder:/no/such/place", "no folder '/no/such/place'"),
-        ("folder:", "no folder ''"),
+        ("folder:", "'folder:'|folder ''"),
     ],
 )
 def test_unknown_sources(text: str, says: str) -> None:

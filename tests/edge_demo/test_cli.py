@@ -295,7 +295,7 @@ def test_the_real_command(folder: Path, model: str) -> None:
             capture_output=True,
             text=True,
             env=dict(os.environ),
-        )  # fmt: skip
+        )
         for name in ("bad.jpg", "a.jpg")
     ]
     assert [result.returncode for result in results] == [2, 0]

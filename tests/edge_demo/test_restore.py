@@ -1,4 +1,4 @@
-"""Picture files restored: luma untouched, chroma the network's, and all that a file carries kept."""
+"""Picture files restored: luma untouched, chroma the network's, and what a file carries kept."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from edge_demo.runtime.tasks import chroma
 from edge_demo.runtime.tiling import reconstruct
 
 LUMA = np.array([0.299, 0.587, 0.114])
-SIZES = [(1, 1), (1, 40), (40, 1), (2, 2), (47, 65), (64, 48), (33, 130)]
+SIZES = [(1, 1), (1, 40), (40, 1), (2, 2), (47, 65), (64, 48), (33, 130), (517, 20)]
 
 needs_metadata = pytest.mark.skipif(
     not hasattr(cv2, "imencodeWithMetadata"), reason="OpenCV before 4.12 writes no metadata"

@@ -176,7 +176,7 @@ def test_the_command(
     assert main(["check", str(bare), str(good)]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert f"{bare}: 1 of 4 points failed" in lines and lines[-1] == f"{good}: fit to ship"
-    assert [line for line in lines if line.startswith("FAIL ")][0].startswith("FAIL card")
+    assert next(line for line in lines if line.startswith("FAIL ")).startswith("FAIL card")
 
 
 def test_cost_per_pixel(model_files: dict[str, Path]) -> None:

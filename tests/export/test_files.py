@@ -134,9 +134,7 @@ def test_nothing_is_overwritten_unasked(
     assert package.read_card(mine).values["recipe"] == "float16"
 
 
-def test_mistakes(
-    run_folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_mistakes(run_folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     unfinished = tmp_path / "unfinished"
     unfinished.mkdir()
     (unfinished / "run.json").write_text((run_folder / "run.json").read_text())

@@ -62,7 +62,8 @@ def test_dynamic_shapes_are_seen() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"TFL3", b"\x1c\0\0\0TFL4" + bytes(100), b"\x1c\0\0\0TFL3", bytes(4) + b"TFL3" * 9]
+    "data",
+    [b"", b"TFL3", b"\x1c\0\0\0TFL4" + bytes(100), b"\x1c\0\0\0TFL3", bytes(4) + b"TFL3" * 9],
 )
 def test_what_is_no_model(data: bytes) -> None:
     with pytest.raises(ValueError, match="not a TFLite"):

@@ -126,8 +126,9 @@ def test_every_weight_gets_a_gradient(name: str, values: NDArray[np.float32], po
     with tf.GradientTape() as tape:
         output = fresh(values[None], training=True)
         loss = tf.reduce_mean(tf.square(output - truth.astype(np.float32)))
-    # Mixed precision must not round the correction.
+    # Mixed precision must not round the correction: its last bits are in use.
     assert output.dtype == tf.float32
+    assert (output.numpy().view(np.uint32) & 0xFFFF != 0).mean() > 0.9
     gradients = tape.gradient(loss, [v.value for v in fresh.trainable_variables])
     assert gradients
     for variable, gradient in zip(fresh.trainable_variables, gradients, strict=True):

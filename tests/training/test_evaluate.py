@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 
 from datasets import sources
+from edge_demo.runtime import quality
 from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.siting import BASELINES
+from edge_demo.runtime.siting import BASELINES, SITINGS
+from edge_demo.runtime.tasks import chroma
+from edge_demo.runtime.tiling import reconstruct
 from export.__main__ import main as export_main
 from training.__main__ import main
 from training.evaluate import evaluate, load
@@ -84,11 +87,23 @@ def test_a_run_and_its_file_agree(
     assert ours["metrics"]["chroma_psnr"]["min"] == pytest.approx(min(each), abs=1e-5)
 
 
-def test_siting_is_that_of_the_chroma_made(table: dict[str, Any], learned: Path, data: str) -> None:
-    left, _, _ = evaluate(load(learned), sources.open_source(data), "left")
-    assert left["siting"] == "left"
-    for a, b in zip(left["rows"], table["rows"], strict=True):
-        assert a["metrics"]["chroma_psnr"] != b["metrics"]["chroma_psnr"]
+def test_siting_is_that_of_the_chroma_made(run_folder: Path, one_photograph: Path) -> None:
+    """The network is told of it, as the baselines are."""
+    source = sources.open_source(f"folder:{one_photograph}")
+    ((_, rgb),) = sources.photographs(source)
+    target = load(run_folder)
+    found = {}
+    for siting in SITINGS:
+        table, _, values = evaluate(target, source, siting)
+        assert table["siting"] == siting
+        planes = chroma.degrade(rgb, siting)
+        expected = quality.measure(rgb, planes, reconstruct(planes, target.runner))
+        ours = values["chroma_residual-test.keras"]
+        assert {metric: value for metric, (value,) in ours.items()} == expected
+        bilinear = quality.measure(rgb, planes, quality.baselines()["bilinear"](planes))
+        assert values["bilinear"]["chroma_psnr"] == [bilinear["chroma_psnr"]]
+        found[siting] = expected["chroma_psnr"]
+    assert len(set(found.values())) == len(SITINGS)
 
 
 def test_the_photograph_it_overfitted_gains(learned: Path, one_photograph: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from edge_demo.runtime import cli
 from edge_demo.runtime.errors import UserError
+from edge_demo.runtime.quiet import quiet_stderr
 
 
 def run(main, *arguments: str) -> int:
@@ -55,16 +56,20 @@ def test_a_wrong_argument_is_one_line(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_quiet_stderr_hides_what_c_libraries_print(capfd: pytest.CaptureFixture[str]) -> None:
-    with cli.quiet_stderr():
+    with quiet_stderr():
         os.write(2, b"chatter\n")
     os.write(2, b"after\n")
     assert capfd.readouterr().err == "after\n"
 
 
 def test_quiet_stderr_hands_it_over_with_an_exception(capfd: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(ValueError, match="reason") as raised, cli.quiet_stderr():
+    @quiet_stderr()
+    def fail() -> None:
         os.write(2, b"what the library said\n")
         raise ValueError("reason")
+
+    with pytest.raises(ValueError, match="reason") as raised:
+        fail()
     assert "what the library said" in raised.value.__notes__[0]
     os.write(2, b"after\n")
     assert capfd.readouterr().err == "after\n"

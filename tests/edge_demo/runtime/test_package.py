@@ -16,8 +16,16 @@ from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.tasks import chroma
 
 NETWORK = b"\x1c\0\0\0TFL3" + np.random.default_rng(0).bytes(5000)
-CARD = {"task": "chroma", "contract": chroma.TASK.contract, "model": "net-test", "preset": None,
-        "recipe": "int8", "tile": 64, "halo": 10, "metrics": {"chroma_psnr": {"mean": 40.5}}}  # fmt: skip
+CARD: dict[str, Any] = {
+    "task": "chroma",
+    "contract": chroma.TASK.contract,
+    "model": "net-test",
+    "preset": None,
+    "recipe": "int8",
+    "tile": 64,
+    "halo": 10,
+    "metrics": {"chroma_psnr": {"mean": 40.5}},
+}
 GOLDEN = {"input_planes": np.linspace(-0.5, 0.5, 24, dtype=np.float32).reshape(2, 1, 12),
           "output_correction": np.ones((2, 1, 8), np.float32)}  # fmt: skip
 
@@ -144,7 +152,7 @@ def test_a_file_that_was_cut_short(path: Path) -> None:
     for length in range(len(NETWORK), len(whole), 7):
         path.write_bytes(whole[:length])
         for read in (package.read_card, package.read_golden):
-            with pytest.raises(UserError, match="card|golden pair"):
+            with pytest.raises(UserError, match=r"card|golden pair"):
                 read(path)
 
 

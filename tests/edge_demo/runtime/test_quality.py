@@ -41,9 +41,7 @@ def test_rgb_is_that_of_jpeg(natural: NDArray[np.uint8]) -> None:
 
 
 @pytest.mark.parametrize("siting", ["center", "left", "topleft"])
-def test_baselines_upsample_at_the_pictures_siting(
-    natural: NDArray[np.uint8], siting: str
-) -> None:
+def test_baselines_upsample_at_the_pictures_siting(natural: NDArray[np.uint8], siting: str) -> None:
     """At another's they would lose what networks gain."""
     assert tuple(quality.baselines()) == BASELINES
     planes = chroma.degrade(natural, siting)
