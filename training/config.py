@@ -14,6 +14,7 @@ from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.siting import check_siting
 
 PRECISIONS = ("mixed_bfloat16", "float32")
+LOSSES = ("charbonnier", "log_error")
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,9 @@ class FitConfig:
     learning_rate: float = 2e-3  # peak; cosine to a hundredth after the warm-up
     warmup_steps: int = 300
     ema: float = 0.999  # decay of the weights' moving average, which is what is kept
-    charbonnier: float = 0.5  # the loss is quadratic below this error, in 8-bit code values
+    loss: str = "charbonnier"  # or "log_error", which is PSNR itself; for a last, short run
+    charbonnier: float = 0.5  # that loss is quadratic below this error, in 8-bit code values
+    start_from: str = ""  # a finished run whose weights to start from; "" starts afresh
     precision: str = "mixed_bfloat16"
     seed: int = 0
     # Bookkeeping
@@ -121,6 +124,8 @@ def _validate(config: FitConfig) -> None:
         raise UserError("--set copies, warmup_steps: must be 0 or more")
     if config.precision not in PRECISIONS:
         raise UserError(f"--set precision={config.precision}: known are {', '.join(PRECISIONS)}")
+    if config.loss not in LOSSES:
+        raise UserError(f"--set loss={config.loss}: known are {', '.join(LOSSES)}")
     for siting in config.sitings:
         check_siting(siting)
     if not config.sitings or min(config.sitings.values()) <= 0:

@@ -21,11 +21,12 @@ from edge_demo.runtime.colour import rgb_to_ycbcr, round_to_uint8, ycbcr_to_rgb
 from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.files import write_whole
 from edge_demo.runtime.tasks.record import Task
+from keras_models import runs
 
 from . import plots
 from .callbacks import Checkpoint, Pictures, Progress, duration
 from .config import FitConfig
-from .losses import Charbonnier, residual_psnr
+from .losses import Charbonnier, LogError, residual_psnr
 
 PACKAGES = ("tensorflow", "keras", "numpy", "albumentations", "opencv-python-headless")
 
@@ -48,6 +49,7 @@ def fit(config: FitConfig, data: str, val: str | None, out: Path, command: str) 
     """
     task = keras_models.get(config.model).TASK
     train, held_out = _split(data, val)
+    start = _starting_weights(config)
     _claim(out, config, data, val, command)
     final = out / "model.keras"
     if final.exists():
@@ -72,6 +74,8 @@ def fit(config: FitConfig, data: str, val: str | None, out: Path, command: str) 
     checkpoint = Checkpoint(out / "checkpoint.npz", epoch_steps)
     checkpoint.set_model(model)
     done = checkpoint.restore()
+    if start and not done:
+        model.set_weights(start)
     if done:
         print(f"resuming after epoch {done} of {epochs}", flush=True)
     model.fit(
@@ -119,10 +123,18 @@ def compiled(config: FitConfig, task: Task) -> keras.Model:
     optimizer = keras.optimizers.Adam(schedule, use_ema=True, ema_momentum=config.ema)
     model.compile(
         optimizer=optimizer,
-        loss=Charbonnier(scale, config.charbonnier),
+        loss=LogError(scale)
+        if config.loss == "log_error"
+        else Charbonnier(scale, config.charbonnier),
         metrics=[residual_psnr(scale)],
     )
     return model
+
+
+def _loss(config: FitConfig, scale: float) -> keras.losses.Loss:
+    if config.loss == "log_error":
+        return LogError(scale)
+    return Charbonnier(scale, config.charbonnier)
 
 
 def batches(config: FitConfig, bank: cells_module.Cells, start: int, steps: int):  # type: ignore[no-untyped-def]
@@ -183,6 +195,25 @@ def comparison(model: keras.Model, crops: NDArray[np.uint8], rows: int = 3) -> N
             )
         )
     return np.concatenate(lines)
+
+
+def _starting_weights(config: FitConfig) -> list[NDArray[np.floating]]:
+    """The weights of the finished run that a run starts from; none for a fresh start.
+
+    Raises:
+        UserError: no such run, an unfinished one, or one of another network.
+    """
+    if not config.start_from:
+        return []
+    run = Path(config.start_from)
+    before = runs.read_record(run)["config"]
+    if (before["model"], before["size"]) != (config.model, config.size):
+        raise UserError(
+            f"--set start_from={run}: that run is of {before['model']}-{before['size']}, "
+            f"not of {config.model}-{config.size}"
+        )
+    weights: list[NDArray[np.floating]] = runs.load_model(run).get_weights()
+    return weights
 
 
 def _epochs(config: FitConfig) -> tuple[int, int]:

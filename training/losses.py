@@ -31,6 +31,34 @@ class Charbonnier(keras.losses.Loss):
         return {"scale": self.scale, "epsilon": self.epsilon, "name": self.name}
 
 
+@keras.saving.register_keras_serializable("chromaedge")
+class LogError(keras.losses.Loss):
+    """Ten times the decimal logarithm of each crop's mean square error: its PSNR, turned around.
+
+    What tables average is PSNR, so a crop counts by its relative error, not by its contrast. It
+    asks too much of a fresh network; use it on one that is trained.
+
+    Args:
+        scale: 8-bit code values per unit of the tensors.
+        floor: added to the mean square error, in code values squared, so that flat crops (whose
+            error is below what 8 bits hold) do not rule the rest.
+    """
+
+    def __init__(self, scale: float, floor: float = 0.5, name: str = "log_error") -> None:
+        super().__init__(name=name)
+        self.scale = scale
+        self.floor = floor
+
+    def call(self, y_true, y_pred):  # type: ignore[no-untyped-def]
+        """The loss of each crop, in dB."""
+        error = (ops.cast(y_true, "float32") - ops.cast(y_pred, "float32")) * self.scale
+        return 10.0 * ops.log10(ops.mean(ops.square(error), axis=(1, 2, 3)) + self.floor)
+
+    def get_config(self) -> dict:
+        """What ``from_config`` needs."""
+        return {"scale": self.scale, "floor": self.floor, "name": self.name}
+
+
 def residual_psnr(scale: float):  # type: ignore[no-untyped-def]
     """A Keras metric function: PSNR per image of a predicted residual, peak 255, unrounded."""
 

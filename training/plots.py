@@ -23,7 +23,7 @@ def curve(rows: Sequence[dict[str, float]], title: str) -> bytes:
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
     left.plot(steps, [row["loss"] for row in rows], label="training", color="#1f6f8b")
     left.plot(steps, [row["val_loss"] for row in rows], label="validation", color="#d1603d")
-    left.set(xlabel="step", ylabel="Charbonnier loss, code values")
+    left.set(xlabel="step", ylabel="loss")
     left.legend(frameon=False)
     right.plot(steps, [row["val_psnr"] for row in rows], color="#d1603d")
     right.set(xlabel="step", ylabel="validation chroma PSNR, dB")
