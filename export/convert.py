@@ -35,7 +35,7 @@ def convert(
             raise ValueError(f"recipe {recipe.name} needs calibration")
         model, _ = integer.prepared(model, task, calibration)
     with tempfile.TemporaryDirectory() as folder, quiet_stderr():
-        _save(model, task, tile, folder)
+        save(model, task, tile, folder)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         # No Flex ops: a device's interpreter refuses them.
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
@@ -50,7 +50,7 @@ def convert(
     return flatbuffer
 
 
-def _save(model: keras.Model, task: Task, tile: int, folder: str) -> None:
+def save(model: keras.Model, task: Task, tile: int, folder: str) -> None:
     """A SavedModel whose one signature has the task's tensor names and a static shape.
 
     Keras's own archive, because it tells TensorFlow which variables are constants.

@@ -130,6 +130,14 @@ def test_augmentation_only_reduces(natural: np.ndarray) -> None:
     assert np.abs(mean - natural.mean(axis=(0, 1))).max() < 3
 
 
+def test_reduction_is_by_area() -> None:
+    """Detail that is too fine becomes its mean instead of an alias."""
+    rows, columns = np.mgrid[0:96, 0:96]
+    board = np.dstack([(rows + columns) % 2 * 255] * 3).astype(np.uint8)
+    for version in augment.copies(board, 12, 32, seed=0):
+        assert ((version > 20) & (version < 235)).mean() > 0.2
+
+
 def test_augmentation_flips_and_turns_some() -> None:
     """A ramp to the right: mirrored it falls; turned, its rows differ."""
     rgb = np.tile(np.linspace(20, 230, 120).astype(np.uint8)[None, :, None], (120, 1, 3))

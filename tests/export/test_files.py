@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -75,11 +77,12 @@ def test_a_card_tells_where_a_model_comes_from(model_files: dict[str, Path]) -> 
 
 
 def test_a_card_keeps_no_path_of_a_machine() -> None:
-    record = {"config": {"model": "chroma_residual", "size": "test"}, "versions": {},
-              "data": "folder:/home/me/photos/train"}  # fmt: skip
+    config = {"model": "chroma_residual", "size": "test", "start_from": "/home/me/runs/first"}
+    record = {"config": config, "versions": {}, "data": "folder:/home/me/photos/train"}
     card = files.base_card(record, "chroma_residual-test.r1", "CC0")
     assert card["training"]["data"] == "folder:photos/train"
     assert card["training"]["terms"] == "CC0" and card["preset"] == "chroma_residual-test.r1"
+    assert "/home/me" not in json.dumps(card)
 
 
 def test_the_golden_pair_is_the_graphs_own(model_files: dict[str, Path]) -> None:
@@ -103,6 +106,16 @@ def test_a_calibrated_recipe_needs_calibration(lively: Callable[[str], Any]) -> 
     (recipe,) = parse("int8")
     with pytest.raises(ValueError, match="int8 needs calibration"):
         convert(lively("chroma_residual"), chroma.TASK, 64, recipe, None)
+
+
+def test_an_op_that_tflite_lacks_is_refused() -> None:
+    """Instead of a file with Flex ops, which no device runs."""
+    planes = keras.Input((None, None, 12), name="planes")
+    odd = keras.ops.erfinv(keras.ops.tanh(planes))
+    model = keras.Model(planes, keras.layers.Conv2D(8, 1)(odd))
+    (recipe,) = parse("float32")
+    with pytest.raises(Exception, match="Erfinv"):
+        convert(model, chroma.TASK, 64, recipe, None)
 
 
 def refused(capfd: pytest.CaptureFixture[str], *arguments: object) -> str:

@@ -170,7 +170,7 @@ def test_an_interrupted_run_ends_like_one_that_was_not(
     run = tmp_path / "run"
     shutil.copytree(finished.parent / f"after_{done}", run)
     (run / "model.partial.keras").write_bytes(b"half a model")
-    (run / "checkpoint.npz.partial").write_bytes(b"half a checkpoint")
+    (run / ".0123456789abcdef.tmp").write_bytes(b"half a checkpoint")
     assert not (run / "model.keras").exists() and len(list(run.glob("history.csv"))) == (done > 1)
     fit(small(), data, None, run, "the same command, later")
     assert f"resuming after epoch {done} of 4" in capsys.readouterr().out
@@ -220,7 +220,7 @@ def test_a_killed_run_ends_like_one_that_was_not(
     )  # fmt: skip
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert len(history(run)) == 1 and not (run / "model.keras").exists()
-    assert (run / "checkpoint.npz.partial").exists()
+    assert list(run.glob(".*.tmp"))  # the second, not yet in its place
     assert "epoch 1/4" in killed.stdout and "ETA" in killed.stdout
     with pytest.raises(UserError, match="not finished; run its fit command again"):
         runs.load_model(run)
@@ -236,6 +236,34 @@ def test_a_finished_run_is_left_alone(
     assert fit(small(), data, None, finished, "again") == finished / "model.keras"
     assert "is finished already" in capsys.readouterr().out
     assert tree(finished) == before
+
+
+def test_a_run_can_start_from_another(
+    finished: Path, tmp_path: Path, data: str, small: Small
+) -> None:
+    config = small(
+        start_from=str(finished), learning_rate=1e-12, ema=0.0, steps=3, loss="log_error"
+    )
+    fit(config, data, None, tmp_path / "run", "x")
+    for ours, theirs in zip(weights(tmp_path / "run"), weights(finished), strict=True):
+        assert np.abs(ours - theirs).max() < 1e-6
+    fresh = small(learning_rate=1e-12, ema=0.0, steps=3)
+    fit(fresh, data, None, tmp_path / "fresh", "x")
+    assert not same_weights(tmp_path / "fresh", finished)
+
+
+def test_runs_that_cannot_be_started_from(
+    finished: Path, tmp_path: Path, data: str, small: Small
+) -> None:
+    unfinished = finished.parent / "after_1"
+    for start, changes, says in [
+        (tmp_path / "none", {}, "no such run"),
+        (unfinished, {}, "is not finished"),
+        (finished, {"size": "s"}, "is of chroma_residual-test, not of chroma_residual-s"),
+    ]:
+        with pytest.raises(UserError, match=says):
+            fit(small(start_from=str(start), **changes), data, None, tmp_path / "run", "x")
+        assert not (tmp_path / "run").exists()
 
 
 # ----------------------------------------------------------------------------------------- refused
@@ -303,12 +331,3 @@ def test_durations_for_a_reader() -> None:
     found = [callbacks.duration(seconds) for seconds in (0, 42.4, 59.6, 200, 3599.6, 3900, 90_000)]
     assert found == ["0 s", "42 s", "1 min 00 s", "3 min 20 s", "1 h 00 min", "1 h 05 min",
                      "25 h 00 min"]  # fmt: skip
-
-
-def test_a_write_is_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "state"
-    callbacks.write_whole(path, b"old")
-    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError("no")))
-    with pytest.raises(OSError, match="no"):
-        callbacks.write_whole(path, b"new and longer")
-    assert path.read_bytes() == b"old"

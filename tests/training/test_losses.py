@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from training.losses import Charbonnier, residual_psnr
+from training.losses import Charbonnier, LogError, residual_psnr
 
 TRUTH = np.zeros((2, 1, 1, 2), np.float32)
 # Errors of 3 and 0 codes, then 0.4 and 4.8 codes, at 48 codes a unit.
@@ -46,6 +46,27 @@ def test_charbonnier_survives_saving() -> None:
     again = keras.saving.deserialize_keras_object(config)
     assert isinstance(again, Charbonnier)
     assert (again.scale, again.epsilon, again.name) == (48.0, 0.5, "mine")
+
+
+def test_log_error_by_hand() -> None:
+    """The mean of each crop's PSNR, turned around and without its peak."""
+    errors = np.array([[3, 0], [-0.4, 4.8]])
+    expected = np.mean(10 * np.log10((errors**2).mean(axis=1) + 0.25))
+    assert float(LogError(48.0, floor=0.25)(TRUTH, PREDICTION)) == pytest.approx(expected, rel=1e-5)
+    assert np.isfinite(float(LogError(48.0)(TRUTH, TRUTH)))
+    # Half the error is 6 dB, wherever it starts: no crop counts by its contrast.
+    loss = LogError(1.0, floor=1e-9)
+    for error in (2.0, 20.0):
+        gain = float(loss(TRUTH, TRUTH + np.float32(error)))
+        gain -= float(loss(TRUTH, TRUTH + np.float32(error / 2)))
+        assert gain == pytest.approx(20 * np.log10(2), rel=1e-4)
+
+
+def test_log_error_survives_saving() -> None:
+    config = keras.saving.serialize_keras_object(LogError(48.0, 0.125, name="mine"))
+    again = keras.saving.deserialize_keras_object(config)
+    assert isinstance(again, LogError)
+    assert (again.scale, again.floor, again.name) == (48.0, 0.125, "mine")
 
 
 def test_psnr_is_of_each_image_and_in_codes() -> None:

@@ -1,8 +1,6 @@
-"""What every command line shares: exit codes, one line, and quiet libraries."""
+"""What every command line shares: exit codes, and one line for a mistake."""
 
 from __future__ import annotations
-
-import os
 
 import pytest
 
@@ -53,23 +51,3 @@ def test_a_wrong_argument_is_one_line(capsys: pytest.CaptureFixture[str]) -> Non
         said = capsys.readouterr()
         assert said.out == "" and said.err.count("\n") == 1
         assert said.err.startswith("python -m thing: ") and "--help" in said.err
-
-
-def test_quiet_stderr_hides_what_c_libraries_print(capfd: pytest.CaptureFixture[str]) -> None:
-    with quiet_stderr():
-        os.write(2, b"chatter\n")
-    os.write(2, b"after\n")
-    assert capfd.readouterr().err == "after\n"
-
-
-def test_quiet_stderr_hands_it_over_with_an_exception(capfd: pytest.CaptureFixture[str]) -> None:
-    @quiet_stderr()
-    def fail() -> None:
-        os.write(2, b"what the library said\n")
-        raise ValueError("reason")
-
-    with pytest.raises(ValueError, match="reason") as raised:
-        fail()
-    assert "what the library said" in raised.value.__notes__[0]
-    os.write(2, b"after\n")
-    assert capfd.readouterr().err == "after\n"

@@ -1,0 +1,186 @@
+"""Fill the marked tables of the pages from measured results: ``python docs/fill_tables.py``.
+
+A table stands between ``<!-- table: NAME ... -->`` and ``<!-- end -->``. NAME is a preset and a
+siting, ``benchmark``, ``quantisation`` or ``recipes``; what it shows is read from ``docs/models``,
+``docs/results`` and ``export/recipes.py``. Nobody types a figure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # run as a script, whose own folder is docs
+
+# ruff: noqa: E402
+from edge_demo.runtime.errors import UserError
+from edge_demo.runtime.results import label
+from export.recipes import RECIPES
+
+Json = Mapping[str, Any]
+
+BLOCK = re.compile(r"(<!-- table: ([^>]+?) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+
+
+def pages(root: Path) -> list[Path]:
+    """The pages that people write; ``docs/models`` is generated whole."""
+    written = sorted((root / "docs").glob("*.md"))
+    return [root / "README.md", *written, root / "edge_demo" / "README.md"]
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], text_columns: int = 1) -> str:
+    """A Markdown table; all columns but the first few are aligned on the right."""
+    rule = ["---"] * text_columns + ["---:"] * (len(header) - text_columns)
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in (header, rule, *rows))
+
+
+def quality(found: Json) -> str:
+    """What a preset's files reach beside the baselines; ``found`` is a table of schema 1."""
+    rows = found["rows"]
+    means = [{key: value["mean"] for key, value in row["metrics"].items()} for row in rows]
+    floor = next(
+        mean["chroma_psnr"]
+        for row, mean in zip(rows, means, strict=True)
+        if row["name"] == "bilinear"
+    )
+    cells = [
+        [
+            f"`{label(row)}`" if row["kind"] == "model" else label(row),
+            f"{row['bytes'] / 1024:.0f}" if "bytes" in row else "",
+            f"{mean['chroma_psnr']:.2f}",
+            f"{mean['chroma_psnr'] - floor:+.2f}",
+            f"{mean['rgb_psnr']:.2f}",
+            f"{mean['chroma_ssim']:.4f}",
+        ]
+        for row, mean in zip(rows, means, strict=True)
+    ]
+    header = ["method", "KiB", "chroma PSNR, dB", "over bilinear, dB", "RGB PSNR, dB",
+              "chroma SSIM"]  # fmt: skip
+    source = found["data"].partition(":")[2] or found["data"]
+    return (
+        f"{table(header, cells)}\n"
+        f"Means over {found['images']} photographs (`{source}`), {found['siting']} siting.\n"
+    )
+
+
+def benchmark(found: Json) -> str:
+    """Time and memory of the shipped files, and of which machine."""
+    cells = []
+    for row in found["rows"]:
+        if row["kind"] != "model":
+            continue
+        if row["status"] != "ok":
+            raise UserError(f"docs/results/benchmark.json: {label(row)} {row['status']}")
+        times = row["latency_ms"]
+        cells.append(
+            [
+                f"`{label(row)}`",
+                f"{row['bytes'] / 1024:.0f}",
+                *(f"{times[key]:.0f}" for key in ("p50", "p90", "p99")),
+                f"{row['peak_rss_bytes'] / 2**20:.0f}",
+                str(times["threads"]),
+            ]
+        )
+    header = ["file", "KiB", "p50 ms", "p90 ms", "p99 ms", "peak MiB", "threads"]
+    timed = found["timed"]
+    return (
+        f"{table(header, cells)}\n"
+        f"A picture of {timed['width']}x{timed['height']} on {host(found['host'])}.\n"
+    )
+
+
+def host(found: Json) -> str:
+    """A machine in one line."""
+    name = found.get("board") or found.get("cpu") or found["architecture"]
+    governor = f", governor {found['governor']}" if "governor" in found else ""
+    return (
+        f"{name}, {found['cores']} cores{governor}, {found['os']}, Python {found['python']}, "
+        f"{found['interpreter']}"
+    )
+
+
+def quantisation(found: Json) -> str:
+    """What choosing ranges by least error gains over extremes."""
+    float32 = found["float32_db"]
+    kinds = {
+        "float32": float32,
+        "int8, ranges of least squared error": found["least_error_db"],
+        "int8, the converter's own ranges (minimum and maximum)": found["plain_ptq_db"],
+    }
+    cells = [[name, f"{value:.2f}", f"{value - float32:+.2f}"] for name, value in kinds.items()]
+    return (
+        f"{table(['network', 'chroma PSNR, dB', 'against float32, dB'], cells)}\n"
+        f"Means over {found['images']} photographs ({found['data']}).\n"
+    )
+
+
+def recipes() -> str:
+    """Every recipe of ``export``."""
+    cells = [
+        [f"`{recipe.name}`", recipe.summary, "yes" if recipe.calibrated else "no"]
+        for recipe in RECIPES
+    ]
+    return table(["recipe", "what it stores", "calibrated"], cells, text_columns=3)
+
+
+def content(name: str, root: Path) -> str:
+    """What belongs into the block of a name.
+
+    Raises:
+        UserError: no results of that name.
+    """
+    results: dict[str, Callable[[Json], str]] = {
+        "benchmark": benchmark,
+        "quantisation": quantisation,
+    }
+    if name == "recipes":
+        return recipes()
+    if name in results:
+        return results[name](_read(root / "docs" / "results" / f"{name}.json"))
+    preset, _, siting = name.partition(" ")
+    return quality(_read(root / "docs" / "models" / f"{preset}.{siting}.json"))
+
+
+def _read(path: Path) -> Json:
+    if not path.is_file():
+        raise UserError(f"{'/'.join(path.parts[-3:])} is not there; measure it first")
+    found: Json = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def filled(text: str, root: Path) -> str:
+    """A page with each of its blocks rewritten."""
+    return BLOCK.sub(lambda found: f"{found[1]}\n{content(found[2], root)}\n{found[4]}", text)
+
+
+def changes(root: Path) -> Iterator[tuple[Path, str]]:
+    """Each page that is not as it should be, and its text as it should be."""
+    for page in pages(root):
+        text = page.read_text(encoding="utf-8")
+        new = filled(text, root)
+        if new != text:
+            yield page, new
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Rewrite the pages."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.parse_args(arguments)
+    try:
+        for page, text in list(changes(ROOT)):
+            page.write_text(text, encoding="utf-8")
+            print(f"wrote {page.relative_to(ROOT)}")
+    except UserError as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
