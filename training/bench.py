@@ -10,11 +10,10 @@ import keras
 import tensorflow as tf
 
 import keras_models
-from datasets import cells as cells_module
 from datasets import sources
 
 from .config import FitConfig
-from .fit import batches, compiled
+from .fit import batches, compiled, cut
 
 
 @dataclass(frozen=True)
@@ -47,15 +46,7 @@ def bench(config: FitConfig, data: str, rounds: int = 5, steps: int = 60) -> Wai
         rounds: of each kind.
         steps: in a round; a few more are made before the first, unmeasured.
     """
-    source = sources.open_source(data, "train")
-    bank = cells_module.cut(
-        source,
-        size=config.cell,
-        least_side=min(config.patch, 64),
-        copies=config.copies,
-        seed=config.seed,
-        limit_bytes=int(config.cells_gib * 2**30),
-    )
+    bank = cut(sources.open_source(data, "train"), config)
     model = compiled(replace(config, steps=10_000), keras_models.get(config.model).TASK)
     first = batches(config, bank, start=0, steps=steps)
     cached = tf.data.Dataset.from_tensors(next(iter(first))).repeat()

@@ -59,14 +59,7 @@ def fit(config: FitConfig, data: str, val: str | None, out: Path, command: str) 
     keras.utils.set_random_seed(config.seed)
     crops = validation_crops(held_out, config)
     print(f"reading {len(train.paths)} photographs of {train.text}", flush=True)
-    bank = cells_module.cut(
-        train,
-        size=config.cell,
-        least_side=min(config.patch, 64),
-        copies=config.copies,
-        seed=config.seed,
-        limit_bytes=int(config.cells_gib * 2**30),
-    )
+    bank = cut(train, config)
     print(f"{len(bank.ycbcr)} cells of {bank.photographs} photographs", flush=True)
 
     model = compiled(config, task)
@@ -100,6 +93,18 @@ def fit(config: FitConfig, data: str, val: str | None, out: Path, command: str) 
     partial.replace(final)
     print(f"trained {config.steps} steps in {duration(checkpoint.seconds)}")
     return final
+
+
+def cut(source: sources.Source, config: FitConfig) -> cells_module.Cells:
+    """A source's photographs as the cells that a run crops from."""
+    return cells_module.cut(
+        source,
+        size=config.cell,
+        least_side=min(config.patch, 64),
+        copies=config.copies,
+        seed=config.seed,
+        limit_bytes=int(config.cells_gib * 2**30),
+    )
 
 
 def compiled(config: FitConfig, task: Task) -> keras.Model:
