@@ -27,10 +27,37 @@ TILE = 512
 _GOLDEN_SIDE = 32
 
 
-def base_card(record: Mapping[str, Any], preset: str | None, terms: str | None) -> dict[str, Any]:
-    """What a card says of a run, whatever the recipe."""
+def base_card(
+    record: Mapping[str, Any],
+    preset: str | None,
+    terms: str | None,
+    stages: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
+    """What a card says of a run, whatever the recipe.
+
+    Args:
+        record: ``run.json``.
+        preset: its name, if it is to ship.
+        terms: of the training photographs.
+        stages: from ``runs.stages``, where the training is to be told in full.
+    """
     config = record["config"]
     module = keras_models.get(config["model"])
+    training = {
+        "data": public_name(record["data"]),
+        "terms": terms or "not stated: trained by the owner of this file",
+        "config": _public_config(config),
+        "versions": record["versions"],
+    }
+    if stages:
+        training["stages"] = [
+            {
+                "config": _public_config(stage["config"]),
+                "data": public_name(stage["data"]),
+                "hours": round(stage["seconds"] / 3600, 2),
+            }
+            for stage in stages
+        ]
     return {
         "schema": 1,
         "task": module.TASK.name,
@@ -39,13 +66,14 @@ def base_card(record: Mapping[str, Any], preset: str | None, terms: str | None) 
         "preset": preset,
         "tile": TILE,
         "halo": module.halo(config["size"]),
-        "training": {
-            "data": public_name(record["data"]),
-            "terms": terms or "not stated: trained by the owner of this file",
-            "config": dict(config),
-            "versions": record["versions"],
-        },
+        "training": training,
     }
+
+
+def _public_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A config without the path of somebody's machine."""
+    start = Path(config.get("start_from") or "").name
+    return {**config, "start_from": start}
 
 
 def export(

@@ -59,7 +59,7 @@ def ship(
         raise UserError(f"{weights} exists already; pass --overwrite, or ship the next rN")
 
     model = runs.load_model(run)
-    card = files.base_card(record, name, terms)
+    card = files.base_card(record, name, terms, runs.stages(run))
     calibration = collect(calibration_source, files.TILE)
     with tempfile.TemporaryDirectory() as folder:
         drafts = files.export(model, card, RECIPES, calibration, Path(folder))
@@ -71,8 +71,7 @@ def ship(
     shutil.copyfile(run / "model.keras", weights)
     plain = weights.with_name(f"{name}.weights.h5")
     model.save_weights(plain)
-    history = run / "history.csv"
-    return [*written, weights, plain, *_document(name, written, tables, history)]
+    return [*written, weights, plain, *_document(name, written, tables)]
 
 
 def _measure(drafts: list[Path], source: sources.Source, siting: str) -> dict[str, Any]:
@@ -114,33 +113,26 @@ def _with_metrics(draft: Path, table: Mapping[str, Any], data: str) -> Path:
 
 
 def _document(
-    name: str, written: list[Path], tables: Mapping[str, Mapping[str, Any]], history: Path
+    name: str, written: list[Path], tables: Mapping[str, Mapping[str, Any]]
 ) -> list[Path]:
-    """The preset's page, its tables as JSON, and its training history."""
+    """The preset's page and its tables as JSON."""
     PAGES.mkdir(parents=True, exist_ok=True)
     out = []
     for siting, table in tables.items():
         path = PAGES / f"{name}.{siting}.json"
         results.write_json(path, table, overwrite=True)
         out.append(path)
-    kept = PAGES / f"{name}.history.csv"
-    shutil.copyfile(history, kept)
     page = PAGES / f"{name}.md"
-    results.write_text(page, _page(name, written, tables, history), overwrite=True)
-    return [*out, kept, page]
+    results.write_text(page, _page(name, written, tables), overwrite=True)
+    return [*out, page]
 
 
-def _page(
-    name: str, written: list[Path], tables: Mapping[str, Mapping[str, Any]], history: Path
-) -> str:
+def _page(name: str, written: list[Path], tables: Mapping[str, Mapping[str, Any]]) -> str:
     values = package.read_card(written[0]).values
     int8 = next(p for p in written if ".int8." in p.name)
     calibration = package.read_card(int8).values["calibration"]
     training = values["training"]
     config = training["config"]
-    last = history.read_text().splitlines()[-1].split(",")
-    header = history.read_text().splitlines()[0].split(",")
-    hours = float(last[header.index("seconds")]) / 3600
     lines = [
         f"# {name}",
         "",
@@ -151,9 +143,8 @@ def _page(
         f"{kilo_macs_per_pixel(written[0]):.1f} kMAC per luma pixel",
         f"- Trained on: {training['data']}",
         f"- Terms: {training['terms']}",
-        f"- Training: {config['steps']} steps of {config['batch']} crops of {config['patch']} "
-        f"pixels, {hours:.1f} h, Keras {training['versions']['keras']}, "
-        f"TensorFlow {training['versions']['tensorflow']}",
+        *(_stage(stage) for stage in training["stages"]),
+        f"- Keras {training['versions']['keras']}, TensorFlow {training['versions']['tensorflow']}",
         f"- Calibrated on: {calibration['tiles']} tiles of {calibration['photographs']} "
         f"photographs of {calibration['source']}, seed {calibration['seed']}",
         f"- One inference takes {values['tile']}x{values['tile']} pixels or less; tiles overlap "
@@ -169,6 +160,15 @@ def _page(
         for path in written
     ]
     return "\n".join(lines) + "\n"
+
+
+def _stage(stage: Mapping[str, Any]) -> str:
+    config = stage["config"]
+    start = f", from the weights of {config['start_from']}" if config["start_from"] else ""
+    return (
+        f"- Training: {config['steps']} steps of {config['batch']} crops of {config['patch']} "
+        f"pixels on the {config.get('loss', 'charbonnier')} loss{start}, {stage['hours']:.1f} h"
+    )
 
 
 def _siting_section(siting: str, table: Mapping[str, Any]) -> list[str]:

@@ -20,8 +20,28 @@ def read_record(run: Path) -> dict[str, Any]:
     path = run / "run.json"
     if not path.is_file():
         raise UserError(f"{run}: no such run (a folder that 'python -m training fit' made)")
-    record: dict[str, Any] = json.loads(path.read_text())
+    try:
+        record: dict[str, Any] = json.loads(path.read_text())
+        complete = {"model", "size"} <= set(record["config"]) and {"data", "val"} <= set(record)
+    except (ValueError, TypeError, KeyError):
+        complete = False
+    if not complete:
+        raise UserError(f"{path} is damaged")
     return record
+
+
+def stages(run: Path) -> list[dict[str, Any]]:
+    """The runs that a run's weights come from, first to last: it may have started from another.
+
+    Returns:
+        For each ``config``, ``data`` and ``seconds`` of training.
+    """
+    record = read_record(run)
+    before = record["config"].get("start_from")
+    rows = (run / "history.csv").read_text().splitlines()
+    seconds = float(rows[-1].split(",")[rows[0].split(",").index("seconds")])
+    stage = {"config": record["config"], "data": record["data"], "seconds": seconds}
+    return [*(stages(Path(before)) if before else []), stage]
 
 
 def load_model(run: Path) -> keras.Model:

@@ -243,8 +243,10 @@ def _claim(out: Path, config: FitConfig, data: str, val: str | None, command: st
     path = out / "run.json"
     try:
         if path.exists():
-            before = json.loads(path.read_text())
-            old = {**before["config"], "data": before["data"], "val": before["val"]}
+            before = runs.read_record(out)
+            # A setting added since then had its default.
+            defaults = dataclasses.asdict(FitConfig(model=config.model))
+            old = {**defaults, **before["config"], "data": before["data"], "val": before["val"]}
             new = {**record["config"], "data": data, "val": val}  # type: ignore[dict-item]
             if changed := [f"{key}={old.get(key)!r}" for key in new if old.get(key) != new[key]]:
                 other = ", ".join(changed)

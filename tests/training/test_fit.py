@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import shutil
 import signal
@@ -252,6 +253,19 @@ def test_a_run_can_start_from_another(
     assert not same_weights(tmp_path / "fresh", finished)
 
 
+def test_going_on_is_not_starting_again(
+    finished: Path, tmp_path: Path, data: str, small: Small
+) -> None:
+    """An interrupted run that began from another keeps what it learned since."""
+    run = tmp_path / "run"
+    shutil.copytree(finished.parent / "after_3", run)
+    config = small(start_from=str(finished))
+    record = runs.read_record(run) | {"config": asdict(config)}
+    (run / "run.json").write_text(json.dumps(record))
+    fit(config, data, None, run, "x")
+    assert same_weights(run, finished)
+
+
 def test_runs_that_cannot_be_started_from(
     finished: Path, tmp_path: Path, data: str, small: Small
 ) -> None:
@@ -294,11 +308,39 @@ def test_folders_that_hold_something_else(tmp_path: Path, data: str, small: Smal
     assert [p.name for p in mine.iterdir()] == ["letter.txt"]
     damaged = tmp_path / "damaged"
     damaged.mkdir()
-    (damaged / "run.json").write_text('{"config": ')
-    with pytest.raises(UserError, match="damaged"):
-        fit(small(), data, None, damaged, "x")
-    with pytest.raises(UserError, match="damaged"):
-        runs.read_record(damaged)
+    for text in ('{"config": ', "[]", "{}", ""):
+        (damaged / "run.json").write_text(text)
+        with pytest.raises(UserError, match="damaged"):
+            fit(small(), data, None, damaged, "x")
+        with pytest.raises(UserError, match="damaged"):
+            runs.read_record(damaged)
+
+
+def test_a_run_from_before_a_setting_was_added_goes_on(
+    finished: Path, tmp_path: Path, data: str, small: Small
+) -> None:
+    """Its record lacks the key: it ran as the default does."""
+    run = tmp_path / "run"
+    shutil.copytree(finished, run)
+    record = runs.read_record(run)
+    for key in ("loss", "start_from", "learning_rate"):
+        assert record["config"].pop(key) == getattr(FitConfig(model="chroma_residual"), key)
+    (run / "run.json").write_text(json.dumps(record))
+    before = tree(run)
+    assert fit(small(), data, None, run, "x") == run / "model.keras"
+    assert tree(run) == before
+    with pytest.raises(UserError, match="holds a run with loss='charbonnier'"):
+        fit(small(loss="log_error"), data, None, run, "x")
+
+
+def test_a_run_killed_before_its_record_was_written_can_begin(
+    tmp_path: Path, one_photograph: Path, small: Small
+) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / ".0123456789abcdef.tmp").write_bytes(b'{"conf')
+    fit(small(steps=1), f"folder:{one_photograph}", None, run, "x")
+    assert runs.read_record(run)["config"]["steps"] == 1
 
 
 def test_a_mistake_claims_no_folder(tmp_path: Path, data: str, small: Small) -> None:

@@ -6,7 +6,6 @@ import pytest
 
 from edge_demo.runtime import cli
 from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.quiet import quiet_stderr
 
 
 def run(main, *arguments: str) -> int:

@@ -1,0 +1,372 @@
+"""The pages that people read: their commands run, their links lead on, their tables are true.
+
+Commands of all pages run in one folder, as one reader would type them, each only once. What cannot
+run in a test (another machine, an installation, a server) is checked for form.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib
+import json
+import re
+import shlex
+import shutil
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from docs import fill_tables, make_pictures
+from edge_demo.runtime import results
+from edge_demo.runtime.errors import UserError
+from edge_demo.runtime.model import TFLiteModel
+from edge_demo.runtime.tasks.chroma import TASK
+from training.config import load
+
+ROOT = Path(__file__).parent.parent
+PAGES = {path.relative_to(ROOT).as_posix(): path for path in fill_tables.pages(ROOT)}
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+BLOCKS = [
+    (page, found[2], found[3])
+    for page, path in PAGES.items()
+    for found in fill_tables.BLOCK.finditer(path.read_text())
+]
+
+
+def fenced(page: str, language: str) -> list[str]:
+    return [body for kind, body in FENCE.findall(PAGES[page].read_text()) if kind == language]
+
+
+# ------------------------------------------------------------------------------------- commands
+
+# What is appended, so that a command takes seconds; of an option given twice the last counts.
+SETTINGS = ("size=test", "patch=32", "cell=48", "copies=0", "batch=4", "steps=20",
+            "epoch_steps=10", "val_crop=48", "picture_every=1")  # fmt: skip
+TINY = [word for setting in SETTINGS for word in ("--set", setting)]
+SMALLER = {
+    "training fit": TINY,
+    "training bench": TINY,
+    "edge_demo benchmark": ["--seconds", "0.1", "--size", "96x64"],
+}
+# A run of size ``test`` has other names for its files and its preset.
+RENAMED = {
+    "runs/mine/tflite/chroma_residual-s.": "runs/mine/tflite/chroma_residual-test.",
+    "chroma_residual-s.r2": "chroma_residual-test.r2",
+}
+
+
+def commands(page: str) -> list[str]:
+    lines = "".join(fenced(page, "sh")).replace("\\\n", " ").splitlines()
+    return [line for line in lines if line.strip() and not line.startswith("#")]
+
+
+def is_well_formed(words: list[str], folder: Path) -> bool:
+    """Whether a command that is not run here names what there is; raises for an unknown kind."""
+    match words:
+        case ["make", target]:
+            return f"\n{target}:" in (folder / "Makefile").read_text()
+        case [".", ("venv/bin/activate" | ".venv/bin/activate")]:
+            return True
+        case ["python3", "-m", "venv", "venv"]:
+            return True
+        case ["sudo", "apt", "update"] | ["sudo", "apt", "install", "--yes", "python3-venv"]:
+            return True
+        case ["pip", "install", "-r", file]:
+            return (folder / file).is_file()
+        case ["pip", "install", *packages]:
+            return all(re.match(r"[a-z-]+(==|<)\d", package) for package in packages)
+        case ["scp", "-r", source, "pi:"]:
+            return (folder / source).is_dir()
+        case ["scp", source, "."]:
+            return source.startswith("pi:") and (folder / source[3:]).is_file()
+        case ["ssh", "pi"]:
+            return True
+        case ["echo", "performance", "|", "sudo", "tee", file]:
+            return file.endswith("/cpufreq/scaling_governor")
+        case ["tensorboard", "--logdir", logs]:
+            command = Path(sys.executable).with_name("tensorboard")
+            return command.exists() and any((folder / logs).rglob("events.out.*"))
+        case ["python", "-m", "pytest", *paths]:
+            return all((folder / path).exists() for path in paths)
+    raise AssertionError(f"no rule for {shlex.join(words)}")
+
+
+class Reader:
+    """Somebody who follows the pages in order, in a copy of the repository with photographs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.done: set[str] = set()
+
+    def follow(self, page: str) -> None:
+        """Run what a page says, and before it what the pages before it say."""
+        order = list(PAGES)
+        for earlier in order[: order.index(page) + 1]:
+            for command in commands(earlier):
+                if command not in self.done:
+                    self.done.add(command)
+                    self.obey(command)
+
+    def obey(self, command: str) -> None:
+        words = shlex.split(command)
+        package = words[2] if words[:2] == ["python", "-m"] else ""
+        if package not in ("datasets", "training", "export", "edge_demo"):
+            assert is_well_formed(words, self.folder), command
+            return
+        main = importlib.import_module(f"{package}.__main__").main
+        arguments = self.expanded(words[3:]) + SMALLER.get(" ".join(words[2:4]), [])
+        assert main(arguments) == 0, command
+
+    def expanded(self, words: list[str]) -> list[str]:
+        """File patterns as a shell expands them, and the names of a run of size ``test``."""
+        out = []
+        for word in words:
+            for long, short in RENAMED.items():
+                word = word.replace(long, short)
+            found = sorted(str(path.relative_to(self.folder)) for path in self.folder.glob(word)) \
+                if "*" in word else [word]  # fmt: skip
+            assert found, word
+            out += found
+        return out
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Reader:
+    import skimage.data
+
+    folder = tmp_path_factory.mktemp("reader") / "copy"
+    shutil.copytree(
+        ROOT, folder, ignore=shutil.ignore_patterns(".*", "runs", "build", "__pycache__")
+    )
+    # JPEGs of the usual kind: training reduces them 2:1, and there is something to restore.
+    pictures = {"photos": 4, "photos_val": 2}
+    photograph = np.ascontiguousarray(skimage.data.astronaut()[..., ::-1])
+    for name, count in pictures.items():
+        (folder / name).mkdir()
+        for index in range(count):
+            top = 96 * index if name == "photos" else 48 + 96 * index
+            piece = photograph[top : top + 128, 120:312]
+            assert cv2.imwrite(str(folder / name / f"{name}{index}.jpg"), piece)
+    assert cv2.imwrite(str(folder / "photo.jpg"), photograph[:160, 100:301])
+    return Reader(folder)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands(page: str, reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    import keras_models
+    import training.bench
+    from export import files, preset
+
+    monkeypatch.chdir(reader.folder)
+    monkeypatch.setattr(files, "TILE", 64)
+    monkeypatch.setattr(
+        training.bench, "bench", functools.partial(training.bench.bench, rounds=1, steps=4)
+    )
+    # A preset goes to the repository that the code is in; here, to the reader's copy.
+    monkeypatch.setattr(preset, "MODELS", reader.folder / "edge_demo" / "models")
+    monkeypatch.setattr(preset, "PAGES", reader.folder / "docs" / "models")
+    monkeypatch.setattr(keras_models, "WEIGHTS", reader.folder / "keras_models" / "weights")
+    reader.follow(page)
+
+
+def test_an_unknown_command_has_no_rule(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="no rule for rm -rf here"):
+        is_well_formed(["rm", "-rf", "here"], tmp_path)
+    (tmp_path / "Makefile").write_text("all:\n\ttrue\n\ntest: all\n")
+    assert is_well_formed(["make", "test"], tmp_path)
+    assert not is_well_formed(["make", "tests"], tmp_path)
+    assert not is_well_formed(["scp", "-r", "edge_demo", "pi:"], tmp_path)
+
+
+# ------------------------------------------------------------------------------------- the pages
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page: str) -> None:
+    path = PAGES[page]
+    text = FENCE.sub("", path.read_text())
+    links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text) + re.findall(r'src="([^"]+)"', text)
+    missing = [
+        link
+        for link in links
+        if not link.startswith("https://") and not (path.parent / link).exists()
+    ]
+    assert not missing
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_are_for_everybody(page: str) -> None:
+    """No path of a machine, nothing that only its writers know, nothing left to fill in."""
+    text = PAGES[page].read_text()
+    assert not re.findall(r"/(?:home|root|work|tmp|Users)/\S*", text)
+    assert not re.findall(r"(?i)\b(?:ticket|agent|prompt|design\.md)s?\b|(?<!\w)#\d+\b", text)
+    assert "MEASURE" not in text
+    assert not [line for line in text.splitlines() if line != line.rstrip()]
+
+
+def rows(page: str, header: str) -> list[list[str]]:
+    """Cells of every table of a page whose first column has a name."""
+    out: list[list[str]] = []
+    inside = False
+    for line in PAGES[page].read_text().splitlines():
+        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+        if not line.startswith("|"):
+            inside = False
+        elif cells[0] == header:
+            inside = True
+        elif inside and not cells[0].startswith("---"):
+            out.append(cells)
+    return out
+
+
+def test_every_dependency_is_explained() -> None:
+    pinned = {
+        match[1]
+        for file in ("requirements.txt", "edge_demo/requirements.txt")
+        for match in re.finditer(r"^([A-Za-z0-9_-]+)==", (ROOT / file).read_text(), re.MULTILINE)
+    }
+    explained = [cells[0].strip("`") for cells in rows("docs/dependencies.md", "package")]
+    assert len(pinned) > 8
+    assert sorted(explained) == sorted(pinned)
+    assert all(why for _, why in rows("docs/dependencies.md", "package"))
+
+
+def test_every_setting_is_explained() -> None:
+    config = load("chroma_residual")
+    settings = {key: value for key, value in vars(config).items() if key != "model"}
+    table = rows("docs/training.md", "key")
+    explained = {key.strip("`"): ast.literal_eval(value.strip("`")) for key, value, _ in table}
+    assert explained == settings
+    assert len(table) == len(settings)
+
+
+def test_the_example_is_a_model() -> None:
+    model, config = fenced("docs/adding_a_model.md", "python")
+    module: Any = types.ModuleType("chroma_plain")
+    exec(compile(model, "chroma_plain.py", "exec"), vars(module))
+    assert module.TASK is TASK
+    for size in module.SIZES:
+        built = module.build(size)
+        assert built.name == f"chroma_plain-{size}"
+        assert built.output_names == [tensor.name for tensor in TASK.outputs]
+        assert module.halo(size) % 2 == 0
+    values: dict[str, Any] = {}
+    exec(config, values)
+    assert (values["CONFIG"].model, values["CONFIG"].size) == ("chroma_plain", "s")
+
+
+# ------------------------------------------------------------------------------- tables, pictures
+
+
+@pytest.mark.parametrize(("page", "name", "body"), BLOCKS)
+def test_tables_are_what_was_measured(page: str, name: str, body: str) -> None:
+    """``python docs/fill_tables.py`` would change nothing."""
+    assert body == f"\n{fill_tables.content(name, ROOT)}\n", page
+
+
+def test_the_tables_are_there() -> None:
+    found = {name for _, name, _ in BLOCKS}
+    assert found == {
+        "chroma_residual-s.r1 center", "benchmark", "tiles", "recipes", "quantisation"
+    }  # fmt: skip
+    for path in PAGES.values():
+        text = path.read_text()
+        assert text.count("<!-- table:") == text.count("<!-- end -->")
+        assert text.count("<!-- table:") == len(fill_tables.BLOCK.findall(text))
+
+
+@pytest.fixture
+def measured(tmp_path: Path) -> Path:
+    """A repository of one page, and results of each kind."""
+    values = {"chroma_psnr": [40.0, 42.0], "rgb_psnr": [38.0], "chroma_ssim": [0.95],
+              "rgb_ssim": [0.96]}  # fmt: skip
+    better = {**values, "chroma_psnr": [43.0, 45.5]}
+    quality = [
+        results.row("bilinear", "baseline", values),
+        results.row("p.r1", "model", better, recipe="int8", bytes=2048),
+    ]
+    host = {"cpu": "a processor", "architecture": "x", "cores": 2, "os": "a system, kernel 1",
+            "python": "3", "interpreter": "an interpreter 1"}  # fmt: skip
+    times = {"p50": 10.4, "p90": 11.6, "p99": 20.0, "runs": 20, "threads": 2}
+    timed = results.row("p.r1", "model", recipe="int8", bytes=2048, latency_ms=times,
+                        peak_rss_bytes=50 * 2**20)  # fmt: skip
+    files = {
+        "models/p.r1.left.json": results.document(TASK, 2, "folder:a/b", quality, siting="left"),
+        "results/benchmark.json": results.document(
+            TASK, 0, "synthetic", [timed], host=host, timed={"width": 64, "height": 48}
+        ),
+        "results/quantisation.json": {"float32_db": 45.0, "least_error_db": 44.85,
+                                      "plain_ptq_db": 44.5, "images": 2, "data": "a/b"},
+        "results/tiles.json": {"rows": [{"tile": 64, "picture_ms": 7.4}], "size": [64, 48],
+                               "model": "p.r1.int8", "threads": 2, "host": host},
+    }  # fmt: skip
+    for name, document in files.items():
+        path = tmp_path / "docs" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(document))
+    (tmp_path / "edge_demo").mkdir()
+    (tmp_path / "edge_demo" / "README.md").write_text("nothing to fill\n")
+    (tmp_path / "README.md").write_text("before\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("p.r1 left", ["| bilinear | 41.00 | +0.00 | 38.00 | 0.9500 | 0.9600 |",
+                       "| `p.r1.int8` | 44.25 | +3.25 | 38.00 | 0.9500 | 0.9600 |",
+                       "Means over 2 photographs (`a/b`), left siting."]),
+        ("benchmark", ["| `p.r1.int8` | 2 | 10 | 12 | 20 | 50 | 2 |",
+                       "A picture of 64x48 on a processor, 2 cores, a system, Python 3, "
+                       "an interpreter 1."]),
+        ("quantisation", ["| float32 | 45.00 | +0.00 |",
+                          "| int8, ranges of least squared error | 44.85 | -0.15 |"]),
+        ("tiles", ["| 64 | 7 |"]),
+        ("recipes", ["| `float32` | 32-bit floats, as trained | no |"]),
+    ],
+)  # fmt: skip
+def test_a_table(measured: Path, name: str, lines: list[str]) -> None:
+    written = fill_tables.content(name, measured).splitlines()
+    assert [line for line in lines if line not in written] == []
+    # Every row has as many cells as the header.
+    assert len({line.count("|") for line in written if line.startswith("|")}) == 1
+
+
+def test_filling(
+    measured: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(fill_tables, "ROOT", measured)
+    page = measured / "README.md"
+    page.write_text("before\n<!-- table: tiles -->\nold\n<!-- end -->\nafter\n")
+    assert fill_tables.main([]) == 0
+    assert capsys.readouterr().out == "wrote README.md\n"
+    text = page.read_text()
+    assert text.startswith("before\n<!-- table: tiles -->\n\n| tile,")
+    assert text.endswith(".\n\n<!-- end -->\nafter\n") and "old" not in text
+    assert fill_tables.main([]) == 0
+    assert capsys.readouterr().out == ""
+
+    page.write_text("<!-- table: nobody.r1 left -->\n<!-- end -->\n")
+    assert fill_tables.main([]) == 2
+    assert "docs/models/nobody.r1.left.json is not there" in capsys.readouterr().err
+    with pytest.raises(UserError, match="not there"):
+        fill_tables.content("nobody.r1 left", measured)
+
+
+def test_the_picture(model_files: dict[str, Path]) -> None:
+    import skimage.data
+
+    photograph = np.ascontiguousarray(skimage.data.astronaut()[340:436, 110:238])
+    drawn = make_pictures.draw(photograph, TFLiteModel(model_files["int8"]))
+    side = make_pictures.SIDE * make_pictures.ZOOM
+    assert drawn.shape == (2 * side + make_pictures.LABEL, 4 * side + 3 * make_pictures.GAP, 3)
+    columns = [drawn[:side, i * (side + make_pictures.GAP) :][:, :side] for i in range(4)]
+    assert all((a != b).any() for i, a in enumerate(columns) for b in columns[i + 1 :])
+    committed = cv2.imread(str(make_pictures.PICTURE))
+    assert committed is not None and committed.shape == drawn.shape
