@@ -86,7 +86,7 @@ def _preset(options: argparse.Namespace) -> int:
 
     for path in ship(options.run, options.name, options.calibrate, options.evaluate,
                      options.terms, options.overwrite):  # fmt: skip
-        print(f"wrote {path}")
+        print(f"wrote {os.path.relpath(path)}")
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 
 from tensorflow.lite.python import schema_py_generated as schema
@@ -44,7 +45,14 @@ def read(flatbuffer: bytes) -> Contents:
     """
     if flatbuffer[4:8] != b"TFL3":
         raise ValueError("not a TFLite file (its identifier is missing)")
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(flatbuffer, 0))
+    try:
+        return _contents(schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(flatbuffer, 0)))
+    # What a damaged FlatBuffer can lead the generated code to.
+    except (struct.error, TypeError, AttributeError, IndexError, KeyError, ValueError) as error:
+        raise ValueError(f"not a TFLite file, or a damaged one ({type(error).__name__})") from None
+
+
+def _contents(model) -> Contents:  # type: ignore[no-untyped-def]
     ops, custom, dynamic = [], [], []
     macs = 0
     for graph in model.subgraphs:

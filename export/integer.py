@@ -3,7 +3,7 @@
 TensorFlow's own calibration takes each activation's extremes; ranges of least squared error lose
 about half as much (``docs/quantisation.md`` has the measurement). The converter takes them from
 fake-quantisation operations of its own, so the same road exports a network that was trained with
-``keras_models.fake_quant``.
+``keras_models.fakequant``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import tensorflow as tf
 from keras import layers
 
 from edge_demo.runtime.tasks.record import Task
-from keras_models.fake_quant import Range, choose_ranges, fake_quantised
+from keras_models.fakequant import Range, choose_ranges, fake_quantised
 
 from .calibrate import Calibration
 

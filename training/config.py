@@ -126,6 +126,10 @@ def _validate(config: FitConfig) -> None:
         raise UserError(f"--set precision={config.precision}: known are {', '.join(PRECISIONS)}")
     if config.loss not in LOSSES:
         raise UserError(f"--set loss={config.loss}: known are {', '.join(LOSSES)}")
+    if config.seed < 0:
+        raise UserError(f"--set seed={config.seed}: must be 0 or more")
+    if not all(isinstance(share, int | float) for share in config.sitings.values()):
+        raise UserError(f"--set sitings={config.sitings}: a number for each siting is needed")
     for siting in config.sitings:
         check_siting(siting)
     if not config.sitings or min(config.sitings.values()) <= 0:

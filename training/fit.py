@@ -128,9 +128,7 @@ def compiled(config: FitConfig, task: Task) -> keras.Model:
     optimizer = keras.optimizers.Adam(schedule, use_ema=True, ema_momentum=config.ema)
     model.compile(
         optimizer=optimizer,
-        loss=LogError(scale)
-        if config.loss == "log_error"
-        else Charbonnier(scale, config.charbonnier),
+        loss=_loss(config, scale),
         metrics=[residual_psnr(scale)],
     )
     return model
