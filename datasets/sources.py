@@ -65,7 +65,7 @@ def open_source(text: str, split: str = "test") -> Source:
     if kind == "sample" and not rest:
         names = SAMPLE_TRAIN if split == "train" else SAMPLE_TEST
         return Source(text, tuple(sample_folder() / name for name in names))
-    if kind == "folder":
+    if kind == "folder" and rest:
         return Source(text, device.read_folder(Path(rest).expanduser()))
     near = difflib.get_close_matches(kind, [name.partition(":")[0] for name in KINDS], 1, 0.5)
     hint = f"; did you mean {near[0]!r}?" if near else ""
@@ -81,7 +81,9 @@ def hold_out(source: Source, every: int = 10) -> tuple[Source, Source]:
     def held(path: Path) -> bool:
         return zlib.crc32(path.name.encode()) % every == 0
 
-    out = tuple(p for p in source.paths if held(p)) or source.paths[-1:]
+    out = tuple(p for p in source.paths if held(p))
+    if len(out) in (0, len(source.paths)):
+        out = source.paths[-1:]
     kept = tuple(p for p in source.paths if p not in set(out)) or source.paths
     return Source(source.text, kept), Source(source.text, out)
 

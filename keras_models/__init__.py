@@ -9,6 +9,7 @@ from typing import Protocol, cast
 
 import keras
 
+from edge_demo.runtime import tasks
 from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.tasks.record import Task
 
@@ -31,7 +32,7 @@ class Model(Protocol):
 def names() -> tuple[str, ...]:
     """Every model here."""
     stems = (path.stem for path in Path(__file__).parent.glob("*_*.py"))
-    return tuple(sorted(stem for stem in stems if not stem.startswith("_")))
+    return tuple(sorted(stem for stem in stems if stem.partition("_")[0] in tasks.NAMES))
 
 
 def get(name: str) -> Model:
@@ -49,7 +50,12 @@ def build(name: str, size: str) -> keras.Model:
     Raises:
         UserError: unknown model or size.
     """
-    module = get(name)
-    if size not in module.SIZES:
-        raise UserError(f"{name} has no size {size!r} (known: {', '.join(module.SIZES)})")
-    return module.build(size)
+    check_size(name, size)
+    return get(name).build(size)
+
+
+def check_size(name: str, size: str) -> None:
+    """Raise UserError with the known sizes where a model lacks this one."""
+    sizes = get(name).SIZES
+    if size not in sizes:
+        raise UserError(f"{name} has no size {size!r} (known: {', '.join(sizes)})")

@@ -53,6 +53,7 @@ class Checkpoint(keras.callbacks.Callback):
                 variable.assign(saved[f"v{index}"].astype(variable.dtype))
             self.rows = json.loads(str(saved["rows"]))
             self.seconds_before = float(saved["seconds"])
+        self._write_history()  # the run may have been killed between the two files
         return len(self.rows)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import dataclasses
 import importlib.metadata
 import json
+import math
 import platform
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -50,7 +53,9 @@ def fit(config: FitConfig, data: str, val: str | None, out: Path, command: str) 
     task = keras_models.get(config.model).TASK
     train, held_out = _split(data, val)
     start = _starting_weights(config)
-    _claim(out, config, data, val, command)
+    keras_models.check_size(config.model, config.size)
+    record = _record(config, data, val, command)
+    _check_folder(out, record)
     final = out / "model.keras"
     if final.exists():
         print(f"{out} is finished already; choose another --out to train anew")
@@ -61,6 +66,7 @@ def fit(config: FitConfig, data: str, val: str | None, out: Path, command: str) 
     print(f"reading {len(train.paths)} photographs of {train.text}", flush=True)
     bank = cut(train, config)
     print(f"{len(bank.ycbcr)} cells of {bank.photographs} photographs", flush=True)
+    _claim(out, record)  # only now: a mistake must not claim the folder
 
     model = compiled(config, task)
     epochs, epoch_steps = _epochs(config)
@@ -91,7 +97,7 @@ def fit(config: FitConfig, data: str, val: str | None, out: Path, command: str) 
     partial = out / "model.partial.keras"
     plain.save(partial)
     partial.replace(final)
-    print(f"trained {config.steps} steps in {duration(checkpoint.seconds)}")
+    print(f"trained {epochs * epoch_steps} steps in {duration(checkpoint.seconds)}")
     return final
 
 
@@ -222,7 +228,7 @@ def _starting_weights(config: FitConfig) -> list[NDArray[np.floating]]:
 def _epochs(config: FitConfig) -> tuple[int, int]:
     """Number of epochs and steps in each; a run shorter than one epoch is one epoch."""
     epoch_steps = min(config.epoch_steps, config.steps)
-    return config.steps // epoch_steps, epoch_steps
+    return math.ceil(config.steps / epoch_steps), epoch_steps
 
 
 def _split(data: str, val: str | None) -> tuple[sources.Source, sources.Source]:
@@ -235,27 +241,45 @@ def _split(data: str, val: str | None) -> tuple[sources.Source, sources.Source]:
     return train, held_out
 
 
-def _claim(out: Path, config: FitConfig, data: str, val: str | None, command: str) -> None:
-    """Make the run's folder and write what is run; refuse a folder that holds another run."""
-    record = {"config": dataclasses.asdict(config), "data": data, "val": val}
-    path = out / "run.json"
+def _record(config: FitConfig, data: str, val: str | None, command: str) -> dict[str, Any]:
+    """What ``run.json`` holds."""
+    return {
+        "config": dataclasses.asdict(config),
+        "data": data,
+        "val": val,
+        "command": command,
+        "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
+        "python": sys.version.split()[0],
+        "backend": keras.backend.backend(),
+        "machine": platform.machine(),
+    }
+
+
+def _check_folder(out: Path, record: Mapping[str, Any]) -> None:
+    """Refuse a folder that holds another run, or something else."""
     try:
-        if path.exists():
+        if (out / "run.json").exists():
             before = runs.read_record(out)
             # A setting added since then had its default.
-            defaults = dataclasses.asdict(FitConfig(model=config.model))
+            defaults = dataclasses.asdict(FitConfig(model=record["config"]["model"]))
             old = {**defaults, **before["config"], "data": before["data"], "val": before["val"]}
-            new = {**record["config"], "data": data, "val": val}  # type: ignore[dict-item]
+            new = {**record["config"], "data": record["data"], "val": record["val"]}
             if changed := [f"{key}={old.get(key)!r}" for key in new if old.get(key) != new[key]]:
                 other = ", ".join(changed)
                 raise UserError(f"{out} holds a run with {other}; choose another --out")
-            return
-        if out.exists() and any(out.iterdir()):
+        # A process killed while it wrote leaves a .tmp.
+        elif out.exists() and any(path.suffix != ".tmp" for path in out.iterdir()):
             raise UserError(f"{out} is not empty and holds no run; choose another --out")
+    except OSError as error:
+        raise UserError(f"cannot write to {out}: {error.strerror}") from None
+
+
+def _claim(out: Path, record: Mapping[str, Any]) -> None:
+    """Make the run's folder and write what is run, where that has not been done."""
+    path = out / "run.json"
+    try:
         out.mkdir(parents=True, exist_ok=True)
-        versions = {name: importlib.metadata.version(name) for name in PACKAGES}
-        record |= {"command": command, "versions": versions, "python": sys.version.split()[0],
-                   "backend": keras.backend.backend(), "machine": platform.machine()}  # fmt: skip
-        write_whole(path, (json.dumps(record, indent=2) + "\n").encode())
+        if not path.exists():
+            write_whole(path, (json.dumps(record, indent=2) + "\n").encode())
     except OSError as error:
         raise UserError(f"cannot write to {out}: {error.strerror}") from None
