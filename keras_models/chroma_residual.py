@@ -33,9 +33,12 @@ SIZES: dict[str, Size] = {"test": Size(8, 1), "s": Size(32, 4)}
 
 
 def halo(size: str) -> int:
-    """Image pixels around its own that an output pixel depends on, and one block to spare."""
+    """Image pixels around its own that an output pixel depends on, and two blocks to spare.
+
+    One because a block's pixels share a cell, one for what the task's ``decode`` looks at.
+    """
     convolutions = 2 + 2 * SIZES[size].blocks
-    return 2 * convolutions + 2
+    return 2 * convolutions + 4
 
 
 def build(size: str) -> keras.Model:

@@ -94,6 +94,7 @@ def _bench(options: argparse.Namespace) -> None:
 
 def _evaluate(options: argparse.Namespace) -> None:
     from datasets import sources
+    from keras_models import runs
 
     from . import report
     from .evaluate import evaluate, load
@@ -115,7 +116,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     if options.target.suffix != ".tflite":
         print(
             f"next: python -m export tflite {options.target} --recipes float32,int8 "
-            f"--calibrate {options.data} --out {options.target}/tflite"
+            f"--calibrate {runs.read_record(options.target)['data']} --out {options.target}/tflite"
         )
 
 

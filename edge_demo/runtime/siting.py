@@ -93,16 +93,40 @@ def upsample_blocks(low: NDArray[np.generic], siting: str, kernel: str) -> Array
         (h, w, 4 * C) float32, unrounded: the block's positions left to right, then top to bottom,
         and within each the channels.
     """
+    vertical, horizontal = cosited(siting)
+    rows = [_centred(kernel, phase) for phase in axis_phases(vertical)]
+    columns = [_centred(kernel, phase) for phase in axis_phases(horizontal)]
+    return _filter_blocks(low, rows, columns)
+
+
+def spread_blocks(low: NDArray[np.generic], siting: str) -> Array:
+    """Spread low samples over the pixels that ``downsample`` weighs them from, as 2x2 blocks.
+
+    The transpose of ``downsample``, scaled so that a constant stays what it is: a sample repeats
+    along an axis where it is a mean, and is interpolated along one where it lies on a pixel.
+
+    Returns:
+        (h, w, 4 * C) float32, laid out as by ``upsample_blocks``.
+    """
+    one = np.ones(1, np.float32)
+    rows, columns = (
+        [_centred("bilinear", phase) for phase in axis_phases(True)] if on_pixel else [one, one]
+        for on_pixel in cosited(siting)
+    )
+    return _filter_blocks(low, rows, columns)
+
+
+def _filter_blocks(low: NDArray[np.generic], rows: list[Array], columns: list[Array]) -> Array:
+    """Each block position's own filter over (h, w, C): (h, w, 4 * C)."""
     source = np.ascontiguousarray(low, np.float32)
     h, w, channels = source.shape
-    vertical, horizontal = cosited(siting)
     out = np.empty((h, w, 4, channels), np.float32)
     for position in range(4):
         filtered = cv2.sepFilter2D(
             source,
             cv2.CV_32F,
-            _centred(kernel, axis_phases(horizontal)[position % 2]),
-            _centred(kernel, axis_phases(vertical)[position // 2]),
+            columns[position % 2],
+            rows[position // 2],
             borderType=cv2.BORDER_REPLICATE,
         )
         out[:, :, position] = filtered.reshape(h, w, channels)

@@ -22,13 +22,18 @@ from numpy.typing import NDArray
 
 from ..colour import rgb_to_ycbcr, round_to_uint8
 from ..errors import UserError
-from ..siting import BASELINES, check_siting, downsample, upsample_blocks
+from ..siting import BASELINES, check_siting, downsample, spread_blocks, upsample_blocks
 from .record import Task, Tensor
 
 Array = NDArray[np.float32]
 
 # Code values per unit of output. Of 232 photographs' bilinear errors, 99.99 % are below 42.
 CORRECTION_SCALE = 48.0
+
+# How far a result is moved to what its own 4:2:0 would have to be. Not all the way, because the
+# chroma in the file is rounded: on 40 training photographs half the way gained 0.05 dB, all of it
+# 0.03 dB.
+CONSISTENCY = 0.5
 
 TASK = Task(
     name="chroma",
@@ -125,6 +130,9 @@ def encode(degraded: Planes) -> dict[str, Array]:
 def decode(outputs: dict[str, Array], degraded: Planes) -> Array:
     """The graph's output to chroma at luma resolution.
 
+    Bilinear plus the correction, then moved towards agreement with the chroma that the picture
+    has (one damped step of back-projection, Irani and Peleg 1991).
+
     Args:
         outputs: ``correction`` (H/2, W/2, 8) in -1..1.
         degraded: the picture that ``encode`` was given.
@@ -132,6 +140,8 @@ def decode(outputs: dict[str, Array], degraded: Planes) -> Array:
     Returns:
         CbCr (H, W, 2) float32 in 8-bit code units, unrounded.
     """
-    base = upsample_blocks(degraded.cbcr, degraded.siting, TASK.reference)
-    correction = outputs["correction"] * np.float32(TASK.outputs[0].scale)
-    return unpack(np.asarray(base + correction, np.float32))
+    blocks = upsample_blocks(degraded.cbcr, degraded.siting, TASK.reference)
+    blocks += outputs["correction"] * np.float32(TASK.outputs[0].scale)
+    missed = degraded.cbcr - downsample(unpack(blocks), degraded.siting)
+    blocks += spread_blocks(missed * np.float32(CONSISTENCY), degraded.siting)
+    return unpack(blocks)
