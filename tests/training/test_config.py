@@ -92,3 +92,12 @@ def test_settings_add_up_and_the_last_wins() -> None:
 def test_what_makes_no_sense_is_refused(settings: list[str], says: str) -> None:
     with pytest.raises(UserError, match=says):
         override(BASE, settings)
+
+
+def test_the_docstring_states_what_the_preset_reached() -> None:
+    root = Path(config.__file__).parent.parent
+    table = json.loads((root / "docs/models/chroma_residual-s.r1.center.json").read_text())
+    text = importlib.import_module("training.configs.chroma_residual").__doc__
+    for line in table["rows"]:
+        if line.get("recipe") in ("float32", "int8") or line["name"] == "bilinear":
+            assert f"{line['metrics']['chroma_psnr']['mean']:.2f} dB" in text
