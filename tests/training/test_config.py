@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
+import json
+from pathlib import Path
 
 import pytest
 
