@@ -15,6 +15,9 @@ from datasets import sources
 from .config import FitConfig
 from .fit import batches, compiled, cut
 
+# Steps that a round makes before it is timed: starting a pipeline is paid once a run.
+_WARM_UP = 20
+
 
 @dataclass(frozen=True)
 class Waiting:
@@ -44,17 +47,16 @@ def bench(config: FitConfig, data: str, rounds: int = 5, steps: int = 60) -> Wai
         config: the model and the pipeline as they are trained.
         data: source of photographs.
         rounds: of each kind.
-        steps: in a round; a few more are made before the first, unmeasured.
+        steps: measured in a round; the first few of each, unmeasured, start the pipeline.
     """
     bank = cut(sources.open_source(data, "train"), config)
     model = compiled(replace(config, steps=10_000), keras_models.get(config.model).TASK)
-    first = batches(config, bank, start=0, steps=steps)
+    first = batches(config, bank, start=0, steps=1)
     cached = tf.data.Dataset.from_tensors(next(iter(first))).repeat()
     times: dict[str, list[float]] = {"real": [], "cached": []}
-    _round(model, first, 10)
     for index in range(rounds):
         begin = index * steps
-        fresh = batches(config, bank, start=begin, steps=begin + steps)
+        fresh = batches(config, bank, start=begin, steps=begin + _WARM_UP + steps)
         times["real"].append(_round(model, fresh, steps))
         times["cached"].append(_round(model, cached, steps))
     return Waiting(
@@ -62,7 +64,23 @@ def bench(config: FitConfig, data: str, rounds: int = 5, steps: int = 60) -> Wai
     )
 
 
+class _Stopwatch(keras.callbacks.Callback):
+    """When each step ended."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ends: list[float] = []
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Note the time."""
+        self.ends.append(time.perf_counter())
+
+
 def _round(model: keras.Model, data: tf.data.Dataset, steps: int) -> float:
-    began = time.perf_counter()
-    model.fit(data, epochs=1, steps_per_epoch=steps, verbose=0, shuffle=False)
-    return (time.perf_counter() - began) / steps * 1e3
+    """Mean milliseconds of a step, once the pipeline has started and its buffer is used up."""
+    watch = _Stopwatch()
+    model.fit(
+        data, epochs=1, steps_per_epoch=_WARM_UP + steps, verbose=0, shuffle=False,
+        callbacks=[watch],
+    )  # fmt: skip
+    return (watch.ends[-1] - watch.ends[_WARM_UP - 1]) / steps * 1e3

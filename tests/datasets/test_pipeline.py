@@ -84,9 +84,10 @@ def test_sitings_have_their_shares() -> None:
     for pair in draw(bank(), batch=8, steps=3, sitings={"center": 2, "topleft": 1, "left": 1}):
         for patch, planes, correction in zip(patches(pair), *pair, strict=True):
             encoded = {siting: example(patch[None], siting) for siting in SITINGS}
-            matching = [s for s, (p, _) in encoded.items() if np.array_equal(p[0], planes)]
+            matching = [s for s, (p, _) in encoded.items() if np.allclose(p[0], planes, atol=1e-6)]
             assert len(matching) == 1
-            assert np.array_equal(encoded[matching[0]][1][0], correction)
+            # Compiled code may fuse a product and a sum, which rounds once less.
+            assert np.allclose(encoded[matching[0]][1][0], correction, atol=1e-6)
             found[matching[0]] += 1
     assert found == {"center": 12, "topleft": 6, "left": 6}
 
