@@ -75,8 +75,9 @@ def batches(
         planes, correction = zip(*pairs, strict=True)
         return tf.concat(planes, 0), tf.concat(correction, 0)
 
-    crops = tf.data.Dataset.range(start, steps).map(draw, num_parallel_calls=tf.data.AUTOTUNE)
-    encoded = crops.map(encode, num_parallel_calls=tf.data.AUTOTUNE)
+    # One thread is enough for a step of 10 ms and more, and more would take the step's own cores.
+    crops = tf.data.Dataset.range(start, steps).map(draw)
+    encoded = crops.map(encode)
     half = patch // 2
 
     def with_shape(planes: tf.Tensor, correction: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
