@@ -23,6 +23,7 @@ from edge_demo.runtime import tasks
 from edge_demo.runtime.colour import rgb_to_ycbcr, round_to_uint8, ycbcr_to_rgb
 from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.files import write_whole
+from edge_demo.runtime.siting import upsample
 from edge_demo.runtime.tasks.record import Task
 from keras_models import runs
 
@@ -191,9 +192,8 @@ def comparison(model: keras.Model, crops: NDArray[np.uint8], rows: int = 3) -> N
         planes = chroma.degrade_ycbcr(crop)
         encoded = chroma.encode(planes)["planes"][None]
         output = np.asarray(model(encoded, training=False), np.float32)[0]
-        nothing = {"correction": np.zeros_like(output)}
-        pictures = [crop[..., 1:], chroma.decode(nothing, planes),
-                    chroma.decode({"correction": output}, planes)]  # fmt: skip
+        bilinear = upsample(planes.cbcr, planes.size, planes.siting, chroma.TASK.reference)
+        pictures = [crop[..., 1:], bilinear, chroma.decode({"correction": output}, planes)]
         lines.append(
             np.concatenate(
                 [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def test_ship(
     assert main(arguments) == 0
     wrote = {line[6:] for line in capsys.readouterr().out.splitlines() if line.startswith("wrote ")}
     made = files(tmp_path) - before
-    assert wrote == {str(tmp_path / name) for name in made}
+    assert wrote == {os.path.relpath(tmp_path / name) for name in made}
     assert {f"models/{NAME}.{recipe}.tflite" for recipe in NAMES} <= made
     assert f"weights/{NAME}.weights.h5" in made and f"pages/{NAME}.md" in made
     page = (tmp_path / "pages" / f"{NAME}.md").read_text()

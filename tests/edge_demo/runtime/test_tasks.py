@@ -10,7 +10,7 @@ from edge_demo.runtime import tasks
 from edge_demo.runtime.colour import rgb_to_ycbcr, round_to_uint8
 from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.interpreter import quantise
-from edge_demo.runtime.siting import BASELINES, SITINGS, downsample, upsample
+from edge_demo.runtime.siting import BASELINES, SITINGS, downsample, spread_blocks, upsample
 from edge_demo.runtime.tasks import chroma
 
 
@@ -115,11 +115,20 @@ def test_the_true_correction_decodes_to_the_truth(siting: str) -> None:
     assert np.array_equal(round_to_uint8(decoded), chroma.target(rgb))
 
 
-def test_no_correction_is_bilinear() -> None:
-    planes = chroma.degrade(picture(8, 8), "left")
-    nothing = {"correction": np.zeros((4, 4, 8), np.float32)}
-    expected = upsample(planes.cbcr, (8, 8), "left", "bilinear")
-    assert np.array_equal(chroma.decode(nothing, planes), expected)
+@pytest.mark.parametrize("siting", SITINGS)
+def test_no_correction_is_bilinear_moved_towards_its_own_chroma(siting: str) -> None:
+    planes = chroma.degrade(picture(16, 16), siting)
+    nothing = {"correction": np.zeros((8, 8, 8), np.float32)}
+    bilinear = upsample(planes.cbcr, (16, 16), siting, "bilinear")
+    found = chroma.decode(nothing, planes)
+    before = np.abs(downsample(bilinear, siting) - planes.cbcr)
+    after = np.abs(downsample(found, siting) - planes.cbcr)
+    assert before.mean() > 1
+    assert after.mean() < 0.9 * before.mean()
+    if siting == "center":  # there, half the way is exactly that
+        assert np.allclose(after, before / 2, atol=1e-3)
+    missed = np.float32(0.5) * (planes.cbcr - downsample(bilinear, siting))
+    assert np.allclose(found, bilinear + chroma.unpack(spread_blocks(missed, siting)), atol=1e-3)
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 2), (3, 2, 2), (3, 3, 3), (3, 3, 1)])

@@ -65,10 +65,18 @@ def test_tiles_equal_the_whole(size: tuple[int, int], fixed: bool) -> None:
 @pytest.mark.parametrize("siting", SITINGS)
 def test_tiles_equal_the_whole_at_every_siting(siting: str) -> None:
     planes = picture(45, 50, siting)
-    whole = reconstruct(planes, Network(512))
-    assert np.array_equal(reconstruct(planes, Network(24)), whole)
+    # A cell more than at the centre: agreement with samples that lie on pixels looks at neighbours.
+    halo = HALO + 2
+    whole = reconstruct(planes, Network(512, halo))
+    assert np.array_equal(reconstruct(planes, Network(28, halo)), whole)
     others = [picture(45, 50, other) for other in SITINGS if other != siting]
-    assert not any(np.array_equal(reconstruct(p, Network(512)), whole) for p in others)
+    assert not any(np.array_equal(reconstruct(p, Network(512, halo)), whole) for p in others)
+
+
+def test_a_cell_less_would_show_where_samples_lie_on_pixels() -> None:
+    planes = picture(45, 50, "left")
+    whole = reconstruct(planes, Network(512, HALO + 2))
+    assert not np.array_equal(reconstruct(planes, Network(24, HALO)), whole)
 
 
 def test_a_smaller_halo_would_show() -> None:
