@@ -49,10 +49,7 @@ def evaluation_html(
             *summary,
             html.Section(
                 "Where it gains least",
-                html.join(
-                    html.paragraph("The part of each photograph that is hardest for bilinear."),
-                    html.crops(photographs, methods, table["siting"]),
-                ),
+                html.crops(photographs, methods, table["siting"]),
             ),
             html.Section("Every photograph", _each(names, values, label, reference, metric)),
         ],
