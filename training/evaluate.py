@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 import keras_models
 from datasets import sources
-from edge_demo.runtime import quality, results, tasks
+from edge_demo.runtime import quality, results
 from edge_demo.runtime.model import TFLiteModel
 from edge_demo.runtime.tasks import chroma
 from edge_demo.runtime.tasks.record import Task
@@ -86,19 +86,19 @@ def evaluate(
         return reconstruct(planes, target.runner)
 
     label = f"{target.name}.{target.recipe}"
-    methods = {**quality.baselines(), label: method}
+    baselines = quality.baselines()
+    methods = {**baselines, label: method}
     total = len(source.paths)
 
     def progress(done: int) -> None:
         print(f"\r{done}/{total} photographs", end="" if done < total else "\n", flush=True)
 
     names, values = quality.evaluate(sources.photographs(source), methods, siting, progress)
-    rows = [results.row(name, "baseline", values[name]) for name in quality.baselines()]
+    rows = [results.row(name, "baseline", values[name]) for name in baselines]
     rows.append(
         results.row(
             target.name, "model", values[label], recipe=target.recipe, bytes=target.size_bytes
         )
     )
-    task = tasks.load(target.task.name).TASK
-    table = results.document(task, len(names), source.text, rows, siting=siting)
+    table = results.document(target.task, len(names), source.text, rows, siting=siting)
     return table, names, values
