@@ -21,7 +21,6 @@ sys.path.insert(0, str(ROOT))
 import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
-import keras_models  # noqa: E402
 from datasets import sources  # noqa: E402
 from edge_demo.runtime import quality  # noqa: E402
 from edge_demo.runtime.model import TFLiteModel  # noqa: E402
@@ -29,6 +28,7 @@ from edge_demo.runtime.quiet import quiet_stderr  # noqa: E402
 from edge_demo.runtime.tasks import chroma  # noqa: E402
 from edge_demo.runtime.tiling import reconstruct  # noqa: E402
 from export import calibrate, convert, files, recipes  # noqa: E402
+from keras_models import runs  # noqa: E402
 
 
 def plain(model: keras.Model, calibration: calibrate.Calibration) -> bytes:
@@ -51,7 +51,7 @@ def main() -> None:
     parser.add_argument("--calibrate", required=True)
     parser.add_argument("--evaluate", required=True)
     options = parser.parse_args()
-    model = keras.saving.load_model(keras_models.WEIGHTS / f"{options.preset}.keras", compile=False)
+    model = keras.saving.load_model(runs.WEIGHTS / f"{options.preset}.keras", compile=False)
     calibration = calibrate.collect(sources.open_source(options.calibrate, "train"), files.TILE)
     evaluation = sources.open_source(options.evaluate, "test")
     shipped = files_of(options.preset)

@@ -16,7 +16,7 @@ import tensorflow as tf
 from keras import layers
 
 from edge_demo.runtime.tasks.record import Task
-from keras_models.fakequant import Range, choose_ranges, fake_quantised
+from keras_models.fakequant import Range, choose_ranges, fake_quantised, stated_ranges
 
 from .calibrate import Calibration
 
@@ -52,6 +52,5 @@ def prepared(
 
     The task states the ranges of inputs and outputs; calibration those of all between.
     """
-    stated = {tensor.name: (tensor.low, tensor.high) for tensor in (*task.inputs, *task.outputs)}
-    ranges = choose_ranges(model, np.stack(calibration.inputs), stated)
+    ranges = choose_ranges(model, np.stack(calibration.inputs), stated_ranges(task))
     return fake_quantised(model, ranges, _Convolution, _Activation), ranges

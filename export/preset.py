@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import keras_models
 from datasets import sources
 from edge_demo.runtime import package, quality, results
 from edge_demo.runtime.errors import UserError
@@ -54,7 +53,7 @@ def ship(
     evaluation_source = sources.open_source(evaluate, "test")
     if set(calibration_source.paths) & set(evaluation_source.paths):
         raise UserError("--calibrate and --evaluate share photographs")
-    weights = keras_models.WEIGHTS / f"{name}.keras"
+    weights = runs.WEIGHTS / f"{name}.keras"
     if weights.exists() and not overwrite:
         raise UserError(f"{weights} exists already; pass --overwrite, or ship the next rN")
 

@@ -13,8 +13,6 @@ from edge_demo.runtime import tasks
 from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.tasks.record import Task
 
-WEIGHTS = Path(__file__).parent / "weights"
-
 
 class Model(Protocol):
     """What a model's file offers."""

@@ -17,6 +17,8 @@ import numpy as np
 from keras import layers, ops
 from numpy.typing import NDArray
 
+from edge_demo.runtime.tasks.record import Task
+
 LEVELS = 255
 
 
@@ -130,6 +132,11 @@ def _consumers(model: keras.Model, tensor: Any) -> list[Any]:
         for node in operation._inbound_nodes
         if any(source is tensor for source in node.input_tensors)
     ]
+
+
+def stated_ranges(task: Task) -> dict[str, tuple[float, float]]:
+    """What a task states of its inputs and outputs, for ``choose_ranges``."""
+    return {tensor.name: (tensor.low, tensor.high) for tensor in (*task.inputs, *task.outputs)}
 
 
 def choose_ranges(

@@ -1,4 +1,8 @@
-"""A run's folder, as training leaves it: ``run.json`` and ``model.keras``."""
+"""What training leaves: a run's folder (``run.json``, ``model.keras``), or a shipped preset.
+
+Wherever a command takes a RUN, it takes the name of a preset too: its weights ship beside the
+architectures.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +14,33 @@ import keras
 
 from edge_demo.runtime.errors import UserError
 
+WEIGHTS = Path(__file__).parent / "weights"
+
+
+def presets() -> tuple[str, ...]:
+    """Names of the presets whose weights are here."""
+    return tuple(sorted(path.stem for path in WEIGHTS.glob("*.json")))
+
+
+def _is_preset(run: Path) -> bool:
+    return not run.exists() and str(run) in presets()
+
 
 def read_record(run: Path) -> dict[str, Any]:
-    """``run.json``: config, data, command, versions.
+    """What was trained, on what and how: config, data, val, versions.
+
+    Args:
+        run: a run's folder, or a preset's name.
 
     Raises:
-        UserError: the folder is no run.
+        UserError: neither, or a damaged record.
     """
-    path = run / "run.json"
+    path = WEIGHTS / f"{run}.json" if _is_preset(run) else run / "run.json"
     if not path.is_file():
-        raise UserError(f"{run}: no such run (a folder that 'python -m training fit' made)")
+        known = ", ".join(presets())
+        raise UserError(
+            f"{run}: no such run (a folder that 'python -m training fit' made, or one of {known})"
+        )
     try:
         record: dict[str, Any] = json.loads(path.read_text())
         complete = {"model", "size"} <= set(record["config"]) and {"data", "val"} <= set(record)
@@ -37,22 +58,38 @@ def stages(run: Path) -> list[dict[str, Any]]:
         For each ``config``, ``data`` and ``seconds`` of training.
     """
     record = read_record(run)
-    before = record["config"].get("start_from")
+    if "stages" in record:
+        kept: list[dict[str, Any]] = record["stages"]
+        return kept
+    config = record["config"]
+    before = config.get("qat") or config.get("start_from")
     rows = (run / "history.csv").read_text().splitlines()
     seconds = float(rows[-1].split(",")[rows[0].split(",").index("seconds")])
-    stage = {"config": record["config"], "data": record["data"], "seconds": seconds}
+    stage = {"config": config, "data": record["data"], "seconds": seconds}
     return [*(stages(Path(before)) if before else []), stage]
 
 
-def load_model(run: Path) -> keras.Model:
-    """The finished model of a run, float32.
+def model_file(run: Path) -> Path:
+    """The ``.keras`` file of a finished run, or of a preset.
 
     Raises:
         UserError: the folder is no run, or one that has not finished.
     """
     read_record(run)
-    file = run / "model.keras"
+    file = WEIGHTS / f"{run}.keras" if _is_preset(run) else run / "model.keras"
     if not file.exists():
         raise UserError(f"{run} is not finished; run its fit command again to resume it")
-    model: keras.Model = keras.saving.load_model(file, compile=False)
+    return file
+
+
+def load_model(run: Path) -> keras.Model:
+    """The finished model of a run or a preset, float32; fake-quantised where the run was.
+
+    Raises:
+        UserError: as ``model_file``.
+    """
+    # Its layers must be known before Keras reads a fake-quantised model.
+    from . import fakequant  # noqa: F401
+
+    model: keras.Model = keras.saving.load_model(model_file(run), compile=False)
     return model

@@ -159,9 +159,9 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Reader:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_commands(page: str, reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
-    import keras_models
     import training.bench
     from export import files, preset
+    from keras_models import runs
 
     monkeypatch.chdir(reader.folder)
     monkeypatch.setattr(files, "TILE", 64)
@@ -171,7 +171,7 @@ def test_commands(page: str, reader: Reader, monkeypatch: pytest.MonkeyPatch) ->
     # A preset goes to the repository that the code is in; here, to the reader's copy.
     monkeypatch.setattr(preset, "MODELS", reader.folder / "edge_demo" / "models")
     monkeypatch.setattr(preset, "PAGES", reader.folder / "docs" / "models")
-    monkeypatch.setattr(keras_models, "WEIGHTS", reader.folder / "keras_models" / "weights")
+    monkeypatch.setattr(runs, "WEIGHTS", reader.folder / "keras_models" / "weights")
     reader.follow(page)
 
 

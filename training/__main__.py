@@ -29,6 +29,9 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--data", required=True, help="sample, or folder:PATH")
     fit.add_argument("--val", help="photographs to validate on; default: a tenth of --data")
     fit.add_argument("--out", required=True, type=Path, help="the run's folder")
+    fit.add_argument("--qat", default="", metavar="RUN",
+                     help="quantisation-aware: go on from a finished run (or a preset), rounding "
+                     "as its 8-bit graph will")  # fmt: skip
     fit.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="settings",
                      help="change a value of the config; may be repeated")  # fmt: skip
 
@@ -65,7 +68,7 @@ def _fit(options: argparse.Namespace) -> None:
     from . import config
     from .fit import fit
 
-    chosen = config.override(config.load(options.model), options.settings)
+    chosen = config.override(config.load(options.model, options.qat), options.settings)
     command = f"python -m training {shlex.join(sys.argv[1:])}"
     try:
         model = fit(chosen, options.data, options.val, options.out, command)

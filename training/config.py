@@ -41,7 +41,8 @@ class FitConfig:
     ema: float = 0.999  # decay of the weights' moving average, which is what is kept
     loss: str = "charbonnier"  # or "log_error", which is PSNR itself; for a last, short run
     charbonnier: float = 0.5  # that loss is quadratic below this error, in 8-bit code values
-    start_from: str = ""  # a finished run whose weights to start from; "" starts afresh
+    start_from: str = ""  # a finished run or preset whose weights to start from; "": none
+    qat: str = ""  # the same, for quantisation-aware training: --qat RUN on the command line
     precision: str = "mixed_bfloat16"
     seed: int = 0
     # Bookkeeping
@@ -49,8 +50,12 @@ class FitConfig:
     picture_every: int = 10  # epochs between pictures
 
 
-def load(name: str) -> FitConfig:
-    """The config of a model: ``training/configs/NAME.py``'s ``CONFIG``.
+def load(name: str, qat: str = "") -> FitConfig:
+    """The config of a model: ``CONFIG`` of ``training/configs/NAME.py``, or its ``QAT``.
+
+    Args:
+        name: of the model.
+        qat: the run or preset to train quantisation-aware; "" for ordinary training.
 
     Raises:
         UserError: there is none; near names are listed.
@@ -60,7 +65,8 @@ def load(name: str) -> FitConfig:
         near = difflib.get_close_matches(name, names, 2, 0.4)
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
         raise UserError(f"no config for model {name!r}{hint} (known: {', '.join(names)})")
-    config: FitConfig = importlib.import_module(f"training.configs.{name}").CONFIG
+    module = importlib.import_module(f"training.configs.{name}")
+    config: FitConfig = dataclasses.replace(module.QAT, qat=qat) if qat else module.CONFIG
     return config
 
 
@@ -80,10 +86,10 @@ def override(config: FitConfig, settings: Sequence[str]) -> FitConfig:
     changes: dict[str, object] = {}
     for setting in settings:
         key, separator, text = setting.partition("=")
-        if not separator or key not in fields or key == "model":
+        if not separator or key not in fields or key in ("model", "qat"):
             near = difflib.get_close_matches(key, fields, 1, 0.5)
             hint = f"; did you mean {near[0]!r}?" if near else ""
-            known = ", ".join(k for k in fields if k != "model")
+            known = ", ".join(k for k in fields if k not in ("model", "qat"))
             raise UserError(f"--set {setting}: unknown key {key!r}{hint} (known: {known})")
         changes[key] = _parse(key, text, fields[key])
     changed = dataclasses.replace(config, **changes)  # type: ignore[arg-type]
@@ -124,6 +130,10 @@ def _validate(config: FitConfig) -> None:
         raise UserError("--set copies, warmup_steps: must be 0 or more")
     if config.precision not in PRECISIONS:
         raise UserError(f"--set precision={config.precision}: known are {', '.join(PRECISIONS)}")
+    if config.qat and config.precision != "float32":
+        raise UserError("--qat trains in float32: bfloat16 has too few digits for 8-bit steps")
+    if config.qat and config.start_from:
+        raise UserError("--qat starts from its own RUN: --set start_from has no place beside it")
     if config.loss not in LOSSES:
         raise UserError(f"--set loss={config.loss}: known are {', '.join(LOSSES)}")
     if config.seed < 0:

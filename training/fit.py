@@ -25,13 +25,17 @@ from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.files import write_whole
 from edge_demo.runtime.siting import upsample
 from edge_demo.runtime.tasks.record import Task
-from keras_models import runs
+from keras_models import fakequant, runs
 
 from . import plots
 from .callbacks import Checkpoint, Pictures, Progress, duration
 from .config import FitConfig
 from .losses import Charbonnier, LogError, residual_psnr
 
+Ranges = Mapping[str, fakequant.Range]
+
+# Crops that the ranges of quantisation-aware training are chosen from.
+_CALIBRATION_CROPS = 256
 PACKAGES = ("tensorflow", "keras", "numpy", "albumentations", "opencv-python-headless")
 
 
@@ -69,7 +73,8 @@ def fit(config: FitConfig, data: str, val: str | None, out: Path, command: str) 
     print(f"{len(bank.ycbcr)} cells of {bank.photographs} photographs", flush=True)
     _claim(out, record)  # only now: a mistake must not claim the folder
 
-    model = compiled(config, task)
+    ranges = calibrated(config, bank, task) if config.qat else None
+    model = compiled(config, task, ranges)
     epochs, epoch_steps = _epochs(config)
     checkpoint = Checkpoint(out / "checkpoint.npz", epoch_steps)
     checkpoint.set_model(model)
@@ -94,9 +99,8 @@ def fit(config: FitConfig, data: str, val: str | None, out: Path, command: str) 
         ],
     )
     write_whole(out / "curve.png", plots.curve(checkpoint.rows, out.name))
-    plain = float32_copy(model, config)
     partial = out / "model.partial.keras"
-    plain.save(partial)
+    float32_copy(model, config, ranges).save(partial)
     partial.replace(final)
     print(f"trained {epochs * epoch_steps} steps in {duration(checkpoint.seconds)}")
     return final
@@ -114,14 +118,31 @@ def cut(source: sources.Source, config: FitConfig) -> cells_module.Cells:
     )
 
 
-def compiled(config: FitConfig, task: Task) -> keras.Model:
-    """The model, its loss and its optimizer, ready to fit."""
+def network(config: FitConfig, precision: str, ranges: Ranges | None) -> keras.Model:
+    """The run's network with fresh weights: plain, or on the 8-bit steps of ``ranges``."""
     policy = keras.mixed_precision.dtype_policy()
-    keras.mixed_precision.set_dtype_policy(config.precision)
+    keras.mixed_precision.set_dtype_policy(precision)
     try:
         model = keras_models.build(config.model, config.size)
+        return model if ranges is None else fakequant.fake_quantised(model, ranges)
     finally:
         keras.mixed_precision.set_dtype_policy(policy)
+
+
+def calibrated(config: FitConfig, bank: cells_module.Cells, task: Task) -> Ranges:
+    """A range for every activation of the run that ``config.qat`` names, on training crops.
+
+    The same on every call, so that a resumed run goes on with its own.
+    """
+    before = batches(config, bank, start=0, steps=_CALIBRATION_CROPS // config.batch + 1)
+    inputs = np.concatenate([np.asarray(values) for values, _ in before])
+    model = runs.load_model(Path(config.qat))
+    return fakequant.choose_ranges(model, inputs, fakequant.stated_ranges(task))
+
+
+def compiled(config: FitConfig, task: Task, ranges: Ranges | None = None) -> keras.Model:
+    """The model, its loss and its optimizer, ready to fit."""
+    model = network(config, config.precision, ranges)
     scale = task.outputs[0].scale
     epochs, epoch_steps = _epochs(config)
     warmup = min(config.warmup_steps, epochs * epoch_steps // 5)
@@ -172,14 +193,11 @@ def validation_crops(source: sources.Source, config: FitConfig) -> NDArray[np.ui
     return np.stack(crops)
 
 
-def float32_copy(model: keras.Model, config: FitConfig) -> keras.Model:
+def float32_copy(
+    model: keras.Model, config: FitConfig, ranges: Ranges | None = None
+) -> keras.Model:
     """The same weights in a model that computes in float32, for export and evaluation."""
-    policy = keras.mixed_precision.dtype_policy()
-    keras.mixed_precision.set_dtype_policy("float32")
-    try:
-        plain = keras_models.build(config.model, config.size)
-    finally:
-        keras.mixed_precision.set_dtype_policy(policy)
+    plain = network(config, "float32", ranges)
     plain.set_weights(model.get_weights())
     return plain
 
@@ -212,15 +230,18 @@ def _starting_weights(config: FitConfig) -> list[NDArray[np.floating]]:
     Raises:
         UserError: no such run, an unfinished one, or one of another network.
     """
-    if not config.start_from:
+    if not (config.start_from or config.qat):
         return []
-    run = Path(config.start_from)
+    run = Path(config.qat or config.start_from)
+    option = "--qat " if config.qat else "--set start_from="
     before = runs.read_record(run)["config"]
     if (before["model"], before["size"]) != (config.model, config.size):
         raise UserError(
-            f"--set start_from={run}: that run is of {before['model']}-{before['size']}, "
+            f"{option}{run}: that run is of {before['model']}-{before['size']}, "
             f"not of {config.model}-{config.size}"
         )
+    if before.get("qat"):
+        raise UserError(f"{option}{run}: that run is quantisation-aware already")
     weights: list[NDArray[np.floating]] = runs.load_model(run).get_weights()
     return weights
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-import keras_models
 from edge_demo import models_folder
 from edge_demo.runtime import package
 from edge_demo.runtime.errors import UserError
@@ -17,6 +16,7 @@ from edge_demo.runtime.siting import SITINGS
 from export import preset
 from export.__main__ import main
 from export.recipes import NAMES
+from keras_models import runs
 
 NAME = "chroma_residual-test.r1"
 
@@ -26,7 +26,7 @@ def run(tmp_path: Path, run_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     """A run to ship, and shops of our own to ship it to."""
     monkeypatch.setattr(preset, "MODELS", tmp_path / "models")
     monkeypatch.setattr(preset, "PAGES", tmp_path / "pages")
-    monkeypatch.setattr(keras_models, "WEIGHTS", tmp_path / "weights")
+    monkeypatch.setattr(runs, "WEIGHTS", tmp_path / "weights")
     monkeypatch.setattr(models_folder, "FOLDER", tmp_path / "models")
     out = tmp_path / "run"
     shutil.copytree(run_folder, out)
