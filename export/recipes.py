@@ -1,4 +1,4 @@
-"""How a model can be stored; one table that drives validation, help, export and docs."""
+"""How a model can be stored; one table that drives validation, help, export, checks and docs."""
 
 from __future__ import annotations
 
@@ -16,11 +16,22 @@ class Recipe:
         name: in file names and on command lines.
         summary: for help and docs.
         calibrated: whether it needs photographs to choose ranges from.
+        trained: whether it needs a run of quantisation-aware training.
+        integer: whether the graph has 8-bit integers in and out, and nothing else inside.
+        most_loss: dB of the headline metric that it may lose on calibration photographs; the
+            operations that cost most are kept in floats until it loses no more. None: no bound.
+        edgetpu: whether an Edge TPU must map the whole graph.
+        tile: side of the square of image pixels that one inference takes: see docs/results.
     """
 
     name: str
     summary: str
     calibrated: bool = False
+    trained: bool = False
+    integer: bool = False
+    most_loss: float | None = None
+    edgetpu: bool = False
+    tile: int = 512
 
 
 RECIPES = (
@@ -28,24 +39,57 @@ RECIPES = (
     Recipe("float16", "16-bit floats in the file, computed in 32: half the size"),
     Recipe("dynamic", "8-bit weights, activations quantised as they come: a quarter of the size"),
     Recipe(
-        "int8", "8-bit weights and activations, integers in and out: smallest and fastest", True
+        "int8",
+        "8-bit weights and activations, integers in and out: smallest and fastest",
+        calibrated=True,
+        integer=True,
+    ),
+    Recipe(
+        "mixed",
+        "int8, but the operations that cost most quality stay in floats",
+        calibrated=True,
+        most_loss=0.1,
+    ),
+    Recipe(
+        "qat",
+        "int8 of weights that were trained on for it (fit --qat)",
+        trained=True,
+        integer=True,
+    ),
+    # Smaller tiles, so that activations and weights fit into the 8 MiB on the chip together.
+    Recipe(
+        "int8_edgetpu",
+        "int8 for edgetpu_compiler: every operation maps, or the export fails",
+        calibrated=True,
+        integer=True,
+        edgetpu=True,
+        tile=256,
     ),
 )
 NAMES = tuple(recipe.name for recipe in RECIPES)
+
+
+def find(name: str) -> Recipe:
+    """The recipe of a name.
+
+    Raises:
+        UserError: there is none; the near one is named.
+    """
+    for recipe in RECIPES:
+        if recipe.name == name:
+            return recipe
+    near = difflib.get_close_matches(name, NAMES, 1, 0.5)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise UserError(f"unknown recipe {name!r}{hint} (known: {', '.join(NAMES)})")
 
 
 def parse(text: str) -> tuple[Recipe, ...]:
     """Recipes of a comma-separated list, in the table's order.
 
     Raises:
-        UserError: an unknown name; the near one is named.
+        UserError: an unknown name, or none.
     """
-    wanted = [name.strip() for name in text.split(",") if name.strip()]
-    for name in wanted:
-        if name not in NAMES:
-            near = difflib.get_close_matches(name, NAMES, 1, 0.5)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise UserError(f"unknown recipe {name!r}{hint} (known: {', '.join(NAMES)})")
+    wanted = [find(name.strip()) for name in text.split(",") if name.strip()]
     if not wanted:
         raise UserError(f"no recipe named (known: {', '.join(NAMES)})")
-    return tuple(recipe for recipe in RECIPES if recipe.name in wanted)
+    return tuple(recipe for recipe in RECIPES if recipe in wanted)
