@@ -52,6 +52,8 @@ def benchmark(
     limit_seconds: float = SECONDS,
     siting: str = "center",
     progress: Progress | None = None,
+    *,
+    each: bool = False,
 ) -> dict[str, Any]:
     """Measure models, and with photographs the baselines too, each in a process of its own.
 
@@ -64,10 +66,13 @@ def benchmark(
         limit_seconds: for the timing of one method.
         siting: of the 4:2:0 chroma made from each photograph.
         progress: told what is going on.
+        each: whether the document holds each photograph's values, not only their mean.
 
     Returns:
         The document of schema 1, with ``host``, ``before``, ``after``, ``timed``, ``threads``,
-        ``siting``, ``limit_seconds``, ``measured`` (date) and ``warnings`` beside its rows.
+        ``siting``, ``limit_seconds``, ``measured`` (date) and ``warnings`` beside its rows. With
+        ``each`` also ``photographs`` (files, from ``images``), and in each row ``values``: metric
+        to one value a photograph, in that order.
 
     Raises:
         UserError: no files, no usable photographs, values out of range, or no interpreter.
@@ -101,8 +106,9 @@ def benchmark(
         planes = Path(folder) / "picture.npz"
         benchmark_worker.write_planes(planes, chroma.degrade(picture, siting))
         job["planes"] = str(planes)
-        rows = list(_rows(files, job, width * height, progress))
+        rows = list(_rows(files, job, width * height, progress, each))
     after = host.state()
+    names = [path.relative_to(images).as_posix() for path in usable] if images and each else None
     return results.document(
         TASK,
         len(usable),
@@ -118,6 +124,7 @@ def benchmark(
         threads=threads,
         limit_seconds=limit_seconds,
         siting=siting,
+        **({"photographs": names} if names else {}),
     )
 
 
@@ -146,7 +153,11 @@ def synthetic(width: int, height: int) -> NDArray[np.uint8]:
 
 
 def _rows(
-    files: Sequence[Path], job: dict[str, Any], pixels: int, progress: Progress | None
+    files: Sequence[Path],
+    job: dict[str, Any],
+    pixels: int,
+    progress: Progress | None,
+    each: bool,
 ) -> Iterator[Row]:
     """Measure one method after the other."""
     # A file named twice is measured once.
@@ -181,7 +192,12 @@ def _rows(
         if path.name in clashes:
             name = f"{_shown(path.parent)}/{name}"
         values = found.pop("values", None)
-        yield results.row(name, kind, values, recipe=recipe, **other, **found)
+        line = results.row(name, kind, values, recipe=recipe, **other, **found)
+        if each and values:
+            line["values"] = {
+                metric: [round(v, 6) for v in all_] for metric, all_ in values.items()
+            }
+        yield line
 
 
 def _clashes(files: Sequence[Path]) -> set[str]:
@@ -278,6 +294,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=SITINGS,
         help="of the 4:2:0 chroma made from each photograph",
     )
+    parser.add_argument(
+        "--each", action="store_true", help="put the values of each photograph into --json FILE"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--html", type=Path, metavar="FILE")
     parser.add_argument(
@@ -302,6 +321,8 @@ def run(options: argparse.Namespace) -> int:
     attachments = [(path, html.image_file(path, path.stem)) for path in options.attach]
     if attachments and not options.html:
         raise UserError("--attach needs --html FILE to attach to")
+    if options.each and not (options.images and options.json):
+        raise UserError("--each needs --images DIR to measure and --json FILE to write to")
     for path in (options.json, options.html):
         if path and path.exists() and not options.overwrite:
             raise UserError(f"{path} exists already; choose another name or pass --overwrite")
@@ -317,6 +338,7 @@ def run(options: argparse.Namespace) -> int:
         options.seconds,
         options.siting,
         printer,
+        each=options.each,
     )
     printer.end()
     for warning in table["warnings"]:

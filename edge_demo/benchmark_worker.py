@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from edge_demo.runtime import quality
 from edge_demo.runtime.errors import UserError
+from edge_demo.runtime.interpreter import package_name
 from edge_demo.runtime.model import TFLiteModel
 from edge_demo.runtime.photographs import photographs
 from edge_demo.runtime.tasks import chroma
@@ -190,9 +191,11 @@ def measure(job: dict[str, Any], progress: Callable[[int], None]) -> dict[str, A
     out["peak_rss_bytes"] = peak_rss_bytes()
     if job["photographs"]:
         paths = [Path(path) for path in job["photographs"]]
-        _, values = quality.evaluate(
+        names, values = quality.evaluate(
             photographs(paths), {"method": method}, job["siting"], progress
         )
+        if len(names) != len(paths):  # else values would stand for other photographs
+            raise UserError("photographs changed while they were measured")
         out["values"] = values["method"]
     return out
 
@@ -202,6 +205,7 @@ _Begun = tuple[dict[str, Any], quality.Method, Callable[[], dict[str, float]]]
 
 def _begin_model(job: dict[str, Any], planes: chroma.Planes) -> _Begun:
     path = Path(job["target"])
+    package_name()  # imports the interpreter, which is no part of loading a file
     began = time.perf_counter()
     model = TFLiteModel(path, int(job["threads"]))
     loaded = time.perf_counter() - began

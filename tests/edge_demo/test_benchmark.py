@@ -106,7 +106,10 @@ def test_measured_rows_are_complete(table: dict[str, Any], tiny_models: dict[str
         assert line["stages_ms"]["inference"] == line["latency_ms"]["p50"]
         assert line["picture_ms"] > line["latency_ms"]["p50"]
         assert line["load_ms"] > 0
+        assert line["peak_rss_bytes"] > 0
+        assert "values" not in line
         assert line["tiles"] > 1
+    assert "photographs" not in table
 
 
 def test_failures_are_rows(table: dict[str, Any]) -> None:
@@ -148,6 +151,42 @@ def test_metrics_are_those_of_quality(
             values = [one[metric] for one in measured]
             expected = {"mean": np.mean(values), "min": min(values), "max": max(values)}
             assert found[label]["metrics"][metric] == pytest.approx(expected, abs=2e-6)
+
+
+def test_each_photographs_values_when_asked(
+    tiny_models: dict[str, Path], photographs: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "sub").mkdir()
+    for name, target in (("a.png", "sub/x.png"), ("b.png", "x.png"), ("grey.png", "grey.png")):
+        (tmp_path / target).write_bytes((photographs / name).read_bytes())
+    out = benchmark.benchmark([tiny_models["int8"]], tmp_path, 1, limit_seconds=0.05, each=True)
+    assert out["photographs"] == ["sub/x.png", "x.png"]
+    assert len(out["rows"]) == 5
+    for line in out["rows"]:
+        assert set(line["values"]) == set(quality.METRICS)
+        for metric, values in line["values"].items():
+            assert len(values) == 2
+            assert line["metrics"][metric]["mean"] == pytest.approx(np.mean(values), abs=2e-6)
+    bilinear = rows_of(out, "baseline")["bilinear"]["values"][METRIC]
+    rgb = benchmark.photographs.read(tmp_path / "x.png")
+    planes = chroma.degrade(rgb)
+    again = quality.measure(rgb, planes, quality.baselines()["bilinear"](planes))[METRIC]
+    assert bilinear[1] == pytest.approx(again, abs=1e-5)
+
+
+def test_a_photograph_that_vanishes_fails_the_row(
+    photographs: Path, tmp_path: Path, tiny_models: dict[str, Path]
+) -> None:
+    planes = tmp_path / "planes.npz"
+    rgb = benchmark.photographs.read(photographs / "a.png")
+    benchmark_worker.write_planes(planes, chroma.degrade(rgb))
+    gone = [str(photographs / "a.png"), str(tmp_path / "gone.png")]
+    job = {
+        "kind": "model", "target": str(tiny_models["int8"]), "task": "chroma", "threads": 1,
+        "limit": 0.01, "planes": str(planes), "photographs": gone, "siting": "center",
+    }  # fmt: skip
+    with pytest.raises(UserError, match="changed"):
+        benchmark_worker.measure(job, lambda _: None)
 
 
 def test_peak_memory_is_the_workers_own(table: dict[str, Any]) -> None:
@@ -397,6 +436,8 @@ def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
         (["m.tflite", "--json", "old.json"], "old.json exists already"),
         (["m.tflite", "--html", "old.json"], "old.json exists already"),
         (["m.tflite", "--html", "a", "--json", "a"], "same file"),
+        (["m.tflite", "--each"], "--each needs"),
+        (["m.tflite", "--each", "--images", "empty"], "--each needs"),
         (["m.tflite", "--attach", "old.json"], "old.json"),
         (["m.tflite", "--html", "a", "--attach", "gone.png"], "gone.png"),
         (["no-such-preset"], "no model named"),
