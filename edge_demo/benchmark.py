@@ -33,7 +33,7 @@ from edge_demo.runtime.tiling import reconstruct
 
 TASK = chroma.TASK
 SIZE = (1920, 1080)
-SECONDS = 20.0
+SECONDS, SUSTAINED_SECONDS = 20.0, 60.0
 _LEAST_SIDE = 32
 # Photographs to choose crops from, and crops in a page.
 _LOOKED_AT, _SHOWN = 24, 4
@@ -54,6 +54,7 @@ def benchmark(
     progress: Progress | None = None,
     *,
     each: bool = False,
+    sustained: bool = False,
 ) -> dict[str, Any]:
     """Measure models, and with photographs the baselines too, each in a process of its own.
 
@@ -66,11 +67,13 @@ def benchmark(
         limit_seconds: for the timing of one method.
         siting: of the 4:2:0 chroma made from each photograph.
         progress: told what is going on.
+        sustained: time each model for all of ``limit_seconds``, and tell how it went over time.
         each: whether the document holds each photograph's values, not only their mean.
 
     Returns:
-        The document of schema 1, with ``host``, ``before``, ``after``, ``timed``, ``threads``,
-        ``siting``, ``limit_seconds``, ``measured`` (date) and ``warnings`` beside its rows. With
+        The document of schema 1, with ``host``, ``before``, ``during``, ``after``, ``timed``,
+        ``threads``, ``siting``, ``limit_seconds``, ``sustained``, ``measured`` (date) and
+        ``warnings`` beside its rows. With
         ``each`` also ``photographs`` (files, from ``images``), and in each row ``values``: metric
         to one value a photograph, in that order.
 
@@ -99,6 +102,7 @@ def benchmark(
         "task": TASK.name,
         "threads": threads,
         "limit": limit_seconds,
+        "sustained": sustained,
         "siting": siting,
         "photographs": [str(path) for path in usable],
     }
@@ -108,6 +112,7 @@ def benchmark(
         job["planes"] = str(planes)
         rows = list(_rows(files, job, width * height, progress, each))
     after = host.state()
+    during = host.worst(line["during"] for line in rows if "during" in line)
     names = [path.relative_to(images).as_posix() for path in usable] if images and each else None
     return results.document(
         TASK,
@@ -117,12 +122,13 @@ def benchmark(
         measured=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         host=machine,
         before=before,
+        during=during,
         after=after,
-        # The load after is this benchmark's own.
-        warnings=host.warnings(machine, {**after, "load_average": before.get("load_average", 0.0)}),
+        warnings=host.warnings(machine, before, during, after),
         timed={"name": name, "width": width, "height": height},
         threads=threads,
         limit_seconds=limit_seconds,
+        sustained=sustained,
         siting=siting,
         **({"photographs": names} if names else {}),
     )
@@ -170,14 +176,17 @@ def _rows(
         path = Path(target)
         title = f"[{index + 1}/{len(todo)}] {path.name}"
         left = (len(todo) - index) * (time.monotonic() - began) / max(1, index)
+        if job["sustained"]:
+            models = sum(kind == "model" for kind, _ in todo[index:])
+            left = max(left, models * job["limit"])
         eta = f", about {left:.0f} s left" if index else ""
 
-        def tell(done: int, total: int, title: str = title, eta: str = eta) -> None:
+        def tell(done: int, total: int, unit: str, title: str = title, eta: str = eta) -> None:
             if progress:
-                doing = f"{done} of {total} photographs" if total else "timing"
+                doing = f"{done} of {total} {unit}" if total else "timing"
                 progress(f"{title}: {doing}{eta}", total > 0)
 
-        tell(0, 0)
+        tell(0, 0, "")
         other: dict[str, Any] = {"megapixels": round(pixels / 1e6, 4)}
         if kind == "model":
             other["file"] = _shown(path)
@@ -213,7 +222,7 @@ def _shown(path: Path) -> str:
     return path.as_posix()
 
 
-def _ask_worker(job: dict[str, Any], tell: Callable[[int, int], None]) -> dict[str, Any]:
+def _ask_worker(job: dict[str, Any], tell: benchmark_worker.Progress) -> dict[str, Any]:
     """Run a job in a process of its own.
 
     Raises:
@@ -242,7 +251,7 @@ def _ask_worker(job: dict[str, Any], tell: Callable[[int, int], None]) -> dict[s
                 if "result" in answer:
                     found: dict[str, Any] = answer["result"]
                     return found
-                tell(answer["done"], answer["total"])
+                tell(answer["done"], answer["total"], answer["unit"])
             process.wait()
         finally:
             process.kill()
@@ -284,9 +293,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seconds",
         type=float,
-        default=SECONDS,
         metavar="S",
-        help="time limit of each method's timing (default: %(default)g)",
+        help=f"time limit of each method's timing (default: {SECONDS:g}; {SUSTAINED_SECONDS:g} "
+        "with --sustained)",
+    )
+    parser.add_argument(
+        "--sustained",
+        action="store_true",
+        help="time each model for all of --seconds: does it become slower as the board warms up?",
     )
     parser.add_argument(
         "--siting",
@@ -329,16 +343,20 @@ def run(options: argparse.Namespace) -> int:
     if options.json and options.json == options.html:
         raise UserError("--json and --html name the same file")
 
+    seconds = options.seconds
+    if seconds is None:
+        seconds = SUSTAINED_SECONDS if options.sustained else SECONDS
     printer = _Printer()
     table = benchmark(
         files,
         options.images,
         options.threads,
         size,
-        options.seconds,
+        seconds,
         options.siting,
         printer,
         each=options.each,
+        sustained=options.sustained,
     )
     printer.end()
     for warning in table["warnings"]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_demo import benchmark_worker
+from edge_demo import benchmark_curve, benchmark_worker, host
 from edge_demo.runtime import html, results
 from edge_demo.runtime.html import Html
 from edge_demo.runtime.quality import Method
@@ -104,18 +104,23 @@ def columns(rows: Sequence[Row], task: Task) -> tuple[list[str], list[list[str]]
     return kept, [[cells[name][i] for name in kept] for i in range(len(rows))]
 
 
-def text(table: Mapping[str, Any], task: Task) -> str:
-    """The table for a terminal."""
-    header, rows = columns(table["rows"], task)
+def aligned(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of a table for a terminal: the first and the last column left, the others right."""
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    lines = [_title(table)]
+    lines = []
     for cells in (header, *rows):
         padded = [
             cell.ljust(width) if index in (0, len(header) - 1) else cell.rjust(width)
             for index, (cell, width) in enumerate(zip(cells, widths, strict=True))
         ]
         lines.append("  ".join(padded).rstrip())
-    return "\n".join([*lines, *_unsettled(table["rows"])])
+    return lines
+
+
+def text(table: Mapping[str, Any], task: Task) -> str:
+    """The table for a terminal."""
+    lines = [_title(table), *aligned(*columns(table["rows"], task))]
+    return "\n".join([*lines, *_steadiness(table["rows"]), *_unsettled(table)])
 
 
 def _title(table: Mapping[str, Any]) -> str:
@@ -133,13 +138,77 @@ def _count(number: int, thing: str = "photograph") -> str:
     return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
-def _unsettled(rows: Sequence[Row]) -> list[str]:
-    return [
-        f"{results.label(r)}: the p50 did not settle in {r['latency_ms']['runs']} runs "
-        f"(halves differ by {r['latency_ms']['spread']:.0%})"
-        for r in rows
-        if "spread" in r.get("latency_ms", {})
-    ]
+def _unsettled(table: Mapping[str, Any]) -> list[str]:
+    """Of each method whose p50 is not to be relied on, why."""
+    limit, out = table["limit_seconds"], []
+    for line in table["rows"]:
+        times = line.get("latency_ms", {})
+        if "spread" not in times:
+            continue
+        runs = _count(times["runs"], "run")
+        if times["runs"] < benchmark_worker.LEAST_RUNS:
+            why = (
+                f"only {runs} in {limit:g} s, too few to tell whether the p50 has settled "
+                f"({benchmark_worker.LEAST_RUNS} are needed: pass more --seconds)"
+            )
+        else:
+            why = (
+                f"the p50 had not settled after {runs} in {limit:g} s: that of one half of them "
+                f"is {times['spread']:.1%} from that of all, where "
+                f"{benchmark_worker.TOLERANCE:.0%} is allowed"
+            )
+        out.append(f"{results.label(line)}: {why}")
+    return out
+
+
+def _steadiness(rows: Sequence[Row]) -> list[str]:
+    """Of each model that ran for a time, how it went."""
+    return [f"{results.label(line)}: {_course(line)}" for line in rows if "curve" in line]
+
+
+def _course(line: Row) -> str:
+    """How a model's curve went, in words."""
+    curve = line["curve"]
+    spent = f"{_count(line['latency_ms']['runs'], 'run')} in {curve[-1]['seconds']:.0f} s"
+    if "sustained_ratio" in line:
+        parts = [f"last tenth {line['sustained_ratio']:.2f}x the first ({spent})"]
+    else:
+        parts = [f"{spent}, too few to compare the last tenth with the first"]
+    temperatures = [p["temperature_celsius"] for p in curve if "temperature_celsius" in p]
+    if temperatures:
+        parts.append(f"{temperatures[0]:.0f} °C at first, {max(temperatures):.0f} °C at most")
+    clocks = [point["clock_mhz"] for point in curve if "clock_mhz" in point]
+    if clocks:
+        parts.append(f"clock {min(clocks)} to {max(clocks)} MHz")
+    # Lower flags tell of the moment, higher ones of the time since the board was started.
+    flagged = [point for point in curve if int(point.get("throttled", "0x0"), 16) & 0xFFFF]
+    if flagged:
+        meanings = ", ".join(host.meanings(host.worst(flagged)["throttled"]))
+        parts.append(f"the board reported {meanings}, first after {flagged[0]['seconds']:.0f} s")
+    return "; ".join(parts)
+
+
+def _over_time(rows: Sequence[Row]) -> Html | None:
+    """The curve of each model that ran for a time."""
+    parts = []
+    for line in rows:
+        if "curve" not in line:
+            continue
+        label, course, curve = results.label(line), _course(line), line["curve"]
+        p50 = line["latency_ms"]["p50"]
+        drawings = []
+        for key, title, reach in (
+            # A tenth up and down: what is less is of no consequence and should look so.
+            ("p50_ms", "p50 (ms)", (0.9 * p50, 1.1 * p50)),
+            ("temperature_celsius", "temperature (°C)", None),
+            ("clock_mhz", "clock (MHz)", None),
+        ):
+            points = [(point["seconds"], point[key]) for point in curve if key in point]
+            if points:
+                alt = f"{label}: {title} over time. {course}"
+                drawings.append(html.curve(points, "seconds", title, alt, reach))
+        parts.append(html.charts(label, _sentence(course), *drawings))
+    return html.join(*parts) if parts else None
 
 
 def page(
@@ -162,11 +231,14 @@ def page(
     header, cells = columns(rows, task)
     numeric = range(1, len(header) - 1)
     failed = [i for i, line in enumerate(rows) if line["status"] != "ok"]
-    body = [html.table(_caption(table, task), header, cells, numeric, failed)]
-    body += [html.paragraph(line + ".") for line in _unsettled(rows)]
+    body = [html.warning(_sentence(line)) for line in table["warnings"]]
+    body.append(html.table(_caption(table, task), header, cells, numeric, failed))
+    body += [html.paragraph(line + ".") for line in _unsettled(table)]
     sections = [html.Section("Results", html.join(*body))]
     if drawing := _scatter(rows, task, table):
         sections.append(html.Section("Quality against time", drawing))
+    if curves := _over_time(rows):
+        sections.append(html.Section("Over time", curves))
     if stages := _stages(rows):
         sections.append(html.Section("Where the time goes", stages))
     if photographs and methods:
@@ -181,9 +253,13 @@ def page(
     return html.page(title, sections, _lead(rows, task) or _title(table))
 
 
+def _sentence(line: str) -> str:
+    """A line of the text report, as a page has it."""
+    return f"{line[0].upper()}{line[1:]}."
+
+
 def _caption(table: Mapping[str, Any], task: Task) -> str:
-    title = _title(table)
-    caption = f"{title[0].upper()}{title[1:]}."
+    caption = _sentence(_title(table))
     if table["images"]:
         unit = results.UNITS.get(task.headline_metric) or "the metric's unit"
         caption += f" Differences to {task.reference} and to float32 are in {unit}."
@@ -255,7 +331,9 @@ def _method(table: Mapping[str, Any]) -> Html:
     lines = [
         "Times are wall-clock. A model's time is that of its graph alone, summed over the "
         "picture's tiles, each encoded before and decoded after as in use, so that caches are no "
-        "warmer than there; a baseline's is that of the whole resampling. " + benchmark_worker.RULE,
+        "warmer than there; a baseline's is that of the whole resampling. "
+        + (f"Models: {benchmark_curve.RULE} Baselines: " if table["sustained"] else "")
+        + benchmark_worker.RULE,
         f"The time limit was {table['limit_seconds']:g} s for each method. Each ran in a process "
         "of its own, one after the other; peak memory is the most that process held while it ran "
         "the picture, Python and its libraries included.",
@@ -270,18 +348,25 @@ def _method(table: Mapping[str, Any]) -> Html:
 
 
 def _machine(table: Mapping[str, Any]) -> dict[str, str]:
-    host = table["host"]
-    out = {name: str(host[key]) for key, name in _HOST_NAMES.items() if key in host}
-    if "memory_bytes" in host:
-        out["memory"] = f"{host['memory_bytes'] / 2**30:.1f} GiB"
-    for key, name, form in (
-        ("load_average", "load average", "{}"),
-        ("temperature_celsius", "temperature", "{} °C"),
-        ("throttled", "throttling flags", "{}"),
+    machine = table["host"]
+    out = {name: str(machine[key]) for key, name in _HOST_NAMES.items() if key in machine}
+    if "memory_bytes" in machine:
+        out["memory"] = f"{machine['memory_bytes'] / 2**30:.1f} GiB"
+    for key, name, unit, worst in (
+        ("load_average", "load average", "", ""),
+        ("temperature_celsius", "temperature", " °C", "highest"),
+        ("clock_mhz", "CPU clock", " MHz", "lowest"),
+        ("throttled", "throttling flags", "", "all"),
     ):
         values = [
-            form.format(table[when][key]) for when in ("before", "after") if key in table[when]
+            f"{table[when][key]}{unit} {word}"
+            for when, word in (
+                ("before", "before"),
+                ("during", f"{worst} while times were taken"),
+                ("after", "after"),
+            )
+            if key in table[when]
         ]
         if values:
-            out[name] = " before, ".join(values) + " after" if len(values) > 1 else values[0]
+            out[name] = ", ".join(values)
     return out | {"measured": table["measured"], "photographs": table["data"]}

@@ -1,7 +1,7 @@
 """One method's times, memory and quality, in a process of its own.
 
 ``python -m edge_demo.benchmark_worker`` reads one job as JSON on stdin and answers in lines of JSON
-on stdout: ``{"done": N, "total": M}`` while it measures quality, then ``{"result": ...}`` or
+on stdout: ``{"done": N, "total": M, "unit": ...}`` while it measures, then ``{"result": ...}`` or
 ``{"error": WHY}``. Whatever else is printed, by C libraries too, goes to stderr.
 """
 
@@ -20,6 +20,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_demo import benchmark_curve, host
+from edge_demo.benchmark_curve import Run
 from edge_demo.runtime import quality
 from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.interpreter import package_name
@@ -27,6 +29,9 @@ from edge_demo.runtime.model import TFLiteModel
 from edge_demo.runtime.photographs import photographs
 from edge_demo.runtime.tasks import chroma
 from edge_demo.runtime.tiling import reconstruct
+
+# Done, in all, and of what.
+Progress = Callable[[int, int, str], None]
 
 STAGES = ("encode", "inference", "decode")
 LEAST_RUNS = 20
@@ -92,7 +97,7 @@ def spread(times: Sequence[float]) -> float:
     return max(abs(float(np.median(half)) - whole) for half in halves if half) / max(whole, 1e-9)
 
 
-def repeat(once: Callable[[], dict[str, float]], limit: float) -> Iterator[dict[str, float]]:
+def repeat(once: Callable[[], Run], limit: float) -> Iterator[Run]:
     """Run ``once`` as ``RULE`` says; yields what each counted run returned.
 
     Args:
@@ -118,7 +123,16 @@ def repeat(once: Callable[[], dict[str, float]], limit: float) -> Iterator[dict[
             return
 
 
-def latency(runs: Sequence[dict[str, float]], threads: int) -> dict[str, Any]:
+def sustain(once: Callable[[], Run], limit: float) -> Iterator[Run]:
+    """Run ``once`` for all of ``limit`` seconds, at least one time; yields what each returned."""
+    began = time.perf_counter()
+    while True:
+        yield once()
+        if time.perf_counter() - began >= limit:
+            return
+
+
+def latency(runs: Sequence[Run], threads: int) -> dict[str, Any]:
     """``latency_ms`` of the schema, of inference alone; with ``spread`` where it did not settle."""
     times = [stages["inference"] for stages in runs]
     p50, p90, p99 = (round(float(v) * 1e3, 4) for v in np.percentile(times, (50, 90, 99)))
@@ -157,18 +171,20 @@ def write_planes(path: Path, planes: chroma.Planes) -> None:
     np.savez(path, y=planes.y, cbcr=planes.cbcr, siting=planes.siting)
 
 
-def measure(job: dict[str, Any], progress: Callable[[int], None]) -> dict[str, Any]:
+def measure(job: dict[str, Any], progress: Progress) -> dict[str, Any]:
     """Carry out a job.
 
     Args:
         job: ``kind`` (model or baseline), ``target`` (file or name), ``threads``, ``limit`` in
-            seconds, ``planes`` (file), ``photographs`` (files), ``siting`` and ``task``.
-        progress: called with the number of photographs whose quality is known.
+            seconds, ``sustained`` (a model's timing takes all of the limit), ``planes`` (file),
+            ``photographs`` (files), ``siting`` and ``task``.
+        progress: told how far it is.
 
     Returns:
         Keys of a row: ``latency_ms`` (inference), ``picture_ms`` (p50 of all stages together),
-        ``peak_rss_bytes``, ``values`` (metric to one value a photograph), and of a model ``name``,
-        ``recipe``, ``stages_ms``, ``load_ms``, ``first_picture_ms`` and ``tiles``.
+        ``peak_rss_bytes``, ``during`` (see ``host.worst``), ``values`` (metric to one value a
+        photograph), and of a model ``name``, ``recipe``, ``stages_ms``, ``load_ms``,
+        ``first_picture_ms`` and ``tiles``; where sustained ``curve`` and ``sustained_ratio``.
 
     Raises:
         UserError: a file that cannot be used here.
@@ -178,8 +194,21 @@ def measure(job: dict[str, Any], progress: Callable[[int], None]) -> dict[str, A
     planes = read_planes(Path(job["planes"]))
     begin = _begin_model if job["kind"] == "model" else _begin_baseline
     out, method, once = begin(job, planes)
-    runs = list(repeat(once, float(job["limit"])))
+    limit = float(job["limit"])
+    sustained = bool(job["sustained"]) and job["kind"] == "model"
+    gathered = []
+    for bin_ in benchmark_curve.bins((sustain if sustained else repeat)(once, limit), host.state):
+        gathered.append(bin_)
+        if sustained:
+            progress(min(round(bin_.seconds), round(limit)), round(limit), "seconds")
+    runs = [run for bin_ in gathered for run in bin_.runs]
     out["latency_ms"] = latency(runs, threads)
+    out["during"] = host.worst(bin_.state for bin_ in gathered) or None
+    if sustained:
+        # A drift is what this mode is to show, so it is no reason to distrust the rest.
+        out["latency_ms"].pop("spread", None)
+        out["curve"] = benchmark_curve.points(gathered)
+        out["sustained_ratio"] = benchmark_curve.sustained_ratio(runs)
     pictures = [sum(run.values()) for run in runs]
     out["picture_ms"] = round(float(np.median(pictures)) * 1e3, 4)
     if job["kind"] == "model":
@@ -192,7 +221,10 @@ def measure(job: dict[str, Any], progress: Callable[[int], None]) -> dict[str, A
     if job["photographs"]:
         paths = [Path(path) for path in job["photographs"]]
         names, values = quality.evaluate(
-            photographs(paths), {"method": method}, job["siting"], progress
+            photographs(paths),
+            {"method": method},
+            job["siting"],
+            lambda done: progress(done, len(paths), "photographs"),
         )
         if len(names) != len(paths):  # else values would stand for other photographs
             raise UserError("photographs changed while they were measured")
@@ -200,7 +232,7 @@ def measure(job: dict[str, Any], progress: Callable[[int], None]) -> dict[str, A
     return out
 
 
-_Begun = tuple[dict[str, Any], quality.Method, Callable[[], dict[str, float]]]
+_Begun = tuple[dict[str, Any], quality.Method, Callable[[], Run]]
 
 
 def _begin_model(job: dict[str, Any], planes: chroma.Planes) -> _Begun:
@@ -214,7 +246,7 @@ def _begin_model(job: dict[str, Any], planes: chroma.Planes) -> _Begun:
         raise UserError(f"{path}: a model of the {card['task']} task, not of {job['task']}")
     clock = StageClock(model)
 
-    def once() -> dict[str, float]:
+    def once() -> Run:
         clock.start()
         reconstruct(planes, clock, clock.tile_done)
         return clock.seconds
@@ -238,7 +270,7 @@ def _begin_model(job: dict[str, Any], planes: chroma.Planes) -> _Begun:
 def _begin_baseline(job: dict[str, Any], planes: chroma.Planes) -> _Begun:
     method = quality.baselines()[job["target"]]
 
-    def once() -> dict[str, float]:
+    def once() -> Run:
         began = time.perf_counter()
         method(planes)
         return {"inference": time.perf_counter() - began}
@@ -255,9 +287,12 @@ def main() -> int:
         print(json.dumps(answer), file=answers, flush=True)
 
     job = json.load(sys.stdin)
-    total = len(job["photographs"])
+
+    def progress(done: int, total: int, unit: str) -> None:
+        say({"done": done, "total": total, "unit": unit})
+
     try:
-        say({"result": measure(job, lambda done: say({"done": done, "total": total}))})
+        say({"result": measure(job, progress)})
     except UserError as error:
         say({"error": str(error)})
         return 2

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
+import operator
 import os
 import platform
 import shutil
 import subprocess
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +57,7 @@ def describe(root: Path = Path("/")) -> dict[str, Any]:
 
 
 def state(root: Path = Path("/")) -> dict[str, Any]:
-    """What changes while a machine works: load average, temperature in °C, throttling flags."""
+    """What changes while a machine works: load average, temperature, clock, throttling flags."""
     found: dict[str, Any] = {}
     load = _read(root / "proc/loadavg")
     if load:
@@ -62,14 +65,51 @@ def state(root: Path = Path("/")) -> dict[str, Any]:
     temperature = _read(root / "sys/class/thermal/thermal_zone0/temp")
     if temperature and temperature.lstrip("-").isdigit():
         found["temperature_celsius"] = round(int(temperature) / 1000, 1)
+    clock = _read(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq")
+    if clock and clock.isdigit():
+        found["clock_mhz"] = round(int(clock) / 1000)
     throttled = _throttled()
     if throttled is not None:
         found["throttled"] = throttled
     return found
 
 
-def warnings(description: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """Reasons why times on this machine may not be its best or may not repeat."""
+def meanings(flags: str) -> list[str]:
+    """What the firmware's flags, ``0x...``, say of the moment when they were read."""
+    return [meaning for bit, meaning in _THROTTLED.items() if int(flags, 16) >> bit & 1]
+
+
+def worst(states: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Of several states: the highest temperature, the lowest clock, every throttling flag."""
+    states = list(states)
+
+    def values(key: str) -> list[Any]:
+        return [state[key] for state in states if key in state]
+
+    found: dict[str, Any] = {}
+    if temperatures := values("temperature_celsius"):
+        found["temperature_celsius"] = max(temperatures)
+    if clocks := values("clock_mhz"):
+        found["clock_mhz"] = min(clocks)
+    if flags := values("throttled"):
+        found["throttled"] = hex(functools.reduce(operator.or_, (int(text, 16) for text in flags)))
+    return found
+
+
+def warnings(
+    description: Mapping[str, Any],
+    before: Mapping[str, Any],
+    during: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+) -> list[str]:
+    """Reasons why times on this machine may not be its best or may not repeat.
+
+    Args:
+        description: from ``describe``.
+        before, after: from ``state``. Other programs' load is the one before: a benchmark's own
+            would be in the one after.
+        during: from ``worst``, while times were taken.
+    """
     out = []
     governor = description.get("governor")
     if governor and governor != "performance":
@@ -77,18 +117,26 @@ def warnings(description: dict[str, Any], now: dict[str, Any]) -> list[str]:
             f"the CPU governor is {governor!r}, not 'performance': times will vary with the clock "
             "(sudo cpupower frequency-set -g performance)"
         )
-    load = now.get("load_average", 0.0)
+    load = before.get("load_average", 0.0)
     if load > 0.5 * description["cores"]:
         out.append(
             f"other programs keep this machine busy (load average {load:.1f} on "
             f"{description['cores']} cores): times will be longer and vary"
         )
-    flags = int(now.get("throttled", "0x0"), 16)
+    return out + _throttling(before, worst([before, during or {}, after or {}]))
+
+
+def _throttling(before: Mapping[str, Any], all_: Mapping[str, Any]) -> list[str]:
+    """What the firmware's flags say, of the time from ``before`` on and of the time until then."""
+    flags = int(all_.get("throttled", "0x0"), 16)
+    # Flags of the past that were not there at first were set meanwhile.
+    meanwhile = flags | (flags & ~int(before.get("throttled", hex(flags)), 16)) >> 16
+    out = []
     for bit, meaning in _THROTTLED.items():
-        if flags >> bit & 1:
-            out.append(f"the board reports {meaning} now")
+        if meanwhile >> bit & 1:
+            out.append(f"the board reported {meaning} while times were taken")
         elif flags >> (bit + 16) & 1:
-            out.append(f"the board reports {meaning} since it was started")
+            out.append(f"the board reported {meaning} earlier, since it was started")
     return out
 
 

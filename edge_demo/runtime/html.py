@@ -49,6 +49,7 @@ h2 { margin: 3rem 0 .75rem; padding-bottom: .3rem; border-bottom: 1px solid var(
 h3 { margin: 2rem 0 .6rem; font-size: 1rem; overflow-wrap: anywhere; }
 p { margin: .5rem 0; max-width: 46rem; }
 .lead, figcaption, caption { color: var(--quiet); }
+.warning { padding-left: .7rem; border-left: 3px solid var(--bad); }
 .scroll { overflow-x: auto; margin: 1rem 0; }
 .scroll:focus-visible { outline: 2px solid var(--model); outline-offset: 2px; }
 table { border-collapse: collapse; font-size: .9rem; }
@@ -80,7 +81,10 @@ svg .leader { stroke: var(--quiet); }
 svg .quiet { fill: var(--quiet); }
 svg .grid { stroke: var(--line); }
 svg .model { fill: var(--model); }
+svg .curve { fill: none; stroke: var(--model); stroke-width: 2; stroke-linejoin: round; }
 svg .baseline { fill: var(--paper); stroke: var(--baseline); stroke-width: 2; }
+.charts { display: grid; gap: 1rem 2rem; margin: 1rem 0;
+  grid-template-columns: repeat(auto-fill, minmax(min(20rem, 100%), 1fr)); }
 .crops { display: grid; gap: .4rem .9rem; justify-content: start; }
 .crops figure { display: grid; grid-row: span 3; grid-template-rows: subgrid; min-width: 0;
   align-content: start; margin-bottom: .8rem; }
@@ -137,6 +141,11 @@ def join(*parts: Html) -> Html:
 def paragraph(text: str) -> Html:
     """A paragraph of plain text."""
     return Html(f"<p>{escape(text)}</p>")
+
+
+def warning(text: str) -> Html:
+    """A paragraph of plain text that must not be missed."""
+    return Html(f'<p class="warning">{escape(text)}</p>')
 
 
 def page(title: str, sections: Iterable[Section], lead: str = "") -> str:
@@ -239,6 +248,19 @@ def _img(mime: str, data: bytes, width: int, height: int, alt: str, smooth: bool
     return Html(
         f'<img{kind} width="{width}" height="{height}" alt="{escape(alt)}" '
         f'src="data:{mime};base64,{code}">'
+    )
+
+
+def charts(heading: str, text: str, *drawings: Html) -> Html:
+    """Drawings that belong together, side by side where the screen is wide enough.
+
+    Args:
+        heading, text: plain text above them.
+        drawings: from ``curve``.
+    """
+    body = join(*drawings)
+    return Html(
+        f'<h3>{_breakable(heading)}</h3>\n{paragraph(text)}\n<div class="charts">\n{body}\n</div>'
     )
 
 
@@ -388,12 +410,119 @@ def _overview(rgb: NDArray[np.uint8], window: Window) -> NDArray[np.uint8]:
     return np.asarray(small, np.uint8)
 
 
-# Quality against time -------------------------------------------------------------------------
+# Charts ---------------------------------------------------------------------------------------
 
 _WIDTH, _HEIGHT = 480, 340
+_CURVE = 340, 220
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58, 16, 14, 50
 _Box = tuple[float, float, float, float]  # left, top, right, bottom
 _LETTER, _LINE = 7.4, 16.0  # a letter's mean width, a line's height
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """Values along an axis: its ends, the ticks between, and its title with the unit."""
+
+    low: float
+    high: float
+    ticks: Sequence[float]
+    title: str
+    logarithmic: bool = False
+
+    def share(self, value: float) -> float:
+        """How far along the axis a value lies, 0 to 1."""
+        if self.logarithmic:
+            return math.log(value / self.low) / math.log(self.high / self.low)
+        return (value - self.low) / (self.high - self.low)
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """The area between two axes, in a drawing of ``width`` by ``height``."""
+
+    x: _Axis
+    y: _Axis
+    width: int
+    height: int
+
+    @property
+    def left(self) -> float:
+        """Where the area begins: right of the y axis's title and its longest number."""
+        return max(_LEFT, 32 + _LETTER * max(len(f"{value:g}") for value in self.y.ticks))
+
+    def place(self, x: float, y: float) -> tuple[float, float]:
+        """Where a point lies in the drawing."""
+        return (
+            self.left + self.x.share(x) * (self.width - self.left - _RIGHT),
+            self.height - _BOTTOM - self.y.share(y) * (self.height - _TOP - _BOTTOM),
+        )
+
+    def draw(self, marks: Sequence[str], alt: str) -> Html:
+        """The whole drawing: grid, ticks and titles below the marks."""
+        left, right = self.left, self.width - _RIGHT
+        bottom = self.height - _BOTTOM
+        out = [
+            f'<svg viewBox="0 0 {self.width} {self.height}" role="img" aria-label="{escape(alt)}">',
+            f"<title>{escape(alt)}</title>",
+        ]
+        for value in self.x.ticks:
+            at = f"{self.place(value, self.y.low)[0]:.1f}"
+            out.append(
+                f'<line class="grid" x1="{at}" x2="{at}" y1="{_TOP}" y2="{bottom}"/>'
+                f'<text class="quiet" x="{at}" y="{bottom + 18}" text-anchor="middle">'
+                f"{value:g}</text>"
+            )
+        for value in self.y.ticks:
+            level = self.place(self.x.low, value)[1]
+            out.append(
+                f'<line class="grid" x1="{left}" x2="{right}" y1="{level:.1f}" y2="{level:.1f}"/>'
+                f'<text class="quiet" x="{left - 8}" y="{level + 4:.1f}" text-anchor="end">'
+                f"{value:g}</text>"
+            )
+        middle_x, middle_y = (left + right) / 2, (_TOP + bottom) / 2
+        out.append(
+            f'<text x="{middle_x}" y="{self.height - 10}" text-anchor="middle">'
+            f"{escape(self.x.title)}</text>"
+        )
+        out.append(
+            f'<text transform="translate(14 {middle_y}) rotate(-90)" text-anchor="middle">'
+            f"{escape(self.y.title)}</text>"
+        )
+        return Html("\n".join([*out, *marks, "</svg>"]))
+
+
+def curve(
+    points: Sequence[tuple[float, float]],
+    x_title: str,
+    y_title: str,
+    alt: str,
+    reach: tuple[float, float] | None = None,
+) -> Html:
+    """One value over another, both axes linear, as inline SVG: a line; one point is a disc.
+
+    Args:
+        points: x and y, by ascending x; at least one.
+        x_title, y_title: with units.
+        alt: what the drawing shows, for who cannot see it.
+        reach: y values that the axis spans at least, so that noise does not fill the height.
+    """
+    if not points:
+        raise ValueError("a curve needs points")
+    across = [x for x, _ in points]
+    last = max(across) if max(across) > 0 else 1.0
+    ticks = [tick for tick in _linear_axis([0.0, last])[2] if 0 <= tick <= last]
+    frame = _Frame(
+        _Axis(0.0, last, ticks, x_title),
+        _Axis(*_linear_axis([*(y for _, y in points), *(reach or ())]), y_title),
+        *_CURVE,
+    )
+    places = [frame.place(*point) for point in points]
+    if len(places) == 1:
+        marks = [f'<circle class="model" cx="{places[0][0]:.1f}" cy="{places[0][1]:.1f}" r="4"/>']
+    else:
+        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+        marks = [f'<polyline class="curve" points="{path}"/>']
+    return frame.draw(marks, alt)
 
 
 def scatter(points: Sequence[Point], x_title: str, y_title: str, alt: str) -> Html:
@@ -406,44 +535,14 @@ def scatter(points: Sequence[Point], x_title: str, y_title: str, alt: str) -> Ht
     """
     if not points or any(point.x <= 0 for point in points):
         raise ValueError("a scatter needs points, and positive x for its logarithmic axis")
-    x_low, x_high, x_ticks = _log_axis([point.x for point in points])
-    y_low, y_high, y_ticks = _linear_axis([point.y for point in points])
-
-    def x_of(value: float) -> float:
-        share = math.log(value / x_low) / math.log(x_high / x_low)
-        return _LEFT + share * (_WIDTH - _LEFT - _RIGHT)
-
-    def y_of(value: float) -> float:
-        share = (value - y_low) / (y_high - y_low)
-        return _HEIGHT - _BOTTOM - share * (_HEIGHT - _TOP - _BOTTOM)
-
-    out = [
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(alt)}">',
-        f"<title>{escape(alt)}</title>",
-    ]
-    right, bottom = _WIDTH - _RIGHT, _HEIGHT - _BOTTOM
-    for value in x_ticks:
-        at = f"{x_of(value):.1f}"
-        out.append(
-            f'<line class="grid" x1="{at}" x2="{at}" y1="{_TOP}" y2="{bottom}"/>'
-            f'<text class="quiet" x="{at}" y="{bottom + 18}" text-anchor="middle">{value:g}</text>'
-        )
-    for value in y_ticks:
-        level = y_of(value)
-        out.append(
-            f'<line class="grid" x1="{_LEFT}" x2="{right}" y1="{level:.1f}" y2="{level:.1f}"/>'
-            f'<text class="quiet" x="{_LEFT - 8}" y="{level + 4:.1f}" text-anchor="end">'
-            f"{value:g}</text>"
-        )
-    middle_x, middle_y = (_LEFT + right) / 2, (_TOP + bottom) / 2
-    out.append(
-        f'<text x="{middle_x}" y="{_HEIGHT - 10}" text-anchor="middle">{escape(x_title)}</text>'
+    frame = _Frame(
+        _Axis(*_log_axis([point.x for point in points]), x_title, logarithmic=True),
+        _Axis(*_linear_axis([point.y for point in points]), y_title),
+        _WIDTH,
+        _HEIGHT,
     )
-    out.append(
-        f'<text transform="translate(14 {middle_y}) rotate(-90)" text-anchor="middle">'
-        f"{escape(y_title)}</text>"
-    )
-    places = [(x_of(point.x), y_of(point.y)) for point in points]
+    places = [frame.place(point.x, point.y) for point in points]
+    out = []
     for point, (x, y) in zip(points, places, strict=True):
         if point.kind == "model":
             out.append(f'<circle class="model" cx="{x:.1f}" cy="{y:.1f}" r="5.5"/>')
@@ -462,7 +561,7 @@ def scatter(points: Sequence[Point], x_title: str, y_title: str, alt: str) -> Ht
             f'<text x="{label.x:.1f}" y="{label.y:.1f}" text-anchor="{label.anchor}">'
             f"{escape(point.label)}</text>"
         )
-    return Html("\n".join([*out, "</svg>"]))
+    return frame.draw(out, alt)
 
 
 def _log_axis(values: Sequence[float]) -> tuple[float, float, list[float]]:

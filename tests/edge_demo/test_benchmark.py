@@ -183,10 +183,11 @@ def test_a_photograph_that_vanishes_fails_the_row(
     gone = [str(photographs / "a.png"), str(tmp_path / "gone.png")]
     job = {
         "kind": "model", "target": str(tiny_models["int8"]), "task": "chroma", "threads": 1,
-        "limit": 0.01, "planes": str(planes), "photographs": gone, "siting": "center",
+        "limit": 0.01, "sustained": False, "planes": str(planes), "photographs": gone,
+        "siting": "center",
     }  # fmt: skip
     with pytest.raises(UserError, match="changed"):
-        benchmark_worker.measure(job, lambda _: None)
+        benchmark_worker.measure(job, lambda *_: None)
 
 
 def test_peak_memory_is_the_workers_own(table: dict[str, Any]) -> None:
@@ -317,6 +318,13 @@ def test_spread_compares_both_halves_with_all() -> None:
     assert benchmark_worker.spread([1.0, 1.0, 1.5, 1.5]) == pytest.approx(0.2)
 
 
+def test_sustained_runs_never_stop_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    runs = list(benchmark_worker.sustain(clock.runs(lambda _: 0.25), limit=20))
+    assert len(runs) == clock.count == 80
+    assert len(list(benchmark_worker.sustain(clock.runs(lambda _: 30.0), limit=20))) == 1
+
+
 # The table ----------------------------------------------------------------------------------
 
 
@@ -333,6 +341,30 @@ ROWS = [
 ]
 
 
+def a_table(rows: list[results.Row]) -> dict[str, Any]:
+    return {
+        "rows": rows, "images": 1, "threads": 2, "limit_seconds": 20.0,
+        "timed": {"name": "a.png", "width": 8, "height": 8},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("runs", "spread", "text"),
+    [
+        (1, 0.0, "net.int8: only 1 run in 20 s, too few to tell whether the p50 has settled "
+         "(20 are needed: pass more --seconds)"),
+        (19, 0.3, "net.int8: only 19 runs in 20 s, too few"),
+        (400, 0.034, "net.int8: the p50 had not settled after 400 runs in 20 s: that of one half "
+         "of them is 3.4% from that of all, where 2% is allowed"),
+    ],
+)  # fmt: skip
+def test_why_a_p50_is_not_to_be_relied_on(runs: int, spread: float, text: str) -> None:
+    line = a_row("net", "model", 43.0, 5.0, recipe="int8")
+    line["latency_ms"] |= {"runs": runs, "spread": spread}
+    last = benchmark_report.text(a_table([line]), chroma.TASK).splitlines()[-1]
+    assert last.startswith(text)
+
+
 def test_cells_state_gain_and_drop() -> None:
     header, cells = benchmark_report.columns(ROWS, chroma.TASK)
     by_name = {row[0]: dict(zip(header, row, strict=True)) for row in cells}
@@ -347,10 +379,7 @@ def test_cells_state_gain_and_drop() -> None:
 
 
 def test_text_is_aligned() -> None:
-    document = {
-        "rows": ROWS, "images": 1, "threads": 2, "timed": {"name": "a.png", "width": 8, "height": 8}
-    }  # fmt: skip
-    lines = benchmark_report.text(document, chroma.TASK).splitlines()
+    lines = benchmark_report.text(a_table(ROWS), chroma.TASK).splitlines()
     header, body = lines[1], lines[2:]
     for column in ("chroma_psnr (dB)", "p50 ms", "picture ms"):
         end = header.index(column) + len(column)

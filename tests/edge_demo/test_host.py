@@ -23,6 +23,7 @@ PI = {
     "proc/meminfo": "MemTotal:        3884360 kB\nMemFree: 1 kB\n",
     "proc/loadavg": "0.25 0.10 0.05 1/200 999\n",
     "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor": "ondemand\n",
+    "sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq": "1500398\n",
     "sys/class/thermal/thermal_zone0/temp": "48312\n",
 }
 
@@ -34,11 +35,14 @@ def test_a_pi_describes_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert found["board"] == "Raspberry Pi 4 Model B Rev 1.4"
     assert found["memory_bytes"] == 3884360 * 1024
     assert found["governor"] == "ondemand"
-    assert now == {"load_average": 0.25, "temperature_celsius": 48.3, "throttled": "0x50000"}
+    assert now == {
+        "load_average": 0.25, "temperature_celsius": 48.3, "clock_mhz": 1500,
+        "throttled": "0x50000",
+    }  # fmt: skip
     text = "\n".join(host.warnings(found, now))
     assert "'ondemand', not 'performance'" in text
-    assert "under-voltage since" in text
-    assert "throttled since" in text
+    assert "under-voltage earlier, since it was started" in text
+    assert "throttled earlier" in text
     assert "busy" not in text
 
 
@@ -56,7 +60,41 @@ def test_warnings_of_a_busy_or_steady_machine() -> None:
     steady = {"governor": "performance", "cores": 4}
     assert host.warnings(steady, {"load_average": 1.0, "throttled": "0x0"}) == []
     assert "busy" in host.warnings(steady, {"load_average": 3.0})[0]
-    assert "throttled now" in host.warnings(steady, {"throttled": "0x4"})[0]
+
+
+@pytest.mark.parametrize(
+    ("before", "during", "after", "expected"),
+    [
+        ("0x0", "0x0", "0x0", []),
+        ("0x40000", "0x40000", "0x40000", ["throttled earlier"]),
+        ("0x0", "0x4", "0x40000", ["throttled while"]),
+        ("0x0", "0x0", "0x40000", ["throttled while"]),  # between two looks
+        ("0x50000", "0x50002", "0x70000", ["under-voltage earlier", "clock capped while",
+                                           "throttled earlier"]),
+        (None, None, "0x10000", ["under-voltage earlier"]),
+    ],
+)  # fmt: skip
+def test_throttling_is_told_with_its_time(
+    before: str | None, during: str | None, after: str | None, expected: list[str]
+) -> None:
+    states = [{"throttled": flags} if flags else {} for flags in (before, during, after)]
+    found = host.warnings({"governor": "performance", "cores": 4}, *states)
+    assert len(found) == len(expected)
+    for line, part in zip(found, expected, strict=True):
+        assert part in line
+
+
+def test_the_worst_of_several_states() -> None:
+    states = [
+        {"temperature_celsius": 50.1, "clock_mhz": 1800, "throttled": "0x1"},
+        {"temperature_celsius": 71.0, "throttled": "0x20004"},
+        {"temperature_celsius": 70.0, "clock_mhz": 600, "load_average": 9.0},
+    ]
+    assert host.worst(states) == {
+        "temperature_celsius": 71.0, "clock_mhz": 600, "throttled": "0x20005"
+    }  # fmt: skip
+    assert host.worst([{}, {"load_average": 1.0}]) == {}
+    assert host.meanings("0x20005") == ["under-voltage", "throttled"]
 
 
 @pytest.mark.parametrize(

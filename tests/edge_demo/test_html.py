@@ -17,7 +17,7 @@ from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.tasks import chroma
 
 HOSTILE = "<script>alert('x')</script>\"&"
-VOID = {"meta", "link", "img", "wbr", "br", "hr", "line", "rect", "circle"}
+VOID = {"meta", "link", "img", "wbr", "br", "hr", "line", "rect", "circle", "polyline"}
 
 
 class Page(HTMLParser):
@@ -72,6 +72,10 @@ def whole(photograph: NDArray[np.uint8], tmp_path_factory: pytest.TempPathFactor
         html.definitions({HOSTILE: HOSTILE}),
         html.figure(html.image_file(path, HOSTILE), HOSTILE),
         html.scatter(points, HOSTILE, HOSTILE, HOSTILE),
+        html.warning(HOSTILE),
+        html.charts(
+            HOSTILE, HOSTILE, html.curve([(1.0, 5.0), (2.0, 6.0)], HOSTILE, HOSTILE, HOSTILE)
+        ),
         html.crops([(HOSTILE, photograph)], {HOSTILE: quality.baselines()["bicubic"]}),
     )
     return html.page(HOSTILE, [html.Section(HOSTILE, body)], HOSTILE)
@@ -83,13 +87,13 @@ def test_the_page_is_well_formed_and_complete(whole: str) -> None:
     assert page.all("html") == [{"lang": "en"}]
     assert {"charset": "utf-8"} in page.all("meta")
     assert any(meta.get("name") == "viewport" for meta in page.all("meta"))
-    assert [tag for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)] == ["h1", "h2", "h3"]
+    assert [tag for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)] == ["h1", "h2", "h3", "h3"]
     assert len(page.all("caption")) == len(page.all("table")) == 1
     for image in page.all("img"):
         assert image["alt"]
         assert int(image["width"] or 0) > 0
     assert all(header.get("scope") for header in page.all("th"))
-    assert page.all("svg")[0]["role"] == "img"
+    assert [svg["role"] for svg in page.all("svg")] == ["img", "img"]
 
 
 def test_text_is_escaped_everywhere(whole: str) -> None:
@@ -98,7 +102,7 @@ def test_text_is_escaped_everywhere(whole: str) -> None:
     assert "<script" not in whole.lower()
     for place in ("title", "h1", "h2", "h3", "p", "span", "dt", "dd", "td", "figcaption", "b"):
         assert any(tag == place and HOSTILE in data for tag, data in page.text), place
-    assert sum(data == HOSTILE for tag, data in page.text if tag == "text") == 3
+    assert sum(data == HOSTILE for tag, data in page.text if tag == "text") == 5
     assert any(image["alt"] == HOSTILE for image in page.all("img"))
 
 
@@ -247,3 +251,49 @@ def test_baselines_look_unlike_models() -> None:
 def test_a_log_axis_needs_positive_points(points: list[html.Point]) -> None:
     with pytest.raises(ValueError, match="positive"):
         html.scatter(points, "ms", "dB", "alt")
+
+
+# Curve --------------------------------------------------------------------------------------
+
+
+def line(points: list[tuple[float, float]], **options: tuple[float, float]) -> NDArray[np.float64]:
+    (polyline,) = Page(html.curve(points, "seconds", "ms", "alt", **options)).all("polyline")
+    pairs = [pair.split(",") for pair in (polyline["points"] or "").split()]
+    return np.array(pairs, float)
+
+
+def test_a_curve_goes_right_and_up_in_proportion() -> None:
+    places = line([(1.0, 10.0), (2.0, 11.0), (5.0, 12.0)])
+    across, down = np.diff(places[:, 0]), np.diff(places[:, 1])
+    assert across[1] == pytest.approx(3 * across[0], abs=0.3)
+    assert down[0] == pytest.approx(down[1], abs=0.2)
+    assert down[0] < 0
+
+
+def test_what_is_within_reach_looks_small() -> None:
+    points = [(1.0, 10.0), (2.0, 10.1)]
+    small, large = (np.ptp(places[:, 1]) for places in (line(points, reach=(9, 11)), line(points)))
+    assert 0 < small < large / 5
+    assert np.ptp(line([(1.0, 5.0), (2.0, 15.0)], reach=(9, 11))[:, 1]) > 100
+
+
+@pytest.mark.parametrize(
+    "points", [[(1.0, 5.0), (2.0, 5.0)], [(0.5, 0.001), (3600.0, 0.002)], [(1.0, 0.0), (60.0, 9e3)]]
+)
+def test_a_curve_stays_inside_the_drawing(points: list[tuple[float, float]]) -> None:
+    page = Page(html.curve(points, "seconds", "ms", "alt"))
+    _, _, width, height = map(float, (page.all("svg")[0]["viewbox"] or "").split())
+    places = line(points)
+    assert (places >= 0).all()
+    assert (places <= (width, height)).all()
+    ticks = [t for t in page.all("text") if t.get("class") == "quiet"]
+    assert len(ticks) >= 4
+    assert all(0 <= float(t["x"] or -1) <= width for t in ticks)
+
+
+def test_one_point_is_a_disc_and_none_is_refused() -> None:
+    page = Page(html.curve([(1.0, 5.0)], "seconds", "ms", "alt"))
+    assert len(page.all("circle")) == 1
+    assert page.all("svg")[0]["aria-label"] == "alt"
+    with pytest.raises(ValueError, match="needs points"):
+        html.curve([], "seconds", "ms", "alt")
