@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_demo import benchmark_report, benchmark_worker, host, models_folder
+from edge_demo import benchmark_compare, benchmark_report, benchmark_worker, host, models_folder
 from edge_demo.runtime import html, photographs, results
 from edge_demo.runtime.containers import MAX_PIXELS
 from edge_demo.runtime.errors import UserError
@@ -309,6 +309,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of the 4:2:0 chroma made from each photograph",
     )
     parser.add_argument(
+        "--compare", type=Path, metavar="OLD", help="a former --json FILE: tell what changed"
+    )
+    parser.add_argument(
         "--each", action="store_true", help="put the values of each photograph into --json FILE"
     )
     parser.add_argument("--json", type=Path, metavar="FILE")
@@ -343,6 +346,8 @@ def run(options: argparse.Namespace) -> int:
     if options.json and options.json == options.html:
         raise UserError("--json and --html name the same file")
 
+    old = benchmark_compare.read(options.compare, TASK) if options.compare else None
+
     seconds = options.seconds
     if seconds is None:
         seconds = SUSTAINED_SECONDS if options.sustained else SECONDS
@@ -359,7 +364,9 @@ def run(options: argparse.Namespace) -> int:
         sustained=options.sustained,
     )
     printer.end()
-    for warning in table["warnings"]:
+    if old:
+        table["compared"] = benchmark_compare.compare(old, table, TASK, _shown(options.compare))
+    for warning in [*table["warnings"], *table.get("compared", {}).get("warnings", [])]:
         print(f"warning: {warning}", file=sys.stderr)
     print(benchmark_report.text(table, TASK))
     if options.json:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_demo import benchmark_curve, benchmark_worker, host
+from edge_demo import benchmark_compare, benchmark_curve, benchmark_worker, host
 from edge_demo.runtime import html, results
 from edge_demo.runtime.html import Html
 from edge_demo.runtime.quality import Method
@@ -18,6 +18,8 @@ from edge_demo.runtime.tasks.record import Task
 
 Photograph = tuple[str, NDArray[np.uint8]]
 
+# Columns of words; all others are of numbers.
+_WORDS = ("name", "status")
 _HOST_NAMES = {
     "board": "board",
     "cpu": "processor",
@@ -105,12 +107,12 @@ def columns(rows: Sequence[Row], task: Task) -> tuple[list[str], list[list[str]]
 
 
 def aligned(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of a table for a terminal: the first and the last column left, the others right."""
+    """Lines of a table for a terminal: names and states on the left, numbers on the right."""
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     lines = []
     for cells in (header, *rows):
         padded = [
-            cell.ljust(width) if index in (0, len(header) - 1) else cell.rjust(width)
+            cell.ljust(width) if header[index] in _WORDS else cell.rjust(width)
             for index, (cell, width) in enumerate(zip(cells, widths, strict=True))
         ]
         lines.append("  ".join(padded).rstrip())
@@ -120,7 +122,13 @@ def aligned(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 def text(table: Mapping[str, Any], task: Task) -> str:
     """The table for a terminal."""
     lines = [_title(table), *aligned(*columns(table["rows"], task))]
-    return "\n".join([*lines, *_steadiness(table["rows"]), *_unsettled(table)])
+    lines += [*_steadiness(table["rows"]), *_unsettled(table)]
+    if compared := table.get("compared"):
+        lines += ["", benchmark_compare.title(compared)]
+        if compared["rows"]:
+            lines += aligned(*benchmark_compare.columns(compared, task))
+        lines += benchmark_compare.alone(compared)
+    return "\n".join(lines)
 
 
 def _title(table: Mapping[str, Any]) -> str:
@@ -235,6 +243,8 @@ def page(
     body.append(html.table(_caption(table, task), header, cells, numeric, failed))
     body += [html.paragraph(line + ".") for line in _unsettled(table)]
     sections = [html.Section("Results", html.join(*body))]
+    if compared := table.get("compared"):
+        sections.append(html.Section("What changed", _compared(compared, task)))
     if drawing := _scatter(rows, task, table):
         sections.append(html.Section("Quality against time", drawing))
     if curves := _over_time(rows):
@@ -251,6 +261,20 @@ def page(
     sections.append(html.Section("Machine", html.definitions(_machine(table))))
     title = f"Benchmark: {task.name}"
     return html.page(title, sections, _lead(rows, task) or _title(table))
+
+
+def _compared(compared: Mapping[str, Any], task: Task) -> Html:
+    """What changed since a former benchmark."""
+    body = [html.warning(_sentence(line)) for line in compared["warnings"]]
+    caption = _sentence(benchmark_compare.title(compared))
+    if compared["rows"]:
+        header, cells = benchmark_compare.columns(compared, task)
+        numeric = [i for i, name in enumerate(header) if name not in _WORDS]
+        body.append(html.table(caption, header, cells, numeric))
+    else:
+        body.append(html.paragraph(caption))
+    body += [html.paragraph(_sentence(line)) for line in benchmark_compare.alone(compared)]
+    return html.join(*body)
 
 
 def _sentence(line: str) -> str:
