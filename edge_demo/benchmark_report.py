@@ -32,6 +32,7 @@ _HOST_NAMES = {
     "opencv": "OpenCV",
     "interpreter": "interpreter",
     "governor": "CPU governor",
+    "edge_tpu": "Edge TPU",
 }
 
 

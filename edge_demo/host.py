@@ -16,7 +16,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from edge_demo.runtime.interpreter import package_name
+from edge_demo.runtime.interpreter import EDGE_TPU_LIBRARY, package_name
 
 # Meaning of the bits that the Raspberry Pi's firmware reports; 16 higher: it happened since boot.
 _THROTTLED = {
@@ -25,6 +25,8 @@ _THROTTLED = {
     2: "throttled",
     3: "soft temperature limit",
 }
+# Vendor and product of a USB Accelerator, before and after its first use since it was plugged in.
+_EDGE_TPU_IDS = {("1a6e", "089a"), ("18d1", "9302")}
 
 
 def cores() -> int:
@@ -35,10 +37,10 @@ def cores() -> int:
 
 
 def describe(root: Path = Path("/")) -> dict[str, Any]:
-    """CPU, board, system, Python, interpreter and governor, as plain values for JSON.
+    """CPU, board, system, Python, interpreter, governor and Edge TPU, as plain values for JSON.
 
     Args:
-        root: where ``proc`` and ``sys`` are; tests give another.
+        root: where ``proc``, ``sys``, ``dev`` and ``usr`` are; tests give another.
     """
     found: dict[str, Any] = {
         "cpu": _cpu_model(root),
@@ -52,6 +54,7 @@ def describe(root: Path = Path("/")) -> dict[str, Any]:
         "opencv": cv2.__version__,
         "interpreter": interpreter(),
         "governor": _read(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        "edge_tpu": _edge_tpu(root),
     }
     return {key: value for key, value in found.items() if value}
 
@@ -178,6 +181,21 @@ def _system() -> str:
     except OSError:
         name = platform.system()
     return f"{name}, {platform.system()} {platform.release()}"
+
+
+def _edge_tpu(root: Path) -> str | None:
+    """Which of an Edge TPU's library and device are here; None where neither is."""
+    folders = ("lib", "lib/*", "usr/lib", "usr/lib/*", "usr/local/lib")
+    library = any(any(root.glob(f"{folder}/{EDGE_TPU_LIBRARY}")) for folder in folders)
+    usb = any(
+        (_read(path), _read(path.with_name("idProduct"))) in _EDGE_TPU_IDS
+        for path in root.glob("sys/bus/usb/devices/*/idVendor")
+    )
+    devices = [*(["USB"] if usb else []), *(["PCIe"] if (root / "dev/apex_0").exists() else [])]
+    if not (library or devices):
+        return None
+    device = f"{' and '.join(devices)} device" if devices else "no device"
+    return f"{device}, {EDGE_TPU_LIBRARY if library else f'no {EDGE_TPU_LIBRARY}'}"
 
 
 def _throttled() -> str | None:

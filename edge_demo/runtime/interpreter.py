@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import mmap
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
@@ -21,6 +22,10 @@ _INSTALL = (
     "'pip install tflite-runtime' (Python up to 3.11, numpy below 2)"
 )
 
+# What edgetpu_compiler leaves in a file, and what runs it.
+_COMPILED = b"edgetpu-custom-op"
+EDGE_TPU_LIBRARY = "libedgetpu.so.1"
+
 Array = NDArray[np.float32]
 
 
@@ -38,6 +43,42 @@ def package_name() -> str:
     return _module().__name__.partition(".")[0]
 
 
+def _line(error: Exception) -> str:
+    """What a library complained of, in a line."""
+    return " ".join(str(error).split())[:200]
+
+
+def compiled_for_edge_tpu(path: Path) -> bool:
+    """Whether a file holds the op that stands for what an Edge TPU does."""
+    if not path.stat().st_size:
+        return False  # nothing to map
+    # Mapped, not read: a copy would count as memory that the model needs.
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        return data.find(_COMPILED) >= 0
+
+
+def _edge_tpu(module: ModuleType, path: Path) -> Any:
+    """The delegate for a compiled file.
+
+    Raises:
+        UserError: no library, or it finds no device.
+    """
+    with quiet_stderr():  # a delegate that failed complains once more when it is forgotten
+        try:
+            return module.load_delegate(EDGE_TPU_LIBRARY)
+        except OSError as error:
+            problem = (
+                f"{EDGE_TPU_LIBRARY} is not installed or does not load ({_line(error)}); install "
+                "libedgetpu1-std as coral.ai/docs/accelerator/get-started says"
+            )
+        except (ValueError, RuntimeError) as error:
+            problem = (
+                f"none answered ({_line(error)}): is it plugged in, and may this user reach it "
+                "(group plugdev for USB, apex for PCIe)?"
+            )
+    raise UserError(f"{path}: compiled for an Edge TPU, but {problem}")
+
+
 def quantise(values: NDArray[Any], scale: float, zero_point: int, dtype: Any) -> NDArray[Any]:
     """Real values to integers: rounded to nearest, clipped to the type's range."""
     limits = np.iinfo(dtype)
@@ -50,26 +91,31 @@ class Graph:
     Attributes:
         inputs, outputs: name to shape, batch included.
         dtypes: name to numpy dtype name, of both.
+        compiled: for an Edge TPU, so that its shapes cannot change.
     """
 
     def __init__(self, path: Path, threads: int = 1) -> None:
         """Load and allocate.
 
         Raises:
-            UserError: no file, not TFLite, an op this interpreter lacks, or no interpreter.
+            UserError: no file, not TFLite, an op this interpreter lacks, no interpreter, or a
+                file compiled for an Edge TPU where there is none.
         """
         if threads < 1:
             raise UserError(f"threads must be 1 or more, not {threads}")
         if not path.is_file():
             raise UserError(f"{path}: no such model file")
         module = _module()
+        self._path, self.compiled = path, compiled_for_edge_tpu(path)
+        delegates = [_edge_tpu(module, path)] if self.compiled else None
         try:
             with quiet_stderr():  # the delegate announces itself
-                self._interpreter = module.Interpreter(model_path=str(path), num_threads=threads)
+                self._interpreter = module.Interpreter(
+                    model_path=str(path), num_threads=threads, experimental_delegates=delegates
+                )
                 self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise UserError(f"{path}: not a TFLite model that runs here ({reason})") from None
+            raise UserError(f"{path}: not a TFLite model that runs here ({_line(error)})") from None
         self._describe()
 
     def _describe(self) -> None:
@@ -88,9 +134,18 @@ class Graph:
         self.dtypes = {name: np.dtype(d["dtype"]).name for name, d in both.items()}
 
     def resize(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
-        """Give the inputs other shapes; does nothing where they have them already."""
+        """Give the inputs other shapes; does nothing where they have them already.
+
+        Raises:
+            UserError: a compiled graph would have to change.
+        """
         if all(self.inputs[name] == tuple(shape) for name, shape in shapes.items()):
             return
+        if self.compiled:
+            raise UserError(
+                f"{self._path}: compiled for an Edge TPU with inputs {_shown(self.inputs)}, which "
+                f"cannot become {_shown(shapes)}"
+            )
         for name, shape in shapes.items():
             self._interpreter.resize_tensor_input(self._inputs[name]["index"], shape)
         self._interpreter.allocate_tensors()
@@ -138,6 +193,11 @@ class Graph:
     def output_step(self, name: str) -> float:
         """What one integer step of an output is worth; 0 for a float output."""
         return float(self._outputs[name]["quantization"][0])
+
+
+def _shown(shapes: Mapping[str, tuple[int, ...]]) -> str:
+    """Names and shapes for a reader."""
+    return ", ".join(f"{name} {'x'.join(map(str, shape))}" for name, shape in shapes.items())
 
 
 def _plain(name: str) -> str:

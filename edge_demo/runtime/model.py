@@ -25,9 +25,15 @@ class TFLiteModel:
         self.graph = Graph(path, threads)
         self.tile = self.card.tile
         self.halo = self.card.halo
+        self._static = self.graph.compiled or self.card.values.get("static") is True
 
     def fit(self, height: int, width: int) -> tuple[int, int]:
-        """Resize the graph to tiles of (height, width) image pixels."""
+        """Resize the graph to tiles of (height, width) image pixels; the size that it takes.
+
+        A graph whose card says ``static`` keeps its whole tile, which the caller fills.
+        """
+        if self._static:
+            height = width = self.tile
         shapes = {
             t.name: (1, height // t.downscale, width // t.downscale, t.channels)
             for t in self.card.task.inputs

@@ -108,3 +108,25 @@ def test_vcgencmd(
     script.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     assert host._throttled() == expected
+
+
+USB = "sys/bus/usb/devices/1-1.2"
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({}, None),
+        ({f"{USB}/idVendor": "1d6b\n", f"{USB}/idProduct": "0002\n"}, None),
+        ({f"{USB}/idVendor": "1a6e\n", f"{USB}/idProduct": "089a\n"},
+         "USB device, no libedgetpu.so.1"),
+        ({f"{USB}/idVendor": "18d1\n", f"{USB}/idProduct": "9302\n",
+          "usr/lib/aarch64-linux-gnu/libedgetpu.so.1": ""}, "USB device, libedgetpu.so.1"),
+        ({"dev/apex_0": "", "usr/local/lib/libedgetpu.so.1": ""}, "PCIe device, libedgetpu.so.1"),
+        ({"lib/libedgetpu.so.1": ""}, "no device, libedgetpu.so.1"),
+    ],
+)  # fmt: skip
+def test_an_edge_tpu_is_told_of(
+    files: dict[str, str], expected: str | None, tmp_path: Path
+) -> None:
+    assert host.describe(machine(tmp_path, files)).get("edge_tpu") == expected
