@@ -19,8 +19,8 @@ from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.tasks import chroma
 from export.__main__ import main
 from export.check import check, kilo_macs_per_pixel
-from export.convert import convert
-from export.recipes import parse
+from export.convert import float_graph
+from export.recipes import find
 
 POINTS = ["builtin ops only", "one graph", "static shapes", "card and contract",
           "weights as the card says", "input channels", "golden pair"]  # fmt: skip
@@ -47,7 +47,9 @@ def test_good_files_pass_every_point(model_files: dict[str, Path]) -> None:
     for name, path in model_files.items():
         findings = check(path)
         assert [f.point for f in findings if not f.ok] == [], name
-        expected = {*POINTS} | ({"integers in and out"} if name == "int8" else set())
+        recipe = find(name)
+        expected = {*POINTS} | ({"integers in and out"} if recipe.integer else set())
+        expected |= {"maps onto an Edge TPU"} if recipe.edgetpu else set()
         assert {f.point for f in findings} == expected
         assert all(f.detail for f in findings)
 
@@ -97,6 +99,12 @@ def test_an_int8_file_that_takes_floats(model_files: dict[str, Path], tmp_path: 
     path = tmp_path / "a.int8.tflite"
     path.write_bytes(package.join(network, card | {"recipe": "int8"}, golden))
     assert failed(path) == ["integers in and out"]
+    path.write_bytes(package.join(network, card | {"recipe": "int8_edgetpu"}, golden))
+    assert failed(path) == ["integers in and out", "maps onto an Edge TPU"]
+    assert "works on float32" in check(path)[-2].detail
+    # A recipe that this version does not know promises nothing.
+    path.write_bytes(package.join(network, card | {"recipe": "int4"}, golden))
+    assert failed(path) == []
 
 
 def test_other_input_channels(model_files: dict[str, Path], tmp_path: Path) -> None:
@@ -106,11 +114,10 @@ def test_other_input_channels(model_files: dict[str, Path], tmp_path: Path) -> N
     )
     planes = keras.Input((None, None, 11), name="planes")
     model = keras.Model(planes, layers.Conv2D(8, 1, name="correction")(planes))
-    (recipe,) = parse("float32")
     values = {"input_planes": np.zeros((4, 4, 11), np.float32),
               "output_correction": np.zeros((4, 4, 8), np.float32)}  # fmt: skip
     path = tmp_path / "eleven.tflite"
-    path.write_bytes(package.join(convert(model, task, 64, recipe, None), card, values))
+    path.write_bytes(package.join(float_graph(model, task, 64), card, values))
     assert failed(path) == ["input channels"]
 
 

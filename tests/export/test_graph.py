@@ -11,6 +11,7 @@ import tensorflow as tf
 from keras import layers
 
 from export import graph
+from export.recipes import find
 
 
 def converted(*stack: keras.Layer, shape: tuple[int, ...]) -> graph.Contents:
@@ -37,9 +38,9 @@ def test_multiply_accumulates_by_hand(
 
 
 def test_the_test_networks_macs(model_files: dict[str, Path]) -> None:
-    """12 to 8, twice 8 to 8, 8 to 8 channels by 3x3, on 256x256 cells of 512x512 pixels."""
-    expected = 256 * 256 * 9 * (12 * 8 + 8 * 8 + 8 * 8 + 8 * 8)
+    """12 to 8, twice 8 to 8, 8 to 8 channels by 3x3, on a cell for each 2x2 pixels of a tile."""
     for name, path in model_files.items():
+        expected = (find(name).tile // 2) ** 2 * 9 * (12 * 8 + 8 * 8 + 8 * 8 + 8 * 8)
         contents = graph.read(path.read_bytes())
         assert contents.macs == expected, name
         assert contents.ops.count("CONV_2D") == 4
@@ -83,3 +84,33 @@ def test_random_bytes_behind_the_identifier() -> None:
         data = rng.bytes(4) + b"TFL3" + rng.bytes(300)
         with pytest.raises(ValueError, match="not a TFLite"):
             graph.read(data)
+
+
+def test_an_op_with_its_tensors() -> None:
+    contents = converted(
+        layers.Conv2D(4, 3, strides=2, dilation_rate=1, padding="same", activation="relu"),
+        layers.Flatten(),
+        shape=(8, 6, 3),
+    )
+    first, last = contents.details
+    assert (first.index, first.name, first.custom, last.name) == (0, "CONV_2D", "", "RESHAPE")
+    assert first.options["strideW"] == 2 and first.macs == contents.macs
+    source, weights, bias = first.inputs
+    assert source and weights and bias
+    assert (source.shape, source.constant, source.dtype) == ((1, 8, 6, 3), False, "float32")
+    assert (weights.shape, weights.constant, weights.bytes) == ((4, 3, 3, 3), True, 4 * 27 * 4)
+    assert bias.values is not None and (bias.values == 0).all() and source.values is None
+    (between,) = first.outputs
+    assert last.input(0) == between and between.bytes == 4 * 3 * 4 * 4
+    shape = last.input(1)
+    assert shape and shape.values is not None and shape.values.tolist() == [1, 48]
+    assert last.input(5) is None
+    assert contents.results == (last.outputs[0].index,)
+
+
+def test_open_axes_and_zero_points(model_files: dict[str, Path]) -> None:
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(3)])
+    (op,) = graph.read(tf.lite.TFLiteConverter.from_keras_model(model).convert()).details
+    assert op.outputs[0].open == (0,) and op.outputs[0].shape == (1, 3)
+    source = graph.read(model_files["int8"].read_bytes()).details[1].input(0)
+    assert source and source.zero_point == -128 and source.dtype == "int8"
