@@ -31,6 +31,11 @@ def _parser() -> argparse.ArgumentParser:
 
     check = commands.add_parser("check", help="is a file fit to ship? (exit code 1: no)")
     check.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    check.add_argument("--edgetpu", action="store_true",
+                       help="does an Edge TPU map it? for any TFLite file")  # fmt: skip
+    check.add_argument("--out", type=Path, metavar="DIR",
+                       help="with --edgetpu: keep what edgetpu_compiler makes")  # fmt: skip
+    check.add_argument("--overwrite", action="store_true")
 
     preset = commands.add_parser("preset", help="export, measure and document a run as a preset")
     preset.add_argument("run", type=Path)
@@ -66,18 +71,32 @@ def _tflite(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from .check import check
+    from .check import check, examine, targets
 
-    failed = 0
-    for path in options.files:
-        findings = check(path)
+    if options.out and not options.edgetpu:
+        raise UserError("--out is for what --edgetpu compiles: pass --edgetpu too")
+    kept = targets(options.files, options.out, options.overwrite) if options.out else []
+    failed, following = 0, f"python -m edge_demo benchmark {options.files[0]}"
+    for place, path in enumerate(options.files):
+        findings = check(path, foreign=options.edgetpu)
         for finding in findings:
             print(f"{'ok  ' if finding.ok else 'FAIL'} {finding.point}: {finding.detail}")
         bad = sum(not finding.ok for finding in findings)
-        print(f"{path}: {f'{bad} of {len(findings)} points failed' if bad else 'fit to ship'}")
+        if findings:
+            print(f"{path}: {f'{bad} of {len(findings)} points failed' if bad else 'fit to ship'}")
+        if options.edgetpu:
+            examined = examine(path, kept[place] if kept else None)
+            print(*examined.lines, sep="\n")
+            print(f"{path}: {examined.verdict.text}")
+            bad += not examined.verdict.ready
+            following = f"edgetpu_compiler {options.files[0]}"
+            if examined.written:
+                print(f"wrote {examined.written}")
+            if examined.written or examined.verdict.compiled:
+                following = f"python -m edge_demo selftest {examined.written or path}"
         failed += bool(bad)
     if not failed:
-        print(f"next: python -m edge_demo benchmark {options.files[0]}")
+        print(f"next: {following}")
     return 1 if failed else 0
 
 
