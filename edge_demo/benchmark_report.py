@@ -124,6 +124,8 @@ def text(table: Mapping[str, Any], task: Task) -> str:
     """The table for a terminal."""
     lines = [_title(table), *aligned(*columns(table["rows"], task))]
     lines += [*_steadiness(table["rows"]), *_unsettled(table)]
+    # The load is worth a line only where it is high, and then there is a warning.
+    lines += [f"{k}: {v}" for k, v in _states(table).items() if k != "load average"]
     if compared := table.get("compared"):
         lines += ["", benchmark_compare.title(compared)]
         if compared["rows"]:
@@ -377,21 +379,27 @@ def _machine(table: Mapping[str, Any]) -> dict[str, str]:
     out = {name: str(machine[key]) for key, name in _HOST_NAMES.items() if key in machine}
     if "memory_bytes" in machine:
         out["memory"] = f"{machine['memory_bytes'] / 2**30:.1f} GiB"
+    return out | _states(table) | {"measured": table["measured"], "photographs": table["data"]}
+
+
+def _states(table: Mapping[str, Any]) -> dict[str, str]:
+    """What changed on the machine meanwhile, as far as it tells."""
+    out = {}
     for key, name, unit, worst in (
         ("load_average", "load average", "", ""),
-        ("temperature_celsius", "temperature", " °C", "highest"),
-        ("clock_mhz", "CPU clock", " MHz", "lowest"),
-        ("throttled", "throttling flags", "", "all"),
+        ("temperature_celsius", "temperature", " °C", "highest "),
+        ("clock_mhz", "CPU clock", " MHz", "lowest "),
+        ("throttled", "throttling flags", "", ""),
     ):
         values = [
             f"{table[when][key]}{unit} {word}"
             for when, word in (
                 ("before", "before"),
-                ("during", f"{worst} while times were taken"),
+                ("during", f"{worst}while times were taken"),
                 ("after", "after"),
             )
             if key in table[when]
         ]
         if values:
             out[name] = ", ".join(values)
-    return out | {"measured": table["measured"], "photographs": table["data"]}
+    return out

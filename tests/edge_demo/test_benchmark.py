@@ -344,6 +344,7 @@ ROWS = [
 def a_table(rows: list[results.Row]) -> dict[str, Any]:
     return {
         "rows": rows, "images": 1, "threads": 2, "limit_seconds": 20.0,
+        "before": {"load_average": 1.0}, "during": {}, "after": {"load_average": 2.0},
         "timed": {"name": "a.png", "width": 8, "height": 8},
     }  # fmt: skip
 

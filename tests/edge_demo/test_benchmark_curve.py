@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from edge_demo import __main__ as command
-from edge_demo import benchmark, benchmark_curve, benchmark_report, host
+from edge_demo import benchmark, benchmark_curve, benchmark_report, benchmark_worker, host
 from edge_demo.runtime import results
 from edge_demo.runtime.tasks import chroma
 
@@ -100,7 +100,9 @@ def a_row(clock: list[float], seconds: list[float], state: Any = dict) -> result
 
 
 def a_table(line: results.Row) -> dict[str, Any]:
-    flags = {"temperature_celsius": 48.0, "clock_mhz": 600, "throttled": "0x0"}
+    flags: dict[str, Any] = {}
+    if line["during"]:
+        flags = {"temperature_celsius": 48.0, "clock_mhz": 600, "throttled": "0x0"}
     return results.document(
         chroma.TASK, 0, "synthetic", [line], measured="2026-01-01", host={"cores": 4},
         before=flags, during=line["during"], after=flags, warnings=["the governor is odd"],
@@ -111,11 +113,16 @@ def a_table(line: results.Row) -> dict[str, Any]:
 
 def test_the_text_tells_how_it_went(clock: list[float]) -> None:
     line = a_row(clock, [0.25] * 8 + [0.5] * 16, heating())
-    last = benchmark_report.text(a_table(line), chroma.TASK).splitlines()[-1]
-    assert last == (
+    lines = benchmark_report.text(a_table(line), chroma.TASK).splitlines()
+    assert lines[-4] == (
         "net.int8: last tenth 2.00x the first (24 runs in 10 s); 50 °C at first, 95 °C at most; "
         "clock 1000 to 1800 MHz; the board reported clock capped, first after 4 s"
     )
+    assert lines[-3:] == [
+        "temperature: 48.0 °C before, 95 °C highest while times were taken, 48.0 °C after",
+        "CPU clock: 600 MHz before, 1000 MHz lowest while times were taken, 600 MHz after",
+        "throttling flags: 0x0 before, 0x20002 while times were taken, 0x0 after",
+    ]
 
 
 def test_where_the_machine_tells_nothing_the_text_is_short(clock: list[float]) -> None:
@@ -158,6 +165,25 @@ def test_a_model_runs_all_of_the_time(tiny_models: dict[str, Path], photographs:
     assert ("sustained_ratio" in model) == (model["latency_ms"]["runs"] >= 10)
     assert json.loads(json.dumps(table, allow_nan=False)) == table
     assert any("of 2 seconds" in line for line in lines)
+
+
+@pytest.mark.parametrize("sustained", [False, True])
+def test_a_row_tells_of_the_board_while_it_was_measured(
+    sustained: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planes = tmp_path / "planes.npz"
+    picture = benchmark.synthetic(32, 32)
+    benchmark_worker.write_planes(planes, chroma.degrade(picture))
+    state = {"load_average": 9.0, "temperature_celsius": 61.5, "clock_mhz": 1500}
+    monkeypatch.setattr(host, "state", lambda: state)
+    job = {
+        "kind": "baseline", "target": "bilinear", "task": "chroma", "threads": 1, "limit": 0.01,
+        "sustained": sustained, "planes": str(planes), "photographs": [], "siting": "center",
+    }  # fmt: skip
+    found = benchmark_worker.measure(job, lambda *_: None)
+    assert found["during"] == {"temperature_celsius": 61.5, "clock_mhz": 1500}
+    monkeypatch.setattr(host, "state", dict)
+    assert benchmark_worker.measure(job, lambda *_: None)["during"] is None
 
 
 @pytest.mark.parametrize(
