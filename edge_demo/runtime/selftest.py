@@ -1,18 +1,33 @@
-"""Does this device compute what the exporting machine computed? Ask the file's golden pair."""
+"""Does this device compute what the exporting machine computed? Ask the file's golden pair.
+
+Floats may be summed in another order. Where a file computes in 8-bit integers, interpreters round
+after each operation in ways of their own (XNNPACK once, the older kernels of ``tflite-runtime``
+twice; the ``dynamic`` recipe's activations are quantised as they come, by each in another way), and
+what differs by a step after one operation adds up over the following ones. Measured over the two
+interpreters on x86-64 and 64-bit Arm, on the golden pair and nine photographs: at most 3 steps of
+the output's range, and at most 0.8 % of all values more than one step apart. A wrong graph is
+beyond one step in a good part of its values, so that both are bounded.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .errors import UserError
 from .interpreter import Graph, package_name
-from .package import read_card, read_golden
+from .package import Card, read_card, read_golden
 
-# A float graph may sum in another order; an integer graph may round one step apart.
 FLOAT_TOLERANCE = 2e-3
+# Recipes without 8-bit operations. Any other counts as having them, be its output a float.
+FLOAT_RECIPES = ("float32", "float16")
+MOST_STEPS = 4.0
+MOST_BEYOND = 0.02
 
 
 @dataclass(frozen=True)
@@ -23,18 +38,23 @@ class SelfTest:
         ok: whether every output is within tolerance.
         worst: largest difference, in the output's own unit.
         tolerance: what is allowed.
+        beyond: share of values that differ by more than one step; None for a float graph.
     """
 
     ok: bool
     worst: float
     tolerance: float
     interpreter: str
+    beyond: float | None = None
 
     @property
     def text(self) -> str:
         """One line for a reader."""
+        share = "" if self.beyond is None else (
+            f", more than one step in {self.beyond:.2%} of values (allowed {MOST_BEYOND:.0%})"
+        )  # fmt: skip
         return (
-            f"largest difference {self.worst:.2g} (allowed {self.tolerance:.2g}) "
+            f"largest difference {self.worst:.2g} (allowed {self.tolerance:.2g}){share} "
             f"in {self.interpreter}"
         )
 
@@ -45,7 +65,7 @@ def selftest(path: Path, threads: int = 1) -> SelfTest:
     Raises:
         UserError: no such file, no golden pair, or a graph that does not run here.
     """
-    read_card(path)
+    card = read_card(path)
     golden = read_golden(path)
     graph = Graph(path, threads)
     inputs = {k.removeprefix("input_"): v for k, v in golden.items() if k.startswith("input_")}
@@ -54,7 +74,36 @@ def selftest(path: Path, threads: int = 1) -> SelfTest:
         raise UserError(f"{path}: its golden pair is not of this graph's tensors")
     graph.resize({name: (1, *values.shape) for name, values in inputs.items()})
     results = graph.run({name: values.astype(np.float32) for name, values in inputs.items()})
-    worst = max(float(np.abs(results[name] - expected[name]).max()) for name in expected)
-    step = max(graph.output_step(name) for name in expected)
-    tolerance = max(FLOAT_TOLERANCE, 1.01 * step)
-    return SelfTest(worst <= tolerance, worst, tolerance, package_name())
+    return compare(expected, results, steps(card, graph), package_name())
+
+
+def steps(card: Card, graph: Graph) -> dict[str, float]:
+    """Of each output, what one step of 8 bits is worth; 0 in a file that computes in floats.
+
+    It is the file's own step where the output is an integer; else its range, as the task states
+    it, in 255 parts: a float output can have 8-bit operations before it.
+    """
+    if card.values["recipe"] in FLOAT_RECIPES:
+        return dict.fromkeys(graph.outputs, 0.0)
+    stated = {tensor.name: (tensor.high - tensor.low) / 255 for tensor in card.task.outputs}
+    return {name: graph.output_step(name) or stated[name] for name in graph.outputs}
+
+
+def compare(
+    expected: Mapping[str, NDArray[Any]],
+    results: Mapping[str, NDArray[Any]],
+    step: Mapping[str, float],
+    interpreter: str,
+) -> SelfTest:
+    """Results beside what they should be; ``step`` as ``steps`` gives it."""
+    differences = {
+        name: np.nan_to_num(np.abs(results[name] - expected[name]), nan=np.inf) for name in expected
+    }
+    # A hair more than whole steps, which are no whole floats.
+    allowed = {name: max(FLOAT_TOLERANCE, 1.01 * MOST_STEPS * step[name]) for name in expected}
+    name = max(expected, key=lambda name: float(differences[name].max()) / allowed[name])
+    worst, tolerance = float(differences[name].max()), allowed[name]
+    shares = [float((differences[n] > 1.01 * step[n]).mean()) for n in expected if step[n]]
+    beyond = max(shares, default=None)
+    ok = worst <= tolerance and (beyond or 0.0) <= MOST_BEYOND
+    return SelfTest(ok, worst, tolerance, interpreter, beyond)
