@@ -2,9 +2,10 @@
 
 The limits are those that Coral publishes in "TensorFlow models on the Edge TPU"
 (https://coral.ai/docs/edgetpu/models-intro/, sections "Model requirements" and "Supported
-operations"), for runtime 14, which compiler 16.0 compiles for. Three come from answers of the
+operations"), for runtime 14, which compiler 16.0 compiles for. Four come from answers of the
 compiler's maintainers in https://github.com/google-coral/edgetpu/issues: no DEPTH_TO_SPACE (386), a
-resized image must fit on the chip (31, 176), newer versions of some ops are not read (631, 845).
+resized image must fit on the chip (31, 176), large activations may be refused (512), and newer
+versions of some ops are not read (631, 845).
 
 A graph is cut as TensorFlow Lite cuts one for a delegate, of which the compiler takes the first
 part that maps: what depends on an operation that does not map, and is not ready before it, runs on
@@ -134,6 +135,8 @@ def limit(op: Op) -> str | None:
         return "gives floats: only 8-bit integers map"
     if op.name not in _RULES:
         return "not supported"
+    if op.input(0) is None or not op.outputs:
+        return "has no input or no output"
     rule, types = _RULES[op.name], _types(op)
     # An int32 tensor that is computed is a size or an axis, and the op's own limit says which.
     if types and types.startswith("works on int32:"):
@@ -543,8 +546,11 @@ def _notes(contents: graph.Contents, mapped: set[int], stays: list[Op],
     if parameters > MEMORY:
         line += f"; {(parameters - MEMORY) / _MIB:.2f} MiB or more stream from the host each time"
     yield line
-    yield (f"activations: up to {_peak(ops, contents.results) / _MIB:.2f} MiB alive at once "
-           f"(estimate)")  # fmt: skip
+    peak = _peak(ops, contents.results)
+    line = f"activations: up to {peak / _MIB:.2f} MiB alive at once (estimate)"
+    if peak > MEMORY:
+        line += "; the compiler may refuse so much: smaller inputs need less"
+    yield line
 
 
 def _peak(ops: list[Op], results: tuple[int, ...]) -> int:

@@ -478,6 +478,13 @@ def test_what_only_converts_is_no_network() -> None:
     assert not verdict.ready and "nothing that maps" in verdict.text
 
 
+def test_an_op_without_its_input() -> None:
+    made = Made("int8")
+    x = made.conv(made.input(1, 16, 16, 3), (1, 16, 16, 8))
+    x = made.op("MEAN", [-1, made.numbers(1)], (1, 1, 16, 8))
+    assert "has no input" in made.verdict(x).text
+
+
 def test_a_second_graph() -> None:
     made = Made("int8")
     x = made.conv(made.input(1, 16, 16, 3), (1, 16, 16, 8))
@@ -514,7 +521,12 @@ def test_activations_alive_at_once() -> None:
     second = made.conv(first, (1, 256, 256, 16))  # 0.5 + 1
     third = made.conv(second, (1, 256, 256, 8))  # 0.5 + 1 + 0.5: the most
     last = made.op("ADD", [first, third], (1, 256, 256, 8), options="AddOptions")
-    assert "up to 2.00 MiB alive" in made.verdict(last).notes[1]
+    assert made.verdict(last).notes[1] == "activations: up to 2.00 MiB alive at once (estimate)"
+    last = made.conv(last, (1, 256, 256, 128))
+    verdict = made.verdict(last)
+    assert (
+        verdict.ready and "8.50 MiB alive at once (estimate); the compiler may" in verdict.notes[1]
+    )
 
 
 def test_versions_that_the_compiler_may_refuse() -> None:
