@@ -1,20 +1,30 @@
-"""``python -m export``: tflite, check, compare, preset."""
+"""``python -m export``: tflite, check, compare, sensitivity, preset."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 # Before TensorFlow is imported: its start-up lines are not the user's concern.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from edge_demo.runtime import cli
+from edge_demo.runtime import cli, results
 from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.quiet import quiet_stderr
+from edge_demo.runtime.siting import SITINGS
 
 from .recipes import RECIPES, parse
+
+if TYPE_CHECKING:
+    from .convert import Network
+
+# Names of quantise.CHOICES, the default first: that module would import TensorFlow.
+CHOICES = ("least-error", "extremes", "percentile")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -23,9 +33,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, parser_class=cli.Parser)
 
     tflite = commands.add_parser("tflite", help="convert a run to .tflite files")
-    tflite.add_argument("run", type=Path)
-    tflite.add_argument("--recipes", default=",".join(r.name for r in RECIPES), metavar="A,B,...")
-    tflite.add_argument("--calibrate", metavar="SOURCE", help="photographs for integer recipes")
+    tflite.add_argument("run", type=Path, metavar="RUN", help="a run's folder, or a preset")
+    tflite.add_argument("--recipes", metavar="A,B,...", help="default: all that fit the run")
+    _add_calibration(tflite)
     tflite.add_argument("--out", required=True, type=Path, metavar="DIR")
     tflite.add_argument("--overwrite", action="store_true")
 
@@ -37,33 +47,112 @@ def _parser() -> argparse.ArgumentParser:
                        help="with --edgetpu: keep what edgetpu_compiler makes")  # fmt: skip
     check.add_argument("--overwrite", action="store_true")
 
+    compare = commands.add_parser("compare", help="what does each file cost against float32?")
+    compare.add_argument(
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help=".tflite files, float32 among them; or a preset: all its files",
+    )
+    compare.add_argument(
+        "--data", required=True, metavar="SOURCE", help="photographs to measure on"
+    )
+    compare.add_argument("--siting", default="center", choices=SITINGS)
+    compare.add_argument("--threads", type=int, help="default: all cores, at most 4")
+    compare.add_argument("--seconds", type=float, default=5.0,
+                         help="time limit of each file's timing (default: 5)")  # fmt: skip
+    compare.add_argument("--max-drop", type=float, metavar="DB",
+                         help="exit with 1 where a file's mean drop is above this")  # fmt: skip
+    _add_outputs(compare)
+
+    sensitivity = commands.add_parser("sensitivity", help="which operations suffer from 8 bits?")
+    sensitivity.add_argument("run", type=Path, metavar="RUN", help="a run's folder, or a preset")
+    _add_calibration(sensitivity)
+    _add_outputs(sensitivity)
+
     preset = commands.add_parser("preset", help="export, measure and document a run as a preset")
-    preset.add_argument("run", type=Path)
+    preset.add_argument("run", type=Path, metavar="RUN", help="a run's folder, or a preset")
+    preset.add_argument("--qat", type=Path, metavar="RUN",
+                        help="its run of quantisation-aware training")  # fmt: skip
     preset.add_argument("--name", required=True, help="MODEL-SIZE.rN")
     preset.add_argument("--calibrate", required=True, metavar="SOURCE")
     preset.add_argument("--evaluate", required=True, metavar="SOURCE")
-    preset.add_argument("--terms", required=True, help="of the training photographs")
+    preset.add_argument("--terms", help="of the training photographs; default: RUN's own")
     preset.add_argument("--overwrite", action="store_true")
     return parser
 
 
-def _tflite(options: argparse.Namespace) -> int:
-    recipes = parse(options.recipes)
-    calibrated = [recipe.name for recipe in recipes if recipe.calibrated]
-    if calibrated and not options.calibrate:
-        raise UserError(f"recipe {', '.join(calibrated)} needs --calibrate SOURCE")
+def _add_calibration(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--calibrate", metavar="SOURCE", help="photographs for integer recipes")
+    parser.add_argument("--ranges", default=CHOICES[0], choices=CHOICES,
+                        help="how calibration chooses what 8 bits span")  # fmt: skip
+    parser.add_argument("--augmented", action="store_true",
+                        help="calibrate in varied light and saturation too")  # fmt: skip
+
+
+def _add_outputs(parser: argparse.ArgumentParser) -> None:
+    for kind in ("json", "markdown", "html"):
+        parser.add_argument(f"--{kind}", type=Path, metavar="FILE")
+    parser.add_argument("--overwrite", action="store_true", help="replace existing FILEs")
+
+
+def _check_outputs(options: argparse.Namespace) -> None:
+    """Refuse before any work what could not be written after it."""
+    for path in (options.json, options.markdown, options.html):
+        if path and path.exists() and not options.overwrite:
+            raise UserError(f"{path} exists already; choose another name or pass --overwrite")
+
+
+def _write_outputs(options: argparse.Namespace, **contents: Callable[[], str]) -> None:
+    for kind, content in contents.items():
+        path: Path | None = getattr(options, kind)
+        if path:
+            results.write_text(path, content(), options.overwrite)
+            print(f"wrote {path}")
+
+
+def _network(options: argparse.Namespace, calibrated: bool) -> Network:
+    """The run that a command names, with calibration where that is needed."""
+    import keras_models
     from datasets import sources
     from keras_models import runs
 
-    from . import files
     from .calibrate import collect
+    from .convert import TILE, Network
 
-    record, model = runs.read_record(options.run), runs.load_model(options.run)
+    module = keras_models.get(runs.read_record(options.run)["config"]["model"])
+    model = runs.load_model(options.run)
     calibration = None
     if calibrated:
-        calibration = collect(sources.open_source(options.calibrate, "train"), files.TILE)
+        source = sources.open_source(options.calibrate, "train")
+        calibration = collect(source, TILE, augmented=options.augmented)
+    return Network(model, module.TASK, calibration, TILE, options.ranges, _progress)
+
+
+def _progress(text: str) -> None:
+    if sys.stderr.isatty():
+        print(f"\r{text}", end="", file=sys.stderr, flush=True)
+
+
+def _tflite(options: argparse.Namespace) -> int:
+    from keras_models import runs
+
+    from . import files
+    from .convert import applicable
+
+    record = runs.read_record(options.run)
+    trained = bool(record["config"].get("qat"))
+    recipes = (
+        parse(options.recipes)
+        if options.recipes is not None
+        else tuple(r for r in RECIPES if applicable(r, trained))
+    )
+    calibrated = [r.name for r in recipes if r.calibrated] if not trained else []
+    if calibrated and not options.calibrate:
+        raise UserError(f"recipe {', '.join(calibrated)} needs --calibrate SOURCE")
+    network = _network(options, bool(calibrated))
     card = files.base_card(record, None, None)
-    paths = files.export(model, card, recipes, calibration, options.out, options.overwrite)
+    paths = files.export(network, card, recipes, options.out, options.overwrite)
     for path in paths:
         print(f"wrote {path} ({path.stat().st_size / 1024:.0f} KiB)")
     print(f"next: python -m export check {' '.join(map(str, paths))}")
@@ -100,10 +189,62 @@ def _check(options: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
+def _compare(options: argparse.Namespace) -> int:
+    from datasets import sources
+
+    from . import compare, reports
+
+    _check_outputs(options)
+    files = compare.resolve(options.files)
+    source = sources.open_source(options.data, "test")
+    limit = compare.LIMIT if options.max_drop is None else options.max_drop
+    table = compare.compare(
+        files, source, limit=limit, threads=options.threads, seconds=options.seconds,
+        siting=options.siting,
+    )  # fmt: skip
+    print(compare.text(table))
+    _write_outputs(
+        options,
+        json=lambda: json.dumps(table, indent=2) + "\n",
+        markdown=lambda: compare.markdown(table),
+        html=lambda: reports.comparison(table, files, source),
+    )
+    if options.max_drop is None:
+        return 0
+    failed = compare.over(table, options.max_drop)
+    for row in failed:
+        why = f"drops {row['drop']['mean']:.3f} dB" if row["status"] == "ok" else row["status"]
+        print(f"{results.label(row)}: {why} (allowed: {options.max_drop:g} dB)")
+    return 1 if failed else 0
+
+
+def _sensitivity(options: argparse.Namespace) -> int:
+    import dataclasses
+
+    from . import compare, reports
+
+    _check_outputs(options)
+    if not options.calibrate:
+        raise UserError("sensitivity needs --calibrate SOURCE: photographs to measure on")
+    analysis = _network(options, True).analysis
+    header, lines = reports.operations_table(analysis)
+    print(compare.aligned(header, lines, text_columns=2))
+    print(reports.lead_of(analysis))
+    _write_outputs(
+        options,
+        json=lambda: json.dumps(dataclasses.asdict(analysis), indent=2) + "\n",
+        markdown=lambda: compare.markdown_table(header, lines, text_columns=2),
+        html=lambda: reports.sensitivity(analysis, str(options.run), options.calibrate),
+    )
+    print(f"next: python -m export tflite {options.run} --recipes mixed "
+          f"--calibrate {options.calibrate} --out DIR")  # fmt: skip
+    return 0
+
+
 def _preset(options: argparse.Namespace) -> int:
     from .preset import ship
 
-    for path in ship(options.run, options.name, options.calibrate, options.evaluate,
+    for path in ship(options.run, options.qat, options.name, options.calibrate, options.evaluate,
                      options.terms, options.overwrite):  # fmt: skip
         print(f"wrote {os.path.relpath(path)}")
     return 0
@@ -115,7 +256,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def dispatch(options: argparse.Namespace) -> int:
         with quiet_stderr():
             import tensorflow  # noqa: F401
-        return {"tflite": _tflite, "check": _check, "preset": _preset}[options.command](options)
+        commands: dict[str, Callable[[argparse.Namespace], int]] = {
+            "tflite": _tflite,
+            "check": _check,
+            "compare": _compare,
+            "sensitivity": _sensitivity,
+            "preset": _preset,
+        }
+        return commands[options.command](options)
 
     return cli.run(_parser(), dispatch, arguments)
 

@@ -1,52 +1,175 @@
-"""Keras to TFLite: builtin ops only, static shapes, one function a recipe's kind."""
+"""Keras to TFLite: builtin ops only, static shapes, one network in every recipe."""
 
 from __future__ import annotations
 
+import re
 import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import keras
 import tensorflow as tf
+from tensorflow.lite.python.convert import ConverterError
 
+from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.quiet import quiet_stderr
 from edge_demo.runtime.tasks.record import Task
+from keras_models import fakequant
+from keras_models.fakequant import Range
 
-from . import integer
+from . import edgetpu, quantise, sensitivity
 from .calibrate import Calibration
-from .recipes import Recipe
+from .recipes import RECIPES, Recipe
+
+# What runs are calibrated on.
+TILE = RECIPES[0].tile
+# Tiles that quality is judged on while operations are tried.
+_JUDGED = 32
 
 
-def convert(
-    model: keras.Model, task: Task, tile: int, recipe: Recipe, calibration: Calibration | None
-) -> bytes:
-    """The FlatBuffer of a model.
+@dataclass(frozen=True)
+class Network:
+    """A Keras model on its way to TFLite; what several recipes need is worked out once.
+
+    Attributes:
+        model: float32, plain or fake-quantised, any size.
+        task: names the tensors.
+        calibration: for recipes that need it.
+        tile: side of the calibration's tiles, in image pixels; ranges and operations are looked at
+            on a graph of this tile, whatever a recipe's own.
+        choice: how calibrated ranges are chosen, a key of ``quantise.CHOICES``.
+        progress: told what takes long.
+    """
+
+    model: keras.Model
+    task: Task
+    calibration: Calibration | None = None
+    tile: int = TILE
+    choice: str = next(iter(quantise.CHOICES))
+    progress: Callable[[str], None] = lambda text: None
+
+    @cached_property
+    def trained(self) -> Mapping[str, Range]:
+        """The ranges that it was trained with; none of a plain model."""
+        return fakequant.ranges_of(self.model)
+
+    @cached_property
+    def plain(self) -> keras.Model:
+        """The model without fake quantisation."""
+        return fakequant.unquantised(self.model) if self.trained else self.model
+
+    @cached_property
+    def floats(self) -> bytes:
+        """The float32 graph that integer graphs are made of."""
+        return float_graph(self.plain, self.task, self.tile)
+
+    @cached_property
+    def ranges(self) -> dict[str, Range]:
+        """A range for every tensor of ``floats``: trained, or chosen on the calibration."""
+        if self.trained:
+            return quantise.trained_ranges(self.floats, self.trained)
+        if self.calibration is None:
+            raise ValueError("calibrated recipes need calibration")
+        inputs = self.calibration.inputs
+        return quantise.calibrated_ranges(self.floats, self.task, inputs, self.choice)
+
+    @cached_property
+    def judged(self) -> Calibration:
+        """The tiles that quality is judged on while operations are tried: fewer, for speed."""
+        if self.calibration is None:
+            raise ValueError("the analysis needs calibration")
+        return self.calibration.first(_JUDGED)
+
+    @cached_property
+    def analysis(self) -> sensitivity.Analysis:
+        """How sensitive each operation is."""
+
+        def tell(done: int, total: int) -> None:
+            self.progress(f"sensitivity: {done} of {total} operations")
+
+        return sensitivity.analyse(self.floats, self.ranges, self.judged, tell)
+
+
+def applicable(recipe: Recipe, trained: bool) -> bool:
+    """Whether a recipe fits a network that was trained quantisation-aware, or one that was not."""
+    return recipe.trained or recipe.edgetpu if trained else not recipe.trained
+
+
+def check_fit(network: Network, recipe: Recipe) -> None:
+    """Raise UserError where a recipe is none for a network."""
+    if not applicable(recipe, bool(network.trained)):
+        raise UserError(
+            f"recipe {recipe.name} is for a run of ordinary training"
+            if network.trained
+            else f"recipe {recipe.name} needs a run of 'python -m training fit --qat RUN'"
+        )
+
+
+def convert(network: Network, recipe: Recipe) -> tuple[bytes, dict[str, Any]]:
+    """A network's FlatBuffer in a recipe, and what its card must say of the making.
+
+    Raises:
+        UserError: a recipe that does not fit the network, an operation that TFLite or the Edge
+            TPU lacks.
+    """
+    check_fit(network, recipe)
+    if not (recipe.calibrated or recipe.trained):
+        return float_graph(network.plain, network.task, recipe.tile, recipe.name), {}
+    facts: dict[str, Any] = {}
+    if network.trained:
+        facts["ranges"] = "trained"
+    elif network.calibration:
+        facts["ranges"] = network.choice
+        facts["calibration"] = network.calibration.manifest
+    kept: tuple[str, ...] = ()
+    if recipe.most_loss is not None:
+        chosen = sensitivity.choose_floats(
+            network.floats, network.ranges, network.judged, recipe.most_loss, network.analysis
+        )
+        kept = tuple(line.tensor for line in chosen)
+        facts["floats"] = [line.name for line in chosen]
+        facts["most_loss_db"] = recipe.most_loss
+    floats = network.floats
+    if recipe.tile != network.tile:
+        floats = float_graph(network.plain, network.task, recipe.tile)
+    flatbuffer = quantise.integer(floats, network.ranges, kept)
+    if recipe.edgetpu:
+        facts["static"] = True
+        verdict = edgetpu.judge(flatbuffer)
+        if not verdict.ready:
+            raise UserError(f"recipe {recipe.name}: {verdict.text}")
+    return flatbuffer, facts
+
+
+def float_graph(model: keras.Model, task: Task, tile: int, recipe: str = "float32") -> bytes:
+    """What TensorFlow's converter makes of a model: recipes float32, float16 and dynamic.
 
     Args:
         model: float32, any size.
         task: names the tensors.
-        tile: the file's static input spans this many image pixels, along each axis.
-        recipe: how to store it.
-        calibration: for a calibrated recipe.
+        tile: the static input spans this many image pixels, along each axis.
+        recipe: one of the three.
 
     Raises:
-        ValueError: a calibrated recipe without calibration, or an op that TFLite lacks.
+        UserError: an operation that TFLite lacks.
     """
-    if recipe.calibrated:
-        if calibration is None:
-            raise ValueError(f"recipe {recipe.name} needs calibration")
-        model, _ = integer.prepared(model, task, calibration)
     with tempfile.TemporaryDirectory() as folder, quiet_stderr():
         save(model, task, tile, folder)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         # No Flex ops: a device's interpreter refuses them.
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-        if recipe.name != "float32":
+        if recipe != "float32":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        if recipe.name == "float16":
+        if recipe == "float16":
             converter.target_spec.supported_types = [tf.float16]
-        if recipe.calibrated:
-            converter.inference_input_type = tf.int8
-            converter.inference_output_type = tf.int8
-        flatbuffer: bytes = converter.convert()
+        try:
+            flatbuffer: bytes = converter.convert()
+        except ConverterError as error:
+            missing = re.search(r"tf\.\w+", str(error))
+            what = missing[0] if missing else str(error).partition("\n")[0][:200]
+            raise UserError(f"TFLite cannot hold this network: {what}") from None
     return flatbuffer
 
 

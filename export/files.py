@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import skimage.data
 
@@ -18,12 +17,10 @@ from edge_demo.runtime.files import write_whole
 from edge_demo.runtime.interpreter import Graph
 from edge_demo.runtime.tasks import chroma
 
-from .calibrate import Calibration, public_name
-from .convert import convert
+from .calibrate import public_name
+from .convert import Network, check_fit, convert
 from .recipes import Recipe
 
-# Side of the tile that a file takes in one inference, in image pixels: see docs/results.
-TILE = 512
 _GOLDEN_SIDE = 32
 
 
@@ -46,13 +43,13 @@ def base_card(
     training = {
         "data": public_name(record["data"]),
         "terms": terms or "not stated: trained by the owner of this file",
-        "config": _public_config(config),
+        "config": public_config(config),
         "versions": record["versions"],
     }
     if stages:
         training["stages"] = [
             {
-                "config": _public_config(stage["config"]),
+                "config": public_config(stage["config"]),
                 "data": public_name(stage["data"]),
                 "hours": round(stage["seconds"] / 3600, 2),
             }
@@ -64,23 +61,21 @@ def base_card(
         "contract": module.TASK.contract,
         "model": f"{config['model']}-{config['size']}",
         "preset": preset,
-        "tile": TILE,
         "halo": module.halo(config["size"]),
         "training": training,
     }
 
 
-def _public_config(config: Mapping[str, Any]) -> dict[str, Any]:
+def public_config(config: Mapping[str, Any]) -> dict[str, Any]:
     """A config without the path of somebody's machine."""
-    start = Path(config.get("start_from") or "").name
-    return {**config, "start_from": start}
+    names = {key: Path(config.get(key) or "").name for key in ("start_from", "qat")}
+    return {**config, **names}
 
 
 def export(
-    model: keras.Model,
+    network: Network,
     card: Mapping[str, Any],
     recipes: Sequence[Recipe],
-    calibration: Calibration | None,
     out: Path,
     overwrite: bool = False,
 ) -> list[Path]:
@@ -89,7 +84,8 @@ def export(
     Raises:
         UserError: a file exists already (checked before any work), or cannot be written.
     """
-    module = keras_models.get(card["model"].rpartition("-")[0])
+    for recipe in recipes:
+        check_fit(network, recipe)
     name = card["preset"] or card["model"]
     paths = [out / f"{name}.{recipe.name}.tflite" for recipe in recipes]
     if not overwrite:
@@ -99,11 +95,8 @@ def export(
     try:
         out.mkdir(parents=True, exist_ok=True)
         for recipe, path in zip(recipes, paths, strict=True):
-            flatbuffer = convert(model, module.TASK, TILE, recipe, calibration)
-            values = {**card, "recipe": recipe.name}
-            if recipe.calibrated and calibration:
-                values["calibration"] = calibration.manifest
-            write(path, flatbuffer, values)
+            flatbuffer, facts = convert(network, recipe)
+            write(path, flatbuffer, {**card, "recipe": recipe.name, "tile": recipe.tile, **facts})
     except OSError as error:
         raise UserError(f"cannot write to {out}: {error.strerror}") from None
     return paths

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shutil
 import tempfile
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import keras_models
 from datasets import sources
 from edge_demo.runtime import package, quality, results
 from edge_demo.runtime.errors import UserError
@@ -20,7 +22,8 @@ from keras_models import runs
 from . import files
 from .calibrate import collect, public_name
 from .check import kilo_macs_per_pixel
-from .recipes import RECIPES
+from .convert import TILE, Network, applicable
+from .recipes import NAMES, RECIPES
 
 ROOT = Path(__file__).parent.parent
 MODELS = ROOT / "edge_demo" / "models"
@@ -28,15 +31,24 @@ PAGES = ROOT / "docs" / "models"
 
 
 def ship(
-    run: Path, name: str, calibrate: str, evaluate: str, terms: str, overwrite: bool
+    run: Path,
+    qat: Path | None,
+    name: str,
+    calibrate: str,
+    evaluate: str,
+    terms: str | None,
+    overwrite: bool,
 ) -> list[Path]:
     """Export, measure and document a run as preset ``name``.
 
     Args:
-        run: a finished run.
+        run: a finished run, or a preset whose files are to be made again.
+        qat: a finished run of quantisation-aware training that started from it; its recipes are
+            left out without one.
         name: ``MODEL-SIZE.rN``.
         calibrate, evaluate: sources of photographs, disjoint.
-        terms: of the photographs that the run was trained on, for card and page.
+        terms: of the photographs that the run was trained on, for card and page; None: what the
+            run itself says.
         overwrite: replace an existing preset of this name.
 
     Returns:
@@ -46,9 +58,13 @@ def ship(
         UserError: a name that does not fit the run, sources that overlap, existing files.
     """
     record = runs.read_record(run)
+    terms = terms or record.get("terms")
+    if not terms:
+        raise UserError("--terms is needed: under which may the training photographs be used?")
     expected = f"{record['config']['model']}-{record['config']['size']}"
     if not re.fullmatch(re.escape(expected) + r"\.r[1-9]\d*", name):
         raise UserError(f"--name {name}: this run's presets are named {expected}.r1, .r2, ...")
+    _check_qat(run, qat)
     calibration_source = sources.open_source(calibrate, "train")
     evaluation_source = sources.open_source(evaluate, "test")
     if set(calibration_source.paths) & set(evaluation_source.paths):
@@ -57,43 +73,89 @@ def ship(
     if weights.exists() and not overwrite:
         raise UserError(f"{weights} exists already; pass --overwrite, or ship the next rN")
 
-    model = runs.load_model(run)
-    card = files.base_card(record, name, terms, runs.stages(run))
-    calibration = collect(calibration_source, files.TILE)
+    task = keras_models.get(record["config"]["model"]).TASK
+    calibration = collect(calibration_source, TILE)
+    networks = [(run, record, Network(runs.load_model(run), task, calibration))]
+    if qat:
+        networks.append((qat, runs.read_record(qat), Network(runs.load_model(qat), task)))
     with tempfile.TemporaryDirectory() as folder:
-        drafts = files.export(model, card, RECIPES, calibration, Path(folder))
+        drafts: list[Path] = []
+        for source, told, network in networks:
+            card = files.base_card(told, name, terms, runs.stages(source))
+            # What both can give is given by the network that was trained for it, the last.
+            last = source is networks[-1][0]
+            chosen = [
+                recipe
+                for recipe in RECIPES
+                if applicable(recipe, bool(network.trained)) and (last or not recipe.edgetpu)
+            ]
+            drafts += files.export(network, card, chosen, Path(folder))
+        drafts.sort(key=lambda path: NAMES.index(package.read_card(path).values["recipe"]))
         tables = {siting: _measure(drafts, evaluation_source, siting) for siting in SITINGS}
         written = [
             _with_metrics(draft, tables["center"], evaluation_source.text) for draft in drafts
         ]
-    weights.parent.mkdir(exist_ok=True)
-    shutil.copyfile(run / "model.keras", weights)
-    plain = weights.with_name(f"{name}.weights.h5")
-    model.save_weights(plain)
-    return [*written, weights, plain, *_document(name, written, tables)]
+    kept = [_keep_weights(run, record, name, terms)]
+    if qat:
+        kept.append(_keep_weights(qat, runs.read_record(qat), f"{name}-qat", terms))
+    return [*written, *itertools.chain(*kept), *_document(name, written, tables)]
+
+
+def _check_qat(run: Path, qat: Path | None) -> None:
+    """Refuse a run that is not the quantisation-aware continuation of the other."""
+    if runs.read_record(run)["config"].get("qat"):
+        raise UserError(f"{run} is quantisation-aware; name the run it started from, and it --qat")
+    if qat and Path(runs.read_record(qat)["config"].get("qat") or "").name != run.name:
+        raise UserError(f"--qat {qat} did not start from {run}")
+
+
+def _keep_weights(run: Path, record: Mapping[str, Any], name: str, terms: str) -> list[Path]:
+    """Store a run's weights, and what is known of them, under a preset's name."""
+    folder = runs.WEIGHTS
+    folder.mkdir(exist_ok=True)
+    model, plain, told = (folder / f"{name}{kind}" for kind in (".keras", ".weights.h5", ".json"))
+    stages = [
+        {
+            **stage,
+            "config": files.public_config(stage["config"]),
+            "data": public_name(stage["data"]),
+        }
+        for stage in runs.stages(run)
+    ]
+    public = {
+        "config": files.public_config(record["config"]),
+        "data": public_name(record["data"]),
+        "val": public_name(record["val"]) if record["val"] else None,
+        "terms": terms,
+        "versions": record["versions"],
+        "stages": stages,
+    }
+    source = runs.model_file(run)
+    if source != model:
+        shutil.copyfile(source, model)
+    runs.load_model(run).save_weights(plain)
+    results.write_json(told, public, overwrite=True)
+    return [model, plain, told]
 
 
 def _measure(drafts: list[Path], source: sources.Source, siting: str) -> dict[str, Any]:
     """A schema-1 table of every recipe and baseline."""
-    models = [TFLiteModel(path, threads=2) for path in drafts]
-    methods = quality.baselines() | {
-        model.card.name: (lambda planes, model=model: reconstruct(planes, model))
-        for model in models
-    }
-    names, values = quality.evaluate(sources.photographs(source), methods, siting)
-    rows = [results.row(name, "baseline", values[name]) for name in quality.baselines()]
-    rows += [
-        results.row(
-            model.card.values["preset"],
-            "model",
-            values[model.card.name],
-            recipe=model.card.values["recipe"],
-            bytes=model.path.stat().st_size,
+
+    def candidate(path: Path) -> quality.Candidate:
+        model = TFLiteModel(path, threads=2)
+        values = model.card.values
+        return quality.Candidate(
+            values["preset"],
+            values["recipe"],
+            path.stat().st_size,
+            lambda planes: reconstruct(planes, model),
         )
-        for model in models
-    ]
-    task = models[0].card.task
-    return results.document(task, len(names), public_name(source.text), rows, siting=siting)
+
+    photographs = sources.photographs(source)
+    document, _, _ = quality.table(
+        [candidate(path) for path in drafts], photographs, public_name(source.text), siting
+    )
+    return document
 
 
 def _with_metrics(draft: Path, table: Mapping[str, Any], data: str) -> Path:
@@ -127,11 +189,11 @@ def _document(
 
 
 def _page(name: str, written: list[Path], tables: Mapping[str, Mapping[str, Any]]) -> str:
-    values = package.read_card(written[0]).values
-    int8 = next(p for p in written if ".int8." in p.name)
-    calibration = package.read_card(int8).values["calibration"]
-    training = values["training"]
-    config = training["config"]
+    cards = {path: package.read_card(path).values for path in written}
+    by_recipe = {values["recipe"]: values for values in cards.values()}
+    values = by_recipe["float32"]
+    calibration, training = by_recipe["int8"]["calibration"], values["training"]
+    config, versions = training["config"], training["versions"]
     lines = [
         f"# {name}",
         "",
@@ -143,30 +205,40 @@ def _page(name: str, written: list[Path], tables: Mapping[str, Mapping[str, Any]
         f"- Trained on: {training['data']}",
         f"- Terms: {training['terms']}",
         *(_stage(stage) for stage in training["stages"]),
-        f"- Keras {training['versions']['keras']}, TensorFlow {training['versions']['tensorflow']}",
+        f"- Keras {versions['keras']}, TensorFlow {versions['tensorflow']}",
         f"- Calibrated on: {calibration['tiles']} tiles of {calibration['photographs']} "
         f"photographs of {calibration['source']}, seed {calibration['seed']}",
-        f"- One inference takes {values['tile']}x{values['tile']} pixels or less; tiles overlap "
-        f"by {values['halo']} pixels on each side",
-        "",
+        f"- mixed: {', '.join(by_recipe['mixed']['floats']) or 'no operation'} in floats, to lose "
+        f"at most {by_recipe['mixed']['most_loss_db']:g} dB on calibration photographs",
     ]
+    if "qat" in by_recipe:
+        lines.append(f"- qat: {_stage(by_recipe['qat']['training']['stages'][-1])[2:]}")
+    lines += [f"- Tiles overlap by {values['halo']} pixels on each side", ""]
     for siting, table in tables.items():
         lines += _siting_section(siting, table)
-    lines += ["## Files", "", "| file | KiB | sha256 of the network |", "|---|---:|---|"]
     lines += [
-        f"| `{path.name}` | {path.stat().st_size / 1024:.0f} | "
-        f"`{package.read_card(path).values['weights_sha256'][:16]}` |"
-        for path in written
+        "## Files",
+        "",
+        "| file | KiB | largest tile | ranges | sha256 of the network |",
+        "|---|---:|---:|---|---|",
+    ]
+    lines += [
+        f"| `{path.name}` | {path.stat().st_size / 1024:.0f} | {card['tile']} | "
+        f"{card.get('ranges', '')} | `{card['weights_sha256'][:16]}` |"
+        for path, card in cards.items()
     ]
     return "\n".join(lines) + "\n"
 
 
 def _stage(stage: Mapping[str, Any]) -> str:
     config = stage["config"]
-    start = f", from the weights of {config['start_from']}" if config["start_from"] else ""
+    before = config.get("qat") or config["start_from"]
+    aware = " on 8-bit steps" if config.get("qat") else ""
+    start = f", from the weights of {before}" if before else ""
     return (
-        f"- Training: {config['steps']} steps of {config['batch']} crops of {config['patch']} "
-        f"pixels on the {config.get('loss', 'charbonnier')} loss{start}, {stage['hours']:.1f} h"
+        f"- Training{aware}: {config['steps']} steps of {config['batch']} crops of "
+        f"{config['patch']} pixels on the {config.get('loss', 'charbonnier')} loss{start}, "
+        f"{stage['hours']:.1f} h"
     )
 
 

@@ -8,7 +8,7 @@ inputs so that the squared error of rounding and clipping is least, then fixed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from edge_demo.runtime.tasks.record import Task
 
 LEVELS = 255
+_SUFFIX = "_range"  # after an operation's name: the layer that rounds its output
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,8 @@ def nudged(low: float, high: float) -> Range:
     """The nearest range to low..high that holds 0 exactly, as TensorFlow nudges it."""
     low, high = min(low, 0.0), max(high, 0.0, low + 1e-6)
     scale = (high - low) / LEVELS
-    zero = float(np.clip(np.rint(-low / scale), 0, LEVELS))
-    return Range(-zero * scale, (LEVELS - zero) * scale)
+    zero = np.clip(np.rint(-low / scale), 0, LEVELS)
+    return Range(float(-zero * scale), float((LEVELS - zero) * scale))
 
 
 def least_error_range(values: NDArray[np.floating], candidates: int = 24) -> Range:
@@ -168,24 +169,27 @@ def choose_ranges(
     return found | {name: nudged(*fixed[name]) for name in names if name in fixed}
 
 
-def fake_quantised(
-    model: keras.Model,
-    ranges: Mapping[str, Range],
-    convolution: type[layers.Conv2D] = FakeQuantConv2D,
-    activation: Callable[..., layers.Layer] = FakeQuant,
-) -> keras.Model:
+def ranges_of(model: keras.Model) -> dict[str, Range]:
+    """The ranges of a fake-quantised model by operation; none of a plain one."""
+    return {
+        layer.name.removesuffix(_SUFFIX): layer.range
+        for layer in model.layers
+        if isinstance(layer, FakeQuant)
+    }
+
+
+def fake_quantised(model: keras.Model, ranges: Mapping[str, Range]) -> keras.Model:
     """A copy of a model that computes on 8-bit steps, its weights those of ``model``.
 
     Args:
         model: functional, float32.
         ranges: from ``choose_ranges``.
-        convolution, activation: the layers to use; export passes ones that the converter knows.
     """
 
     def clone(layer: layers.Layer) -> layers.Layer:
         config = layer.get_config()
         if type(layer) is layers.Conv2D:
-            return convolution.from_config(config)
+            return FakeQuantConv2D.from_config(config)
         return layer.__class__.from_config(config)
 
     spanned: dict[str, Any] = {}
@@ -193,7 +197,7 @@ def fake_quantised(
     def ranged(name: str, tensor: Any) -> Any:
         if name not in spanned:
             span = ranges[name]
-            spanned[name] = activation(span.low, span.high, name=f"{name}_range")(tensor)
+            spanned[name] = FakeQuant(span.low, span.high, name=f"{name}{_SUFFIX}")(tensor)
         return spanned[name]
 
     def call(layer: Any, *arguments: Any, **options: Any) -> Any:
@@ -203,6 +207,21 @@ def fake_quantised(
                 arguments = (ranged(source.name, arguments[0]), *arguments[1:])
         output = layer(*arguments, **options)
         return ranged(layer.name, output) if layer.name in ranges else output
+
+    copy = keras.models.clone_model(model, clone_function=clone, call_function=call)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def unquantised(model: keras.Model) -> keras.Model:
+    """A fake-quantised model without its rounding, its weights as they are."""
+
+    def clone(layer: layers.Layer) -> layers.Layer:
+        kind = layers.Conv2D if isinstance(layer, FakeQuantConv2D) else layer.__class__
+        return kind.from_config(layer.get_config())
+
+    def call(layer: Any, *arguments: Any, **options: Any) -> Any:
+        return arguments[0] if isinstance(layer, FakeQuant) else layer(*arguments, **options)
 
     copy = keras.models.clone_model(model, clone_function=clone, call_function=call)
     copy.set_weights(model.get_weights())

@@ -1,12 +1,17 @@
 """What several folders' tests need: small photographs, and a small model with every kind of file.
 
 Nothing here is trained: a model's weights are random, of a size that makes its output matter.
+
+The edge tests also run in an environment without TensorFlow, on the predecessor of the interpreter.
+It cannot make model files, so it takes those that the last tests with TensorFlow left for it.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +24,10 @@ from numpy.typing import NDArray
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 MODEL = "chroma_residual"
+# Ignored by git.
+LEFT = Path(__file__).parent.parent / "build" / "tests"
+
+Files = dict[str, Path]
 
 
 @pytest.fixture(scope="session")
@@ -95,13 +104,72 @@ def run_folder(lively: Callable[[str], Any], tmp_path_factory: pytest.TempPathFa
     return run
 
 
-@pytest.fixture(scope="session")
-def model_files(run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Recipe to file, as ``python -m export tflite`` writes them; not to be changed by tests."""
-    from export.__main__ import main
-    from export.recipes import NAMES
+def _by_recipe(folder: Path) -> Files:
+    return {path.name.split(".")[-2]: path for path in sorted(folder.glob("*.tflite"))}
 
-    out = tmp_path_factory.mktemp("models")
-    arguments = ["tflite", str(run_folder), "--calibrate", "sample", "--out", str(out)]
-    assert main(arguments) == 0
-    return {name: out / f"{MODEL}-test.{name}.tflite" for name in NAMES}
+
+@pytest.fixture(scope="session")
+def qat_folder(
+    lively: Callable[[str], Any],
+    natural: NDArray[np.uint8],
+    run_folder: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """A folder as a finished quantisation-aware fit of ``run_folder`` leaves it."""
+    from edge_demo.runtime.tasks import chroma
+    from keras_models import fakequant
+
+    model = lively(MODEL)
+    values = chroma.encode(chroma.degrade(natural))["planes"][None]
+    ranges = fakequant.choose_ranges(model, values, fakequant.stated_ranges(chroma.TASK))
+    run = tmp_path_factory.mktemp("runs") / "lively-qat"
+    run.mkdir()
+    record = json.loads((run_folder / "run.json").read_text())
+    record["config"]["qat"] = str(run_folder)
+    (run / "run.json").write_text(json.dumps(record))
+    fakequant.fake_quantised(model, ranges).save(run / "model.keras")
+    return run
+
+
+@pytest.fixture(scope="session")
+def left(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[], Files]], Files]:
+    """Recipe to file: made where TensorFlow is installed, else a copy of what was made there."""
+
+    def get(name: str, make: Callable[[], Files]) -> Files:
+        shelf = LEFT / name
+        if importlib.util.find_spec("tensorflow"):
+            made = make()
+            shutil.rmtree(shelf, ignore_errors=True)
+            shelf.mkdir(parents=True)
+            for path in made.values():
+                shutil.copy(path, shelf)
+            return made
+        copies = tmp_path_factory.mktemp(name)
+        for path in shelf.glob("*.tflite"):
+            shutil.copy(path, copies)
+        # Not a skip: nearly every edge test would be one.
+        assert any(copies.iterdir()), "no model files; run the edge tests with TensorFlow first"
+        return _by_recipe(copies)
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def model_files(
+    left: Callable[[str, Callable[[], Files]], Files],
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Files:
+    """Recipe to file, as ``python -m export tflite`` writes them; not to be changed by tests."""
+
+    def make() -> Files:
+        from export.__main__ import main
+
+        run, qat = (request.getfixturevalue(name) for name in ("run_folder", "qat_folder"))
+        out = tmp_path_factory.mktemp("models")
+        arguments = ["tflite", str(run), "--calibrate", "sample", "--out", str(out)]
+        assert main(arguments) == 0
+        assert main(["tflite", str(qat), "--recipes", "qat", "--out", str(out)]) == 0
+        return _by_recipe(out)
+
+    return left("model_files", make)

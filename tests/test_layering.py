@@ -24,11 +24,14 @@ RULES: dict[str, set[str]] = {
     "datasets": {"tensorflow", "cv2", "numpy", "skimage", RUNTIME, "datasets"},
     "training": {"keras", "tensorflow", "numpy", "cv2", "matplotlib", "skimage",
                  "datasets", "keras_models", RUNTIME, "training"},
-    "export": {"keras", "tensorflow", "numpy", "cv2", "matplotlib", "skimage",
+    "export": {"keras", "tensorflow", "numpy", "cv2", "skimage",
                "datasets", "keras_models", RUNTIME, "export"},
 }  # fmt: skip
 # Single modules that may import something of their own.
-EXTRA = {"datasets.augment": {"albumentations"}}
+EXTRA = {
+    "datasets.augment": {"albumentations"},
+    "export.quantise": {"ai_edge_quantizer"},
+}
 
 
 def files(package: str) -> list[Path]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 import keras_models
 from datasets import sources
-from edge_demo.runtime import quality, results
+from edge_demo.runtime import quality
 from edge_demo.runtime.model import TFLiteModel
 from edge_demo.runtime.tasks import chroma
 from edge_demo.runtime.tasks.record import Task
@@ -59,7 +59,7 @@ class Evaluated:
 
 
 def load(target: Path) -> Evaluated:
-    """A run's folder or a ``.tflite``.
+    """A run's folder, a preset's name or a ``.tflite``.
 
     Raises:
         UserError: neither, or a run without a finished model.
@@ -73,7 +73,7 @@ def load(target: Path) -> Evaluated:
     module = keras_models.get(config["model"])
     runner = KerasRunner(runs.load_model(target), module.halo(config["size"]))
     name = f"{config['model']}-{config['size']}"
-    size_bytes = (target / "model.keras").stat().st_size
+    size_bytes = runs.model_file(target).stat().st_size
     return Evaluated(name, "keras", module.TASK, runner, size_bytes)
 
 
@@ -85,20 +85,10 @@ def evaluate(
     def method(planes: chroma.Planes) -> NDArray[np.uint8]:
         return reconstruct(planes, target.runner)
 
-    label = f"{target.name}.{target.recipe}"
-    baselines = quality.baselines()
-    methods = {**baselines, label: method}
     total = len(source.paths)
 
     def progress(done: int) -> None:
         print(f"\r{done}/{total} photographs", end="" if done < total else "\n", flush=True)
 
-    names, values = quality.evaluate(sources.photographs(source), methods, siting, progress)
-    rows = [results.row(name, "baseline", values[name]) for name in baselines]
-    rows.append(
-        results.row(
-            target.name, "model", values[label], recipe=target.recipe, bytes=target.size_bytes
-        )
-    )
-    table = results.document(target.task, len(names), source.text, rows, siting=siting)
-    return table, names, values
+    measured = quality.Candidate(target.name, target.recipe, target.size_bytes, method)
+    return quality.table([measured], sources.photographs(source), source.text, siting, progress)

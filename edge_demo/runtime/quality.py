@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import metrics
+from . import metrics, results
 from .colour import round_to_uint8, ycbcr_to_rgb
 from .siting import baseline
 from .tasks import chroma
@@ -84,3 +85,52 @@ def evaluate(
         if progress:
             progress(len(names))
     return names, values
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Something to measure beside the baselines.
+
+    Attributes:
+        name: for tables.
+        recipe: of a model file, ``keras`` for a run.
+        size_bytes: of its file.
+        method: its reconstruction.
+    """
+
+    name: str
+    recipe: str
+    size_bytes: int
+    method: Method
+
+    @property
+    def label(self) -> str:
+        """``NAME.RECIPE``."""
+        return f"{self.name}.{self.recipe}"
+
+
+def table(
+    candidates: Sequence[Candidate],
+    photographs: Iterable[tuple[Path, NDArray[np.uint8]]],
+    data: str,
+    siting: str,
+    progress: Callable[[int], None] | None = None,
+) -> tuple[dict[str, Any], list[str], dict[str, dict[str, list[float]]]]:
+    """Baselines and candidates measured: a document of schema 1, and the values behind it.
+
+    Args:
+        candidates: of different labels.
+        photographs, siting, progress: as for ``evaluate``.
+        data: the source, for the document.
+
+    Returns:
+        The document, and what ``evaluate`` returned.
+    """
+    methods = baselines() | {one.label: one.method for one in candidates}
+    names, values = evaluate(photographs, methods, siting, progress)
+    rows = [results.row(name, "baseline", values[name]) for name in baselines()]
+    rows += [
+        results.row(one.name, "model", values[one.label], recipe=one.recipe, bytes=one.size_bytes)
+        for one in candidates
+    ]
+    return results.document(chroma.TASK, len(names), data, rows, siting=siting), names, values

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -25,13 +27,18 @@ def photograph() -> NDArray[np.uint8]:
 
 @pytest.fixture(scope="session")
 def tiny_models(
-    tmp_path_factory: pytest.TempPathFactory, photograph: NDArray[np.uint8]
+    left: Callable[[str, Callable[[], dict[str, Path]]], dict[str, Path]],
+    tmp_path_factory: pytest.TempPathFactory,
+    photograph: NDArray[np.uint8],
 ) -> dict[str, Path]:
     """``float32`` and ``int8`` files of an untrained network of size ``test``, for small tiles."""
+    return left("tiny_models", lambda: _export(tmp_path_factory.mktemp("models"), photograph))
+
+
+def _export(folder: Path, photograph: NDArray[np.uint8]) -> dict[str, Path]:
     import keras
 
     import keras_models
-    from edge_demo.runtime.tasks import chroma
     from export import convert, files, recipes
     from export.calibrate import Calibration
 
@@ -44,13 +51,12 @@ def tiny_models(
         "versions": {},
     }
     card = {**files.base_card(record, None, None), "tile": TILE}
-    tile = chroma.encode(chroma.degrade(photograph[:TILE, :TILE]))["planes"]
-    calibration = Calibration((tile,), {})
-    folder = tmp_path_factory.mktemp("models")
+    calibration = Calibration((np.ascontiguousarray(photograph[:TILE, :TILE]),), {})
+    network = convert.Network(model, module.TASK, calibration, TILE)
     paths = {}
     for recipe in recipes.parse("float32,int8"):
         paths[recipe.name] = folder / f"chroma_residual-test.{recipe.name}.tflite"
-        flatbuffer = convert.convert(model, module.TASK, TILE, recipe, calibration)
+        flatbuffer, _ = convert.convert(network, dataclasses.replace(recipe, tile=TILE))
         files.write(paths[recipe.name], flatbuffer, {**card, "recipe": recipe.name})
     return paths
 

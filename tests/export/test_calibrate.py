@@ -24,7 +24,7 @@ def source(small_photographs: Path) -> sources.Source:
 def test_the_same_each_time(source: sources.Source) -> None:
     first, again = (collect(source, TILE, count=9) for _ in range(2))
     assert first.manifest == again.manifest
-    assert all(np.array_equal(a, b) for a, b in zip(first.inputs, again.inputs, strict=True))
+    assert all(np.array_equal(a, b) for a, b in zip(first.pieces, again.pieces, strict=True))
     other = collect(source, TILE, count=9, seed=1)
     assert other.manifest["sha256"] != first.manifest["sha256"]
     assert other.manifest["seed"] == 1
@@ -36,7 +36,7 @@ def test_inputs_are_what_the_device_encodes(source: sources.Source) -> None:
     assert len(found.inputs) == 12
     tensor = chroma.TASK.inputs[0]
     photographs = [rgb for _, rgb in sources.photographs(source)]
-    for index, values in enumerate(found.inputs):
+    for index, values in enumerate(inputs["planes"] for inputs in found.inputs):
         assert values.shape == (16, 16, 12) and values.dtype == np.float32
         assert tensor.low - 1e-6 <= values.min() and values.max() <= tensor.high + 1e-6
         y = chroma.unpack(np.rint(values[..., :4] * 255 + 128))[..., 0].astype(np.uint8)
@@ -47,18 +47,34 @@ def test_inputs_are_what_the_device_encodes(source: sources.Source) -> None:
         piece = np.ascontiguousarray(rgb[top : top + TILE, left : left + TILE])
         expected = chroma.encode(chroma.degrade(piece, SITINGS[index % 2]))["planes"]
         assert np.array_equal(values, expected)
+        assert np.array_equal(found.targets[index], chroma.target(piece))
+    assert [planes.siting for planes in found.planes[:2]] == list(SITINGS)
+    assert np.array_equal(found.first(5).inputs[4]["planes"], found.inputs[4]["planes"])
 
 
 def test_manifest(source: sources.Source) -> None:
     manifest = collect(source, TILE, count=4).manifest
-    assert set(manifest) == {"source", "photographs", "tiles", "seed", "sha256"}
+    assert set(manifest) == {"source", "photographs", "tiles", "seed", "augmented", "sha256"}
     assert (manifest["photographs"], manifest["tiles"]) == (4, 4)
     assert collect(source, TILE, count=20).manifest["photographs"] == 6
     assert len(manifest["sha256"]) == 64
 
 
+def test_augmented_tiles_are_the_same_places_in_another_light(source: sources.Source) -> None:
+    plain, varied = (collect(source, TILE, count=6, augmented=a) for a in (False, True))
+    assert varied.manifest["augmented"] and not plain.manifest["augmented"]
+    assert varied.manifest["sha256"] != plain.manifest["sha256"]
+    again = collect(source, TILE, count=6, augmented=True)
+    assert again.manifest == varied.manifest
+    changed = [
+        np.abs(a.astype(int) - b).mean() for a, b in zip(plain.pieces, varied.pieces, strict=True)
+    ]
+    assert np.mean(changed) > 3
+
+
 def test_small_photographs_fill_a_tile(source: sources.Source) -> None:
-    (values,) = collect(source, 256, count=1).inputs
+    (inputs,) = collect(source, 256, count=1).inputs
+    values = inputs["planes"]
     assert values.shape == (128, 128, 12)
     # What lies outside repeats the edge.
     y = chroma.unpack(values[..., :4])[..., 0]

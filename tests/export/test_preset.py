@@ -28,13 +28,23 @@ def run(tmp_path: Path, run_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     monkeypatch.setattr(preset, "PAGES", tmp_path / "pages")
     monkeypatch.setattr(runs, "WEIGHTS", tmp_path / "weights")
     monkeypatch.setattr(models_folder, "FOLDER", tmp_path / "models")
-    out = tmp_path / "run"
-    shutil.copytree(run_folder, out)
+    return complete(run_folder, tmp_path / "run", seconds=7200)
+
+
+@pytest.fixture
+def qat(run: Path, qat_folder: Path, tmp_path: Path) -> Path:
+    """Its quantisation-aware continuation."""
+    return complete(qat_folder, tmp_path / "qat", seconds=1800, qat=str(run))
+
+
+def complete(folder: Path, out: Path, seconds: float, **config: str) -> Path:
+    """A copy of a run's folder with all that a fit would have written."""
+    shutil.copytree(folder, out)
     record = json.loads((out / "run.json").read_text())
-    record["config"] |= {"steps": 10, "batch": 4, "patch": 32}
+    record["config"] |= {"steps": 10, "batch": 4, "patch": 32, **config}
     record["versions"]["tensorflow"] = "2"
     (out / "run.json").write_text(json.dumps(record))
-    (out / "history.csv").write_text("epoch,step,seconds,loss\n1,10,7200.0,1.5\n")
+    (out / "history.csv").write_text(f"epoch,step,seconds,loss\n1,10,{seconds},1.5\n")
     return out
 
 
@@ -43,10 +53,14 @@ def files(folder: Path) -> set[str]:
 
 
 def test_ship(
-    run: Path, small_photographs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    run: Path,
+    qat: Path,
+    small_photographs: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     before = files(tmp_path)
-    arguments = ["preset", str(run), "--name", NAME, "--calibrate", "sample",
+    arguments = ["preset", str(run), "--qat", str(qat), "--name", NAME, "--calibrate", "sample",
                  "--evaluate", f"folder:{small_photographs}", "--terms", "CC0"]  # fmt: skip
     assert main(arguments) == 0
     wrote = {line[6:] for line in capsys.readouterr().out.splitlines() if line.startswith("wrote ")}
@@ -55,7 +69,8 @@ def test_ship(
     assert {f"models/{NAME}.{recipe}.tflite" for recipe in NAMES} <= made
     assert f"weights/{NAME}.weights.h5" in made and f"pages/{NAME}.md" in made
     page = (tmp_path / "pages" / f"{NAME}.md").read_text()
-    for text in ("CC0", "2.0 h", "0.6 kMAC", "lanczos4_bp", f"{NAME}.int8"):
+    assert {f"weights/{NAME}-qat.keras", f"weights/{NAME}.json"} <= made
+    for text in ("CC0", "2.0 h", "0.5 h", "0.6 kMAC", "lanczos4_bp", f"{NAME}.int8"):
         assert text in page
     assert str(tmp_path) not in page
     for siting in SITINGS:
@@ -64,6 +79,7 @@ def test_ship(
         assert [r.get("recipe") for r in table["rows"]] == [None] * 4 + list(NAMES)
         assert {r["name"] for r in table["rows"] if r["kind"] == "model"} == {NAME}
     _files_are_listed(tmp_path, capsys)
+    _a_preset_is_a_run(tmp_path)
     # The same again is refused before any work, and the next number is not.
     written = {name: (tmp_path / name).read_bytes() for name in made}
     assert main(arguments) == 2
@@ -87,17 +103,36 @@ def _files_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
         assert f"{measured['mean']:.2f} dB on folder:" in line
 
 
+def _a_preset_is_a_run(tmp_path: Path) -> None:
+    """Its weights load, and its files can be made again, from its name alone."""
+    assert runs.presets() == (NAME, f"{NAME}-qat")
+    out = tmp_path / "again"
+    for name, recipe in ((NAME, "float32"), (f"{NAME}-qat", "qat")):
+        assert main(["tflite", name, "--recipes", recipe, "--out", str(out)]) == 0
+        again = package.flatbuffer(out / f"chroma_residual-test.{recipe}.tflite")
+        assert again == package.flatbuffer(tmp_path / "models" / f"{NAME}.{recipe}.tflite")
+    told = package.read_card(tmp_path / "models" / f"{NAME}.qat.tflite").values["training"]
+    assert [stage["hours"] for stage in told["stages"]] == [2.0, 0.5]
+
+
+def test_another_networks_quantisation_aware_run(run: Path, qat: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="did not start from"):
+        preset.ship(run, run, NAME, "sample", "sample", "CC0", False)
+    with pytest.raises(UserError, match="is quantisation-aware; name the run it started from"):
+        preset.ship(qat, None, NAME, "sample", "sample", "CC0", False)
+
+
 @pytest.mark.parametrize(
     "name", ["mine", "chroma_residual-s.r1", "chroma_residual-test", "chroma_residual-test.r0",
              "chroma_residual-test.r1x", "../chroma_residual-test.r1"],
 )  # fmt: skip
 def test_a_name_that_does_not_fit(run: Path, name: str) -> None:
     with pytest.raises(UserError, match=r"named chroma_residual-test\.r1"):
-        preset.ship(run, name, "sample", "sample", "CC0", False)
+        preset.ship(run, None, name, "sample", "sample", "CC0", False)
 
 
 def test_calibration_and_evaluation_are_disjoint(run: Path, small_photographs: Path) -> None:
     folder = f"folder:{small_photographs}"
     with pytest.raises(UserError, match="share photographs"):
-        preset.ship(run, NAME, folder, folder, "CC0", False)
+        preset.ship(run, None, NAME, folder, folder, "CC0", False)
     assert not preset.MODELS.exists()

@@ -10,9 +10,11 @@ from export.recipes import NAMES, RECIPES, parse
 
 def test_the_table() -> None:
     assert len(set(NAMES)) == len(NAMES)
-    assert {"float32", "float16", "dynamic", "int8"} <= set(NAMES)
+    assert {"float32", "float16", "dynamic", "int8", "mixed", "qat", "int8_edgetpu"} == set(NAMES)
     for recipe in RECIPES:
-        assert recipe.calibrated == recipe.name.startswith("int8")
+        assert not (recipe.calibrated and recipe.trained)
+        assert recipe.integer == ("int8" in recipe.name or recipe.name == "qat")
+        assert recipe.tile % 4 == 0
         assert recipe.summary and not recipe.summary.endswith(".")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -20,8 +21,8 @@ from edge_demo.runtime.tasks import chroma
 from edge_demo.runtime.tiling import reconstruct
 from export import graph
 from export.calibrate import Calibration
-from export.convert import convert
-from export.recipes import parse
+from export.convert import Network, convert, float_graph
+from export.recipes import find
 from training.evaluate import KerasRunner
 
 FOLDER = Path(keras_models.__file__).parent
@@ -102,8 +103,7 @@ def test_every_size_has_the_cost_that_the_docstring_states(module: Any, name: st
     found = {}
     for size in module.SIZES:
         built = keras_models.build(name, size)
-        (recipe,) = parse("float32")
-        contents = graph.read(convert(built, module.TASK, TILE, recipe, None))
+        contents = graph.read(float_graph(built, module.TASK, TILE))
         found[size] = round(contents.macs / TILE**2 / 1e3, 1)
     assert found == stated
 
@@ -232,8 +232,7 @@ def test_tiles_equal_the_whole_picture(
 def test_float_file_is_builtin_and_equal(
     model: keras.Model, module: Any, values: NDArray[np.float32], tmp_path: Path
 ) -> None:
-    (recipe,) = parse("float32")
-    data = convert(model, module.TASK, TILE, recipe, None)
+    data = float_graph(model, module.TASK, TILE)
     contents = graph.read(data)
     assert contents.custom == () and contents.dynamic == () and contents.subgraphs == 1
     assert not [op for op in contents.ops if op in ("CUSTOM", "WHILE", "IF", "CALL")]
@@ -248,15 +247,13 @@ def test_int8_floor(
     tmp_path: Path,
 ) -> None:  # fmt: skip
     """Eight bits everywhere: the error stays below a twenty-fifth of what varies."""
-    (recipe,) = parse("int8")
     tiles = tuple(
-        chroma.encode(chroma.degrade(np.ascontiguousarray(natural[t : t + TILE, s : s + TILE])))[
-            "planes"
-        ]
+        np.ascontiguousarray(natural[t : t + TILE, s : s + TILE])
         for t in (0, 16, 32)
         for s in (0, 32, 64)
     )
-    data = convert(model, module.TASK, TILE, recipe, Calibration(tiles, {}))
+    network = Network(model, module.TASK, Calibration(tiles, {}), TILE)
+    data, _ = convert(network, dataclasses.replace(find("int8"), tile=TILE))
     contents = graph.read(data)
     assert {kind for _, kind, _ in (*contents.inputs, *contents.outputs)} == {"int8"}
     assert contents.custom == () and contents.dynamic == ()

@@ -26,8 +26,8 @@ CONFIG = FitConfig(model="chroma_residual", size="s", steps=100_000)
 # error, found against large gradients only on many pixels.
 QAT = dataclasses.replace(
     CONFIG,
-    steps=8_000,
-    learning_rate=3e-4,
+    steps=12_000,
+    learning_rate=5e-4,
     loss="log_error",
     patch=160,
     batch=6,

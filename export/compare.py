@@ -1,0 +1,231 @@
+"""Quantised against float: what each file of a network costs in quality, time and memory.
+
+The measuring is ``python -m edge_demo benchmark``'s, each file in a process of its own; what is
+added here is each file's loss against its float32, photograph by photograph.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from datasets import sources
+from edge_demo.runtime import package, results
+from edge_demo.runtime.errors import UserError
+from edge_demo.runtime.results import Row
+from edge_demo.runtime.tasks import chroma
+
+ROOT = Path(__file__).parent.parent
+MODELS = ROOT / "edge_demo" / "models"
+# dB: a photograph that loses more counts as one that suffers.
+LIMIT = 0.3
+TASK = chroma.TASK
+REFERENCE = "float32"
+
+
+def resolve(names: Sequence[str]) -> list[Path]:
+    """Files of what a user names: ``.tflite`` files, or presets with all the files they ship.
+
+    Raises:
+        UserError: neither, or nothing to compare with.
+    """
+    files: list[Path] = []
+    for name in names:
+        if name.endswith(".tflite"):
+            files.append(Path(name))
+            continue
+        shipped = [p for p in MODELS.glob("*.tflite") if p.name.rsplit(".", 2)[0] == name]
+        if not shipped:
+            raise UserError(f"{name}: no such preset or model file")
+        files += sorted(shipped)
+    files = list(dict.fromkeys(files))
+    for path in files:
+        package.read_card(path)
+    if not any(package.read_card(path).values["recipe"] == REFERENCE for path in files):
+        raise UserError(f"name the {REFERENCE} file too: it is what the others are compared with")
+    return files
+
+
+def compare(
+    files: Sequence[Path],
+    source: sources.Source,
+    *,
+    limit: float = LIMIT,
+    threads: int | None = None,
+    seconds: float = 5.0,
+    siting: str = "center",
+) -> dict[str, Any]:
+    """Measure files and work out what each loses against the float32 file of the same network.
+
+    Args:
+        files: at least one of them float32.
+        source: photographs that none was trained or calibrated on.
+        limit: dB that a photograph may lose.
+        threads: of the interpreter; None: as the benchmark chooses.
+        seconds: for the timing of each file, at most.
+        siting: of the 4:2:0 chroma made from each photograph.
+
+    Returns:
+        The benchmark's document of schema 1 with its ``values`` and ``photographs``; each row of
+        a quantised file has ``drop``: mean and max in dB, and ``share_over`` the limit.
+
+    Raises:
+        UserError: what the benchmark refuses.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        # The benchmark takes a folder, a source is a list of files.
+        pictures, out = Path(folder) / "pictures", Path(folder) / "table.json"
+        pictures.mkdir()
+        for index, path in enumerate(source.paths):
+            (pictures / f"{index:05d}_{path.name}").symlink_to(path.resolve())
+        command = [
+            sys.executable, "-m", "edge_demo", "benchmark", *(str(f.resolve()) for f in files),
+            "--images", str(pictures), "--each", "--json", str(out), "--siting", siting,
+            "--seconds", f"{seconds:g}",
+        ]  # fmt: skip
+        if threads:
+            command += ["--threads", str(threads)]
+        # Its table is not ours; its progress and its complaints are.
+        done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        if not out.exists():
+            raise UserError(f"the benchmark failed with exit code {done.returncode}")
+        table: dict[str, Any] = json.loads(out.read_text())
+    table["data"] = source.text
+    table["photographs"] = [name.partition("_")[2] for name in table["photographs"]]
+    table["limit_db"] = limit
+    for row in table["rows"]:
+        row.pop("file", None)
+        _add_drop(row, table["rows"], limit)
+    return table
+
+
+def _add_drop(row: Row, rows: Sequence[Row], limit: float) -> None:
+    metric = TASK.headline_metric
+    whole = next(
+        (r for r in rows if r["name"] == row["name"] and r.get("recipe") == REFERENCE), None
+    )
+    if row["kind"] != "model" or row is whole or not whole:
+        return
+    if "values" not in row or "values" not in whole:
+        return
+    drops = np.array(whole["values"][metric]) - np.array(row["values"][metric])
+    row["drop"] = {
+        "mean": round(float(drops.mean()), 4),
+        "max": round(float(drops.max()), 4),
+        "share_over": round(float((drops > limit).mean()), 4),
+    }
+
+
+def worst(table: Mapping[str, Any], count: int = 3) -> list[str]:
+    """The photographs that lose most in any file, worst first."""
+    metric = TASK.headline_metric
+    found: dict[str, float] = {}
+    for row in table["rows"]:
+        if "drop" not in row:
+            continue
+        whole = next(
+            r for r in table["rows"]
+            if r["name"] == row["name"] and r.get("recipe") == REFERENCE
+        )  # fmt: skip
+        for name, ours, theirs in zip(
+            table["photographs"], row["values"][metric], whole["values"][metric], strict=True
+        ):
+            found[name] = max(found.get(name, -np.inf), theirs - ours)
+    return sorted(found, key=lambda name: -found[name])[:count]
+
+
+def over(table: Mapping[str, Any], most: float) -> list[Row]:
+    """Rows whose mean drop exceeds a bound, and rows that failed."""
+    return [
+        row
+        for row in table["rows"]
+        if row["status"] != "ok" or ("drop" in row and row["drop"]["mean"] > most)
+    ]
+
+
+def columns(table: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """The table as text: header and a line a file, models only."""
+    metric = TASK.headline_metric
+    unit = results.UNITS[metric]
+    header = [
+        "file", "KiB", f"{metric} {unit}", "min", "max", "drop", "worst drop",
+        f"over {table['limit_db']:g} {unit}", "p50 ms", "p90 ms", "p99 ms", "of float32",
+        "peak MiB", "load ms",
+    ]  # fmt: skip
+    lines = []
+    for row in table["rows"]:
+        if row["kind"] != "model":
+            continue
+        size = f"{row['bytes'] / 1024:.0f}" if "bytes" in row else ""
+        if row["status"] != "ok":
+            lines.append([results.label(row), size, row["status"], *[""] * (len(header) - 3)])
+            continue
+        quality, times, drop = row["metrics"][metric], row["latency_ms"], row.get("drop")
+        whole = next(
+            (r for r in table["rows"]
+             if r["name"] == row["name"] and r.get("recipe") == REFERENCE and "latency_ms" in r),
+            None,
+        )  # fmt: skip
+        lines.append(
+            [
+                results.label(row),
+                size,
+                *(f"{quality[key]:.2f}" for key in ("mean", "min", "max")),
+                *((f"{drop['mean']:.3f}", f"{drop['max']:.2f}", f"{drop['share_over']:.0%}")
+                  if drop else ("", "", "")),
+                *(f"{times[key]:.1f}" for key in ("p50", "p90", "p99")),
+                f"{times['p50'] / whole['latency_ms']['p50']:.2f}" if whole else "",
+                f"{row['peak_rss_bytes'] / 2**20:.0f}",
+                f"{row['load_ms']:.1f}",
+            ]
+        )  # fmt: skip
+    return header, lines
+
+
+def title(table: Mapping[str, Any]) -> str:
+    """What the figures are of, in a line."""
+    timed = table["timed"]
+    return (
+        f"{TASK.headline_metric} over {table['images']} photographs of {table['data']}, "
+        f"{table['siting']} siting; drops against float32 in dB; inference on a picture of "
+        f"{timed['width']}x{timed['height']}, threads: {table['threads']}"
+    )
+
+
+def text(table: Mapping[str, Any]) -> str:
+    """The table for a terminal."""
+    return f"{title(table)}\n{aligned(*columns(table))}"
+
+
+def aligned(header: Sequence[str], lines: Sequence[Sequence[str]], text_columns: int = 1) -> str:
+    """Lines of cells for a terminal; all columns but the first few stand on the right."""
+    widths = [max(map(len, column)) for column in zip(header, *lines, strict=True)]
+
+    def line(cells: Sequence[str]) -> str:
+        padded = (
+            cell.ljust(width) if index < text_columns else cell.rjust(width)
+            for index, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        )
+        return "  ".join(padded).rstrip()
+
+    return "\n".join(map(line, (header, *lines)))
+
+
+def markdown(table: Mapping[str, Any]) -> str:
+    """The table for a page."""
+    return f"{markdown_table(*columns(table))}\n{title(table)}.\n"
+
+
+def markdown_table(
+    header: Sequence[str], lines: Sequence[Sequence[str]], text_columns: int = 1
+) -> str:
+    """Lines of cells as Markdown."""
+    rule = ["---"] * text_columns + ["---:"] * (len(header) - text_columns)
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in (header, rule, *lines))

@@ -1,0 +1,217 @@
+"""Integer graphs from float graphs, with ranges of our own, through AI Edge Quantizer.
+
+TensorFlow's converter has no place for ranges of one's own: it takes each activation's extremes.
+AI Edge Quantizer takes what it is given, operation by operation, so the same road serves
+calibrated ranges, ranges that a network was trained with, and graphs of which a part stays in
+floats. ``docs/quantisation.md`` has the measurement that chose it.
+
+Weights are symmetric, one scale an output channel; activations are asymmetric, one range a tensor.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+import tensorflow as tf
+from ai_edge_quantizer import algorithm_manager, qtyping, quantizer
+from ai_edge_quantizer import recipe as quantizer_recipes
+from numpy.typing import NDArray
+from tensorflow.lite.python import schema_py_generated as schema
+
+from edge_demo.runtime.interpreter import quantise
+from edge_demo.runtime.quiet import quiet_stderr
+from edge_demo.runtime.tasks.record import Task
+from keras_models.fakequant import Range, least_error_range, nudged, stated_ranges
+
+from . import graph
+
+Array = NDArray[np.float32]
+T = TypeVar("T")
+
+# Of each activation in each tile, about this many values are looked at, evenly spread.
+_SAMPLE = 16_384
+# Share of an activation's values that a range by percentile may clip, at each end.
+_CLIPPED = 1e-4
+
+
+def extremes_range(values: NDArray[np.floating]) -> Range:
+    """From the smallest to the largest value: nothing is clipped."""
+    return nudged(float(values.min()), float(values.max()))
+
+
+def percentile_range(values: NDArray[np.floating]) -> Range:
+    """All but one in ten thousand values at each end."""
+    low, high = np.quantile(values, [_CLIPPED, 1 - _CLIPPED])
+    return nudged(float(low), float(high))
+
+
+# How to choose a range from an activation's values; the first is the default.
+CHOICES: dict[str, Callable[[NDArray[np.floating]], Range]] = {
+    "least-error": least_error_range,
+    "extremes": extremes_range,
+    "percentile": percentile_range,
+}
+
+
+def all_tensors(
+    flatbuffer: bytes, inputs: Iterable[Mapping[str, Array]]
+) -> Iterator[dict[str, Array]]:
+    """What every operation of a graph computes, for one input after the other.
+
+    Args:
+        flatbuffer: of one signature.
+        inputs: tensor name of the signature to (h, w, C) real values.
+
+    Yields:
+        Tensor name in the graph to real values, inputs included, constants not.
+    """
+    # Without delegates, which keep nothing that they compute on the way.
+    resolver = tf.lite.experimental.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    with quiet_stderr(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        interpreter = tf.lite.Interpreter(
+            model_content=flatbuffer,
+            experimental_op_resolver_type=resolver,
+            experimental_preserve_all_tensors=True,
+        )
+        interpreter.allocate_tensors()
+        runner = interpreter.get_signature_runner()
+    names = _computed(flatbuffer)
+    details = {d["name"]: d for d in interpreter.get_tensor_details() if d["name"] in names}
+    given = runner.get_input_details()
+    for values in inputs:
+        runner(**{name: _stored(values[name][None], detail) for name, detail in given.items()})
+        yield {name: _real(interpreter.get_tensor(d["index"]), d) for name, d in details.items()}
+
+
+def _computed(flatbuffer: bytes) -> set[str]:
+    """Names of the tensors that are no constants."""
+    contents = graph.read(flatbuffer)
+    written = {tensor.name for op in contents.details for tensor in op.outputs}
+    return written | {name for name, _, _ in contents.inputs}
+
+
+def _stored(values: Array, detail: Mapping[str, Any]) -> NDArray[Any]:
+    if np.issubdtype(detail["dtype"], np.integer):
+        scale, zero_point = detail["quantization"]
+        return quantise(values, scale, zero_point, detail["dtype"])
+    return values
+
+
+def _real(values: NDArray[Any], detail: Mapping[str, Any]) -> Array:
+    scale, zero_point = detail["quantization"]
+    if scale:
+        return (values.astype(np.float32) - zero_point) * np.float32(scale)
+    return values.astype(np.float32)
+
+
+def calibrated_ranges(
+    flatbuffer: bytes,
+    task: Task,
+    inputs: Iterable[Mapping[str, Array]],
+    choice: str = "least-error",
+) -> dict[str, Range]:
+    """A range for every tensor of a float graph.
+
+    Args:
+        flatbuffer: float32.
+        task: states the ranges of inputs and outputs.
+        inputs: encoded tiles, tensor name of the signature to (h, w, C).
+        choice: a key of ``CHOICES``.
+    """
+    parts: dict[str, list[Array]] = {}
+    for tensors in all_tensors(flatbuffer, inputs):
+        for name, values in tensors.items():
+            flat = values.ravel()
+            # An odd stride meets every channel; a copy lets go of the whole.
+            parts.setdefault(name, []).append(flat[:: flat.size // _SAMPLE | 1].copy())
+    stated = _of_signature(flatbuffer, stated_ranges(task))
+    return {
+        name: nudged(*stated[name]) if name in stated else CHOICES[choice](np.concatenate(part))
+        for name, part in parts.items()
+    }
+
+
+def _of_signature(flatbuffer: bytes, values: Mapping[str, T]) -> dict[str, T]:
+    """From names of the signature to names in the graph."""
+    return {tensor: values[name] for name, tensor in signature(flatbuffer).items()}
+
+
+def signature(flatbuffer: bytes) -> dict[str, str]:
+    """Name in the signature to name in the graph, of inputs and outputs."""
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(flatbuffer, 0))
+    (main,), (stated,) = model.subgraphs, model.signatureDefs
+    return {
+        entry.name.decode(): main.tensors[entry.tensorIndex].name.decode()
+        for entry in (*stated.inputs, *stated.outputs)
+    }
+
+
+def trained_ranges(flatbuffer: bytes, ranges: Mapping[str, Range]) -> dict[str, Range]:
+    """The ranges that a network was trained with, by name in its float graph.
+
+    Args:
+        flatbuffer: of the network without its fake quantisation.
+        ranges: Keras operation to range, see ``fakequant.ranges_of``.
+
+    Raises:
+        ValueError: the graph has a tensor that training did not round, or the reverse.
+    """
+    outer = {tensor: name for name, tensor in signature(flatbuffer).items()}
+    found = {}
+    for tensor in _computed(flatbuffer):
+        layer = outer.get(tensor) or layer_of(tensor, ranges)
+        if layer is None:
+            raise ValueError(f"no range was trained for tensor {tensor}")
+        found[tensor] = ranges[layer]
+    if len(found) != len(ranges):
+        raise ValueError(f"{len(ranges)} ranges were trained, the graph has {len(found)} tensors")
+    return found
+
+
+def layer_of(tensor: str, layers: Collection[str]) -> str | None:
+    """The Keras layer that computes a tensor: its name is part of the tensor's.
+
+    Of ``net_1/relu_1/Relu;net_1/conv_1/BiasAdd``, made by two layers in one operation, the last
+    layer stands first. A second call of a network adds ``_1`` to each name.
+    """
+    first = tensor.partition(";")[0].split("/")
+    for called in (lambda part: part.removesuffix("_1"), lambda part: part):
+        for part in first:
+            if called(part) in layers:
+                return called(part)
+    return None
+
+
+def integer(flatbuffer: bytes, ranges: Mapping[str, Range], floats: Collection[str] = ()) -> bytes:
+    """The graph in 8-bit integers.
+
+    Args:
+        flatbuffer: float32.
+        ranges: tensor name to range, for every tensor.
+        floats: tensors whose operation stays in floats.
+
+    Raises:
+        UserError: an operation that has no integer form.
+    """
+    calibration = {
+        name: {"min": np.float32(r.low).reshape(1, 1, 1, 1),
+               "max": np.float32(r.high).reshape(1, 1, 1, 1)}
+        for name, r in ranges.items()
+    }  # fmt: skip
+    with quiet_stderr(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        made = quantizer.Quantizer(flatbuffer, quantizer_recipes.static_wi8_ai8())
+        for name in floats:
+            # An operation's scope is the name of what it writes, and a semicolon.
+            made.update_quantization_recipe(
+                f"^{re.escape(name)};?$",
+                qtyping.TFLOperationName.ALL_SUPPORTED,
+                algorithm_key=algorithm_manager.AlgorithmName.NO_QUANTIZE,
+            )
+        result = made.quantize(calibration, enable_progress_report=False)
+    return bytes(result.quantized_model)

@@ -1,0 +1,180 @@
+"""Pages of ``export compare`` and ``export sensitivity``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from datasets import sources
+from edge_demo.runtime import html, results
+from edge_demo.runtime.model import TFLiteModel
+from edge_demo.runtime.quality import Method
+from edge_demo.runtime.tasks import chroma
+from edge_demo.runtime.tiling import reconstruct
+
+from . import compare
+from .sensitivity import Analysis, Sensitivity
+
+_BAR, _WIDTH, _NAME = 26, 620, 150  # height of a bar's line, width of a chart, of its names
+
+
+def comparison(table: Mapping[str, Any], files: Sequence[Path], source: sources.Source) -> str:
+    """The page of a comparison.
+
+    Args:
+        table: what ``compare.compare`` gave.
+        files: of it, for the pictures.
+        source: of it.
+    """
+    header, lines = compare.columns(table)
+    task = chroma.TASK
+    sections = [
+        html.Section(
+            "Table",
+            html.table(f"{compare.title(table)}.", header, lines, range(1, len(header))),
+        )
+    ]
+    points = [
+        html.Point(
+            results.label(row),
+            row["latency_ms"]["p50"],
+            row["metrics"][task.headline_metric]["mean"],
+            row["kind"],
+        )
+        for row in table["rows"]
+        if row["status"] == "ok" and row["kind"] == "model"
+    ]
+    if points:
+        unit = results.UNITS[task.headline_metric]
+        drawing = html.scatter(
+            points,
+            "time of an inference (ms, p50, logarithmic)",
+            f"{task.headline_metric} ({unit})",
+            "; ".join(f"{p.label}: {p.x:.1f} ms, {p.y:.2f} {unit}" for p in points),
+        )
+        sections.append(
+            html.Section(
+                "Quality against time", html.figure(drawing, "Better is up and to the left.")
+            )
+        )
+    names = compare.worst(table)
+    if names:
+        chosen = sources.Source(
+            source.text, tuple(path for path in source.paths if path.name in names)
+        )
+        pictures = {path.name: rgb for path, rgb in sources.photographs(chosen)}
+        sections.append(
+            html.Section(
+                "The photographs that lose most",
+                html.crops(
+                    [(name, pictures[name]) for name in names], _methods(files), table["siting"]
+                ),
+            )
+        )
+    return html.page("Quantised against float", sections, _finding(table))
+
+
+def _methods(files: Sequence[Path]) -> dict[str, Method]:
+    def method(model: TFLiteModel) -> Method:
+        return lambda planes: reconstruct(planes, model)
+
+    return {model.card.name: method(model) for model in map(TFLiteModel, files)}
+
+
+def _finding(table: Mapping[str, Any]) -> str:
+    """The cheapest file that loses little, in a sentence."""
+    unit = results.UNITS[chroma.TASK.headline_metric]
+    good = [
+        row for row in table["rows"] if "drop" in row and row["drop"]["mean"] <= table["limit_db"]
+    ]
+    if not good:
+        return f"No file loses {table['limit_db']:g} {unit} or less against float32"
+    fastest = min(good, key=lambda row: row["latency_ms"]["p50"])
+    return (
+        f"Fastest of those that lose {table['limit_db']:g} {unit} or less: "
+        f"{results.label(fastest)}, which loses {fastest['drop']['mean']:.2f} {unit} and takes "
+        f"{fastest['latency_ms']['p50']:.1f} ms"
+    )
+
+
+def sensitivity(analysis: Analysis, name: str, data: str) -> str:
+    """The page of a sensitivity analysis.
+
+    Args:
+        analysis: what was found.
+        name: of the network.
+        data: the calibration's source.
+    """
+    header, lines = operations_table(analysis)
+    gains = bars([(line.name, line.gain_db) for line in analysis.operations], "dB gained", 4)
+    by_noise = sorted(analysis.operations, key=lambda line: line.snr_db)
+    noise = bars([(line.name, line.snr_db) for line in by_noise], "dB signal to error", 1)
+    return html.page(
+        f"Sensitivity of {name} to 8 bits",
+        [
+            html.Section("What each would gain in floats", html.figure(
+                gains, "Chroma PSNR gained by keeping this operation alone in floats.")),
+            html.Section("How exact each one's output is", html.figure(
+                noise, "Signal to error of what each operation writes, all before it included: "
+                "the shortest bar is the noisiest.")),
+            html.Section("Table", html.table(
+                f"On {analysis.tiles} tiles of {data}.", header, lines, range(2, len(header)))),
+        ],
+        lead_of(analysis),
+    )  # fmt: skip
+
+
+def lead_of(analysis: Analysis) -> str:
+    """The finding in a sentence."""
+    return (
+        f"8 bits lose {analysis.float_db - analysis.integer_db:.3f} dB of {analysis.float_db:.2f} "
+        f"on {analysis.tiles} tiles; most of it in {analysis.operations[0].name}"
+    )
+
+
+def operations_table(analysis: Analysis) -> tuple[list[str], list[list[str]]]:
+    """Header and lines, most sensitive operation first."""
+    total = sum(line.macs for line in analysis.operations) or 1
+
+    def cells(line: Sensitivity) -> list[str]:
+        # Adding zero makes a rounded -0.0 a 0.0.
+        gain = round(line.gain_db, 4) + 0.0
+        return [line.name, line.kind, f"{gain:+.4f}", f"{line.snr_db:.1f}",
+                f"{line.mse:.2e}", f"{line.macs / total:.1%}"]  # fmt: skip
+
+    header = ["operation", "kind", "gain in floats, dB", "SNR, dB", "MSE", "share of MACs"]
+    return header, [cells(line) for line in analysis.operations]
+
+
+def bars(values: Sequence[tuple[str, float]], unit: str, digits: int) -> html.Html:
+    """A bar chart as inline SVG, one bar a line.
+
+    Args:
+        values: name and value; negative values count as short bars to the left.
+        unit: of the values, for who cannot see the drawing.
+        digits: behind the decimal point.
+    """
+    low, high = min(0.0, *(v for _, v in values)), max(1e-9, *(v for _, v in values))
+    room = _WIDTH - _NAME - 80
+
+    def at(value: float) -> float:
+        return _NAME + room * (value - low) / (high - low)
+
+    height = _BAR * len(values) + 8
+    alt = html.escape("; ".join(f"{name}: {value:.{digits}f} {unit}" for name, value in values))
+    out = [
+        f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{alt}">',
+        f"<title>{alt}</title>",
+    ]
+    for index, (name, exact) in enumerate(values):
+        value = round(exact, digits) + 0.0
+        top = 4 + index * _BAR
+        left, right = sorted((at(0.0), at(value)))
+        out.append(
+            f'<text x="{_NAME - 8}" y="{top + 17}" text-anchor="end">{html.escape(name)}</text>'
+            f'<rect class="model" x="{left:.1f}" y="{top + 3}" '
+            f'width="{max(1.0, right - left):.1f}" height="{_BAR - 8}"/>'
+            f'<text class="quiet" x="{right + 6:.1f}" y="{top + 17}">{value:.{digits}f}</text>'
+        )
+    return html.Html("\n".join([*out, "</svg>"]))

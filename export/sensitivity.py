@@ -1,0 +1,207 @@
+"""Which operations lose quality in 8 bits, and what each would gain if it stayed in floats."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edge_demo.runtime import metrics
+from edge_demo.runtime.colour import round_to_uint8
+from edge_demo.runtime.interpreter import Graph
+from edge_demo.runtime.tasks import chroma
+from keras_models.fakequant import Range
+
+from . import graph, quantise
+from .calibrate import Calibration
+
+# Tiles whose every activation is compared; quality is measured on all.
+_COMPARED = 8
+# Operations tried in each step of a choice, besides neighbours of those chosen.
+_TRIED = 3
+# What an operation in floats costs beyond its own work, as a share of the whole graph's.
+_OVERHEAD = 0.01
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """One operation of an integer graph.
+
+    Attributes:
+        name: of the layer.
+        kind: TFLite's name of the operation.
+        tensor: what it writes, in the graph.
+        snr_db: signal to error of what it writes, against the float graph's, dB.
+        mse: mean square of that error, in the tensor's own unit.
+        gain_db: what the headline metric gains when this operation alone stays in floats, dB.
+        macs: its multiply-accumulates.
+    """
+
+    name: str
+    kind: str
+    tensor: str
+    snr_db: float
+    mse: float
+    gain_db: float
+    macs: int
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """A graph's operations, most sensitive first.
+
+    Attributes:
+        float_db, integer_db: headline metric of the float and the integer graph on the tiles.
+        operations: by falling ``gain_db``.
+        tiles: number of tiles measured on.
+    """
+
+    float_db: float
+    integer_db: float
+    operations: tuple[Sensitivity, ...]
+    tiles: int
+
+
+def layer_name(operation: graph.Op) -> str:
+    """The Keras layer that an operation came from, as far as names tell.
+
+    The converter names a tensor ``NETWORK/LAYER_1/OP``, but an output of the graph after that; an
+    operation's constants still tell its layer.
+    """
+    written = operation.outputs[0].name
+    constants = [t.name for t in operation.inputs if t and t.constant]
+    named = [name for name in (written, *constants) if "/" in name]
+    return named[0].split("/")[1].removesuffix("_1") if named else written
+
+
+def score(flatbuffer: bytes, calibration: Calibration) -> float:
+    """Headline metric of a graph, mean over the calibration's tiles, dB."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "model.tflite"
+        file.write_bytes(flatbuffer)
+        runner = Graph(file, threads=2)
+        tiles = zip(calibration.planes, calibration.inputs, calibration.targets, strict=True)
+        values = [
+            metrics.psnr(round_to_uint8(chroma.decode(runner.run(inputs), planes)), target)
+            for planes, inputs, target in tiles
+        ]
+    return float(np.mean(values))
+
+
+def analyse(
+    network: bytes,
+    ranges: Mapping[str, Range],
+    calibration: Calibration,
+    progress: Callable[[int, int], None] | None = None,
+) -> Analysis:
+    """Measure every operation.
+
+    Args:
+        network: the float graph.
+        ranges: for every tensor of it.
+        calibration: tiles to measure on.
+        progress: told how many operations are done, of how many.
+    """
+    whole = quantise.integer(network, ranges)
+    integer_db = score(whole, calibration)
+    errors = _errors(network, whole, calibration)
+    operations = graph.read(network).details
+    found = []
+    for index, operation in enumerate(operations):
+        tensor = operation.outputs[0].name
+        alone = quantise.integer(network, ranges, [tensor])
+        signal, error = errors[tensor]
+        found.append(
+            Sensitivity(
+                name=layer_name(operation),
+                kind=operation.name,
+                tensor=tensor,
+                snr_db=round(10 * float(np.log10(signal / max(error, 1e-20))), 2),
+                mse=error,
+                gain_db=round(score(alone, calibration) - integer_db, 4),
+                macs=operation.macs,
+            )
+        )
+        if progress:
+            progress(index + 1, len(operations))
+    found.sort(key=lambda line: -line.gain_db)
+    return Analysis(
+        round(score(network, calibration), 4), round(integer_db, 4), tuple(found),
+        len(calibration.pieces),
+    )  # fmt: skip
+
+
+def _errors(
+    network: bytes, whole: bytes, calibration: Calibration
+) -> dict[str, tuple[float, float]]:
+    """Mean square of each tensor of the float graph, and of its error in the integer graph."""
+    few = calibration.first(_COMPARED)
+    sums: dict[str, tuple[float, float]] = {}
+    pairs = zip(
+        quantise.all_tensors(network, few.inputs),
+        quantise.all_tensors(whole, few.inputs),
+        strict=True,
+    )
+    for floats, integers in pairs:
+        for name, truth in floats.items():
+            signal, error = sums.get(name, (0.0, 0.0))
+            sums[name] = (
+                signal + float(np.mean(np.square(truth), dtype=np.float64)),
+                error + float(np.mean(np.square(integers[name] - truth), dtype=np.float64)),
+            )
+    return {name: (a / len(few.pieces), b / len(few.pieces)) for name, (a, b) in sums.items()}
+
+
+def choose_floats(
+    network: bytes,
+    ranges: Mapping[str, Range],
+    calibration: Calibration,
+    most_loss: float,
+    analysis: Analysis,
+) -> tuple[Sensitivity, ...]:
+    """The operations to keep in floats, in the order of their choice, until few dB are lost.
+
+    One after the other, that which gains most for its work. An operation may gain nothing alone
+    and much beside a neighbour that is in floats already, so neighbours of those chosen are tried
+    beside the most sensitive ones.
+
+    Args:
+        network, ranges, calibration: as for ``analyse``.
+        most_loss: dB that the graph may lose against floats on the tiles.
+        analysis: of the same.
+    """
+    left = {line.tensor: line for line in analysis.operations}
+    work = sum(line.macs for line in analysis.operations) or 1
+    near = _neighbours(network)
+    chosen: list[Sensitivity] = []
+    reached = analysis.integer_db
+    while left and analysis.float_db - reached > most_loss:
+        taken = [line.tensor for line in chosen]
+        beside = {tensor for name in taken for tensor in near[name]}
+        tried = list(dict.fromkeys([*list(left)[:_TRIED], *sorted(beside & set(left))]))
+        scores = {
+            tensor: score(quantise.integer(network, ranges, [*taken, tensor]), calibration)
+            for tensor in tried
+        }
+        best = max(
+            tried,
+            key=lambda tensor: (scores[tensor] - reached) / (left[tensor].macs / work + _OVERHEAD),
+        )
+        reached = scores[best]
+        chosen.append(left.pop(best))
+    return tuple(chosen)
+
+
+def _neighbours(network: bytes) -> dict[str, set[str]]:
+    """For what each operation writes, what its producers and consumers write."""
+    operations = graph.read(network).details
+    near: dict[str, set[str]] = {op.outputs[0].name: set() for op in operations}
+    for op in operations:
+        for tensor in op.inputs:
+            if tensor and tensor.name in near:
+                near[tensor.name].add(op.outputs[0].name)
+                near[op.outputs[0].name].add(tensor.name)
+    return near
