@@ -2,15 +2,22 @@
 PYTHON ?= python3
 VENV ?= .venv
 RUN := $(VENV)/bin/python
+# The device's code on the predecessor of its interpreter, which needs Python 3.11 and Linux.
+VENV_TFLITE ?= .venv-tflite
+RUN_TFLITE := $(VENV_TFLITE)/bin/python
+HAS_TFLITE := import sys; sys.exit(sys.version_info[:2] != (3, 11) or sys.platform != "linux")
+NO_TFLITE := left out: the edge tests on tflite-runtime, which has no wheel for this Python or \
+	system; they need Linux and Python 3.11 (as python3.11, or make PYTHON=...)
 DEMO ?= runs/demo
 DEMO_STEPS ?= 2500
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help setup demo test lint types clean
+.PHONY: help setup setup-tflite demo test test-tflite pi-check lint types clean
 
 help:
 	@echo "make demo   set up, then fit, evaluate, export and benchmark on built-in photographs"
 	@echo "make test   set up, then style, types and every test"
+	@echo "make pi-check  run the shipped models on an emulated Raspberry Pi, both interpreters"
 	@echo "make clean  remove the demo's run (the virtual environment stays)"
 
 setup: $(VENV)/.installed
@@ -18,6 +25,18 @@ setup: $(VENV)/.installed
 $(VENV)/.installed: requirements.txt edge_demo/requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+# One line, and no environment, where there is no wheel.
+setup-tflite:
+	@for python in $(PYTHON) python3.11; do \
+		$$python -c '$(HAS_TFLITE)' 2>/dev/null \
+		&& exec $(MAKE) --no-print-directory $(VENV_TFLITE)/.installed PYTHON=$$python; \
+	done; echo "$(NO_TFLITE)"
+
+$(VENV_TFLITE)/.installed: tests/requirements-tflite.txt
+	$(PYTHON) -m venv $(VENV_TFLITE)
+	$(RUN_TFLITE) -m pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
 # The same commands that README shows, on photographs that come with a dependency.
@@ -41,6 +60,18 @@ types: setup
 
 test: lint types
 	$(RUN) -m pytest
+	@$(MAKE) --no-print-directory test-tflite
+
+# On model files that the tests with TensorFlow leave in build/tests.
+test-tflite: setup-tflite
+	@if [ -e $(VENV_TFLITE)/.installed ]; then \
+		echo "$(RUN_TFLITE) -m pytest tests/edge_demo"; \
+		$(RUN_TFLITE) -m pytest tests/edge_demo; \
+	fi
+
+# In qemu, from Debian's packages and the wheels that a device installs, unpacked into build/pi.
+pi-check: setup
+	$(RUN) tests/pi/check.py $(if $(JSON),--json $(JSON))
 
 clean:
 	rm -rf $(DEMO)

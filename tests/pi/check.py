@@ -1,0 +1,279 @@
+"""Do the shipped models run on a Raspberry Pi as they do here? ``make pi-check``.
+
+Runs ``selftest``, ``run`` and ``benchmark`` of every shipped model on emulated boards, with both
+interpreters, from a copy of ``edge_demo`` alone, and compares what they compute with x86. Times in
+an emulator mean nothing, so none are kept. Exit code 1 when anything is wrong, 2 when something is
+missing that the check needs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+import cv2  # noqa: E402
+import numpy as np  # noqa: E402
+
+from tests.pi import compare, fetch  # noqa: E402
+
+# The processor's name for qemu, and the board that has it.
+BOARDS = {"cortex-a72": "Raspberry Pi 4", "cortex-a76": "Raspberry Pi 5"}
+# Whether an interpreter rounds as the exporting one does.
+SAME_KERNELS = {"ai-edge-litert": True, "tflite-runtime": False}
+PROBE = Path(__file__).with_name("probe.py")
+LIMIT_SECONDS = 900
+BENCHMARK = ("--size", "64x48", "--seconds", "0.01", "--threads", "1")
+
+
+class Machine:
+    """Runs Python in a folder, here or on an emulated board."""
+
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str], folder: Path):
+        self.command, self.folder = list(command), folder
+        self.environment = {"PATH": os.defpath, "LC_ALL": "C.UTF-8", **environment}
+
+    def python(self, *arguments: str | Path) -> tuple[int, str, str]:
+        """Exit code, output and the last line of the errors."""
+        command = [*self.command, *map(str, arguments)]
+        try:
+            done = subprocess.run(
+                command, cwd=self.folder, env=self.environment, capture_output=True,
+                text=True, errors="replace", timeout=LIMIT_SECONDS, check=False,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            return 124, "", f"not done after {LIMIT_SECONDS} s"
+        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        reason = lines[-1].strip() if lines else f"exit code {done.returncode}"
+        return done.returncode, done.stdout, reason
+
+
+def wrapper(places: fetch.Places, cpu: str) -> str:
+    """A shell script that is a board's Python: what it starts as ``sys.executable`` is one, too."""
+    python = places.root / f"usr/bin/python{fetch.PYTHON}"
+    words = [str(places.qemu), "-cpu", cpu, "-L", str(places.root)]
+    return f'#!/bin/sh\nexec {shlex.join(words)} -0 "$0" {shlex.quote(str(python))} "$@"\n'
+
+
+def board(folder: Path, places: fetch.Places, cpu: str, package: str, copy: Path) -> Machine:
+    """An emulated board with one of the interpreters."""
+    script = folder / f"python-{cpu}"
+    script.write_text(wrapper(places, cpu))
+    script.chmod(0o755)
+    home = {"PYTHONHOME": str(places.root / "usr"), "PYTHONPATH": str(places.sites[package])}
+    return Machine([str(script)], home, copy)
+
+
+def make_copy(folder: Path) -> Path:
+    """``edge_demo`` as ``scp -r`` brings it to a board, and nothing else."""
+    copy = folder / "copy"
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(
+        ROOT / "edge_demo", copy / "edge_demo", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    return copy
+
+
+def make_picture(folder: Path) -> tuple[Path, Path]:
+    """A part of a photograph, without loss, and as the JPEG that ``run`` gets."""
+    import skimage.data
+
+    bgr = np.ascontiguousarray(skimage.data.astronaut()[60:156, 150:278, ::-1])
+    paths = folder / "picture.png", folder / "picture.jpg"
+    for path in paths:
+        if not cv2.imwrite(str(path), bgr):
+            raise fetch.Missing(f"{path} cannot be written")
+    return paths
+
+
+# One machine ----------------------------------------------------------------------------------
+
+
+def outputs(machine: Machine, given: Path, out: Path, kernels: str = "") -> dict[str, Any]:
+    """What a machine's graphs compute.
+
+    Returns:
+        ``record``, and each model's name to its outputs; ``failed`` with the reason instead.
+    """
+    out.unlink(missing_ok=True)
+    code, _, reason = machine.python(PROBE, "outputs", given, out, *filter(None, [kernels]))
+    if code:
+        return {"failed": reason}
+    found: dict[str, Any] = {}
+    with np.load(out) as arrays:
+        for key in arrays.files:
+            name, _, tensor = key.rpartition("/")
+            if key == "record":
+                found["record"] = json.loads(str(arrays[key]))
+            else:
+                found.setdefault(name, {})[tensor] = arrays[key]
+    return found
+
+
+def restored(machine: Machine, picture: Path, model: str, out: Path) -> tuple[Any, str]:
+    """The picture that ``run`` writes, or None and why."""
+    out.unlink(missing_ok=True)
+    code, _, reason = machine.python(
+        "-m", "edge_demo", "run", picture, out, "--model", model, "--threads", "1"
+    )
+    return (None, reason) if code else (cv2.imread(str(out)), "")
+
+
+def self_tested(machine: Machine, models: Sequence[str]) -> dict[str, str]:
+    """Model to why its self-test failed."""
+    code, text, reason = machine.python("-m", "edge_demo", "selftest")
+    return failed_self_tests(text, models, reason) if code else {}
+
+
+def failed_self_tests(text: str, models: Sequence[str], reason: str) -> dict[str, str]:
+    """Of what ``selftest`` printed: model to why; ``reason`` for one that it says nothing of."""
+    said = {}
+    for line in text.splitlines():
+        verdict, _, rest = line.partition(" ")
+        name, _, why = rest.strip().partition(": ")
+        said[name.removesuffix(".tflite")] = why if verdict == "FAIL" else ""
+    return {model: said.get(model, reason) for model in models if said.get(model, reason)}
+
+
+def benchmarked(machine: Machine, models: Sequence[str], out: Path) -> dict[str, str]:
+    """Model to why it could not be measured."""
+    out.unlink(missing_ok=True)
+    code, _, reason = machine.python("-m", "edge_demo", "benchmark", *BENCHMARK, "--json", out)
+    rows = json.loads(out.read_text())["rows"] if out.is_file() else []
+    if code and not rows:
+        return dict.fromkeys(models, reason)
+    return failed_benchmarks(rows, models)
+
+
+def failed_benchmarks(rows: Sequence[Mapping[str, Any]], models: Sequence[str]) -> dict[str, str]:
+    """Of a benchmark's rows: model to why; a failed row has the file for a name."""
+    said = {}
+    for row in rows:
+        name = str(row["name"]).removesuffix(".tflite")
+        said[name if row["status"] != "ok" else f"{name}.{row['recipe']}"] = row["status"]
+    found = {model: said.get(model, "not in the table") for model in models}
+    return {model: status for model, status in found.items() if status != "ok"}
+
+
+# All ------------------------------------------------------------------------------------------
+
+
+def check(folder: Path) -> dict[str, Any]:
+    """Everything, as the document that ``--json`` writes.
+
+    Raises:
+        fetch.Missing: something that the check needs, or x86 itself does not run the models.
+    """
+    folder = folder.resolve()
+    places = fetch.fetch(folder, ROOT)
+    copy = make_copy(folder)
+    png, jpeg = make_picture(folder)
+    here = Machine([sys.executable], {}, copy)
+    given = folder / "inputs.npz"
+    code, _, reason = here.python(PROBE, "inputs", png, given)
+    if code:
+        raise fetch.Missing(f"no inputs could be made: {reason}")
+    print(f"x86: {', '.join(compare.KERNELS.values())}", flush=True)
+    x86 = {name: outputs(here, given, folder / "x86.npz", name) for name in compare.KERNELS}
+    for name, found in x86.items():
+        if "failed" in found:
+            raise fetch.Missing(f"this machine cannot run the models ({name}): {found['failed']}")
+    models: dict[str, dict[str, Any]] = x86["AUTO"]["record"]["models"]
+    pictures = {}
+    for model in models:
+        pictures[model], reason = restored(here, jpeg, model, folder / "x86.png")
+        if reason:
+            raise fetch.Missing(f"this machine cannot run {model}: {reason}")
+
+    rows: list[compare.Row] = []
+    machines = []
+    for cpu in BOARDS:
+        for package, same in SAME_KERNELS.items():
+            machine = board(folder, places, cpu, package, copy)
+            label = f"{cpu}, {package}"
+            print(f"{label}: self-test, benchmark, outputs", flush=True)
+            failures = {
+                "selftest": self_tested(machine, list(models)),
+                "benchmark": benchmarked(machine, list(models), folder / "benchmark.json"),
+            }
+            found = outputs(machine, given, folder / "arm.npz")
+            if record := found.get("record"):
+                told = {key: record[key] for key in ("machine", "python", "packages")}
+                machines.append({"cpu": cpu, "board": BOARDS[cpu], **told})
+                if record["machine"] != "aarch64" or Path(record["code"]).parent != copy:
+                    raise fetch.Missing(f"{label}: not the copy on an Arm processor: {record}")
+            for model, facts in models.items():
+                print(f"{label}: run {model}", flush=True)
+                picture, reason = restored(machine, jpeg, model, folder / "arm.png")
+                why = {command: said[model] for command, said in failures.items() if model in said}
+                if reason:
+                    why["run"] = reason
+                compared = None
+                if model in found:
+                    reference = {name: other[model] for name, other in x86.items()}
+                    compared = compare.compare(
+                        found[model], reference, facts["recipe"], facts["step"], same
+                    )
+                else:
+                    why["outputs"] = found.get("failed", "none")
+                far = compare.compare_pictures(picture, pictures[model])
+                rows.append(compare.judge(cpu, package, model, compared, far, facts["scale"], why))
+    return {
+        "schema": 1,
+        "emulator": emulator(places.qemu),
+        "commands": ["selftest", f"benchmark {' '.join(BENCHMARK)}", "run"],
+        "reference": {k: x86["AUTO"]["record"][k] for k in ("machine", "python", "packages")},
+        "boards": machines,
+        "older_kernels": compare.OLDER_KERNELS,
+        "rows": [row.values() for row in rows],
+        "table": compare.table(rows),
+        "ok": bool(rows) and all(row.ok for row in rows),
+    }
+
+
+def emulator(qemu: Path) -> str:
+    """Its version."""
+    text = fetch.run([qemu, "--version"], "asking the emulator for its version")
+    return text.splitlines()[0].partition(" (")[0]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; 0, 1 (something is wrong) or 2 (something is missing)."""
+    parser = argparse.ArgumentParser(prog="tests/pi/check.py", description=__doc__)
+    parser.add_argument("--folder", type=Path, default=ROOT / "build" / "pi",
+                        help="for what is unpacked (default: build/pi)")  # fmt: skip
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write what was found")
+    options = parser.parse_args(arguments)
+    try:
+        document = check(options.folder)
+    except fetch.Missing as missing:
+        print(f"{parser.prog}: {missing}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        return 130
+    print(document.pop("table"))
+    print(f"\n{compare.OLDER_KERNELS}")
+    count = len(document["rows"])
+    wrong = sum(not row["ok"] for row in document["rows"])
+    print(f"{count - wrong} of {count} ok ({document['emulator']}, compared with "
+          f"{platform.machine()})")  # fmt: skip
+    if options.json:
+        options.json.write_text(json.dumps(document, indent=2) + "\n")
+        print(f"wrote {options.json}")
+    return 0 if document["ok"] else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

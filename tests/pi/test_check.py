@@ -1,0 +1,107 @@
+"""The Arm check's command lines and what it reads out of their output; nothing is emulated here."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.pi import check, fetch
+
+ROOT = Path(__file__).parents[2]
+MODELS = ["p.float32", "p.int8"]
+
+
+def places(folder: Path) -> fetch.Places:
+    site = {name: folder / name for name in check.SAME_KERNELS}
+    return fetch.Places(folder / "my qemu", folder / "root", site)
+
+
+def test_a_boards_python(tmp_path: Path) -> None:
+    """A script, so that what it starts as sys.executable is emulated, too."""
+    qemu = places(tmp_path).qemu
+    qemu.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    qemu.chmod(0o755)
+    board = check.board(tmp_path, places(tmp_path), "cortex-a76", "tflite-runtime", tmp_path)
+    code, out, _ = board.python("-m", "edge_demo", "a word")
+    assert code == 0
+    assert out.splitlines() == [
+        "-cpu", "cortex-a76", "-L", f"{tmp_path}/root", "-0", f"{tmp_path}/python-cortex-a76",
+        f"{tmp_path}/root/usr/bin/python3.11", "-m", "edge_demo", "a word",
+    ]  # fmt: skip
+    assert board.environment["PYTHONPATH"] == f"{tmp_path}/tflite-runtime"
+    assert board.environment["PYTHONHOME"] == f"{tmp_path}/root/usr"
+
+
+def test_nothing_of_this_environment_gets_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    machine = check.Machine([sys.executable], {}, tmp_path)
+    assert machine.python("-c", "import edge_demo")[0] == 1
+    code, out, reason = machine.python("-c", "import sys; print(1); sys.exit('the\\nreason')")
+    assert (code, out, reason) == (1, "1\n", "reason")
+    monkeypatch.setattr(check, "LIMIT_SECONDS", 0.1)
+    code, _, reason = machine.python("-c", "import time; time.sleep(60)")
+    assert code == 124 and "not done after" in reason
+
+
+def test_the_copy_is_edge_demo_alone(tmp_path: Path) -> None:
+    copy = check.make_copy(tmp_path)
+    assert [path.name for path in copy.iterdir()] == ["edge_demo"]
+    assert not list(copy.rglob("__pycache__"))
+    shipped = sorted(path.name for path in (ROOT / "edge_demo" / "models").iterdir())
+    assert sorted(path.name for path in (copy / "edge_demo" / "models").iterdir()) == shipped
+
+
+def test_what_selftest_says() -> None:
+    text = "ok   p.float32.tflite: largest difference 0\nFAIL p.int8.tflite: largest: 9\n"
+    assert check.failed_self_tests(text, MODELS, "exit code 1") == {"p.int8": "largest: 9"}
+    assert check.failed_self_tests("ok   p.int8.tflite: 0\n", MODELS, "died") == {
+        "p.float32": "died"
+    }
+
+
+def test_what_benchmark_says() -> None:
+    rows = [
+        {"name": "p", "recipe": "float32", "status": "ok"},
+        {"name": "p.int8.tflite", "status": "failed: its process died"},
+    ]
+    assert check.failed_benchmarks(rows, MODELS) == {"p.int8": "failed: its process died"}
+    assert check.failed_benchmarks(rows[:1], MODELS) == {"p.int8": "not in the table"}
+
+
+@pytest.mark.parametrize(("ok", "code"), [(True, 0), (False, 1)])
+def test_exit_codes(
+    ok: bool,
+    code: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    document = {"rows": [{"ok": ok}], "ok": ok, "table": "the table", "emulator": "qemu 1"}
+    monkeypatch.setattr(check, "check", lambda folder: dict(document))
+    assert check.main(["--json", str(tmp_path / "pi.json")]) == code
+    out = capsys.readouterr().out
+    assert "the table" in out and f"{int(ok)} of 1 ok (qemu 1" in out
+    assert '"table"' not in (tmp_path / "pi.json").read_text()
+
+
+def test_what_is_missing_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(folder: Path) -> None:
+        raise fetch.Missing("apt-get is not installed; it is needed for this")
+
+    monkeypatch.setattr(check, "check", fail)
+    assert check.main([]) == 2
+    error = capsys.readouterr().err
+    assert error == "tests/pi/check.py: apt-get is not installed; it is needed for this\n"
+
+
+def test_it_starts_as_a_script() -> None:
+    command = [sys.executable, str(ROOT / "tests" / "pi" / "check.py"), "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd="/")
+    assert "--json FILE" in done.stdout

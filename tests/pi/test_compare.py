@@ -1,0 +1,129 @@
+"""Verdicts of the Arm check: what passes, what only an older kernel excuses, and what fails."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from tests.pi import compare
+
+STEP = 1 / 127
+
+
+def outputs(*differences: float) -> dict[str, np.ndarray]:
+    """A thousand zeros; the first of them so many steps instead."""
+    values = np.zeros(1000, np.float32)
+    values[: len(differences)] = np.array(differences) * STEP
+    return {"correction": values.reshape(10, 10, 10)}
+
+
+def compared(
+    arm: dict[str, np.ndarray],
+    recipe: str = "int8",
+    same: bool = False,
+    reference: dict[str, np.ndarray] | None = None,
+) -> compare.Compared:
+    zeros = outputs()
+    x86 = {"AUTO": zeros, "BUILTIN_WITHOUT_DEFAULT_DELEGATES": zeros,
+           "BUILTIN_REF": zeros if reference is None else reference}  # fmt: skip
+    return compare.compare(arm, x86, recipe, {"correction": STEP}, same)
+
+
+@pytest.mark.parametrize("same", [True, False])
+@pytest.mark.parametrize("recipe", ["int8", "dynamic", "mixed", "a new one"])
+def test_one_step_is_right(recipe: str, same: bool) -> None:
+    found = compared(outputs(*[1.0] * 900), recipe, same)
+    assert found.ok and found.beyond == 0
+    assert found.allowed == pytest.approx(STEP, rel=0.02)
+    assert found.kernels == "as exported"
+
+
+def test_floats_have_no_steps() -> None:
+    for recipe in ("float32", "float16"):
+        assert compared(outputs(0.01), recipe).ok
+        found = compared(outputs(0.02), recipe)
+        assert not found.ok and found.beyond is None and found.allowed == 1e-4
+
+
+def test_older_kernels_may_be_further_off() -> None:
+    arm = outputs(3.0, *[2.0] * 15)
+    assert not compared(arm, same=True, reference=arm).ok
+    found = compared(arm, reference=arm)
+    assert found.ok and found.beyond == 0.016
+    assert found.allowed == pytest.approx(4 * STEP, rel=0.02)
+    assert (found.kernels, found.nearest) == ("reference kernels", 0)
+
+
+def test_but_not_in_many_values_nor_by_much_nor_unlike_any_kernel() -> None:
+    for arm in (outputs(*[2.0] * 21), outputs(5.0)):
+        assert not compared(arm, reference=arm).ok
+    few = outputs(2.0)
+    assert compared(few, reference=outputs(1.0)).ok
+    assert not compared(few).ok
+    assert not compared(few, "float32", reference=few).ok
+
+
+@pytest.mark.parametrize(
+    "arm",
+    [
+        outputs(math.nan),
+        {"correction": np.zeros((10, 10, 9), np.float32)},
+        {"other": outputs()["correction"]},
+    ],
+)
+def test_no_number_is_not_near(arm: dict[str, np.ndarray]) -> None:
+    for recipe in ("int8", "float32"):
+        found = compared(arm, recipe)
+        assert found.difference == math.inf and not found.ok
+
+
+def test_pictures() -> None:
+    black, other = np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4, 3), np.uint8)
+    other[1, 2, 0] = 255  # would be 1 where bytes wrap around
+    assert compare.compare_pictures(black, other) == 255
+    assert compare.compare_pictures(black, black) == 0
+    assert compare.compare_pictures(black, other[:3]) == math.inf
+    assert compare.compare_pictures(None, other) == math.inf
+
+
+def test_what_a_picture_may_differ_by() -> None:
+    """Less than a code of chroma can still be a code after rounding, and 1.772 of blue."""
+    assert compare.allowed_in_picture(0.0001, 48) == 2
+    assert compare.allowed_in_picture(1.01 / 127, 48) == 2
+    assert compare.allowed_in_picture(4.04 / 127, 48) == 4
+
+
+def row(
+    arm: dict[str, np.ndarray] | None = None, picture: float = 0, **failures: str
+) -> compare.Row:
+    found = None if arm is None else compared(arm, reference=outputs(2.0))
+    return compare.judge("a cpu", "an interpreter", "m.int8", found, picture, 48.0, failures)
+
+
+def test_verdicts() -> None:
+    assert row(outputs()).verdict == "ok" and row(outputs()).ok
+    assert row(outputs(2.0)).verdict == "ok (reference kernels)"
+    assert row(outputs(9.0)).verdict == "FAIL: output too far from x86's"
+    assert row(outputs(), picture=3).verdict == "FAIL: picture too far from x86's"
+    assert row(outputs(), picture=math.inf).verdict == "FAIL: picture too far from x86's"
+    assert row(outputs(), math.inf, run="crashed").verdict == "FAIL: run: crashed"
+    both = row(outputs(), selftest="differs", benchmark="failed: x")
+    assert both.verdict == "FAIL: selftest: differs; benchmark: failed: x"
+    assert row(None, outputs="died").verdict == "FAIL: outputs: died"
+    assert not row(None).ok
+
+
+def test_the_table_and_json() -> None:
+    rows = [row(outputs(2.0), picture=2), row(None, math.inf, outputs="died")]
+    header, first, last = compare.table(rows).splitlines()
+    assert header.split()[0] == "cpu" and header.endswith("verdict")
+    assert first.endswith("0.10%            2        4        ok (reference kernels)")
+    assert last.endswith("FAIL: outputs: died")
+    assert len({line.index(word) for line, word in
+                ((header, "verdict"), (first, "ok ("), (last, "FAIL"))}) == 1  # fmt: skip
+    values = [json.loads(json.dumps(line.values(), allow_nan=False)) for line in rows]
+    assert values[0]["ok"] and values[0]["kernels"] == "reference kernels"
+    assert values[1]["picture"] is None and not values[1]["ok"]
