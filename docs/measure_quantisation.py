@@ -1,4 +1,4 @@
-"""What do int8 ranges cost, chosen by the converter and chosen by least squared error?
+"""What do 8 bits cost, by who quantises and by how ranges are chosen?
 
 Run from the repository's root: ``python docs/measure_quantisation.py PRESET --calibrate SOURCE
 --evaluate SOURCE``. Writes ``docs/results/quantisation.json``.
@@ -11,37 +11,56 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-import keras  # noqa: E402
-import tensorflow as tf  # noqa: E402
+# ruff: noqa: E402
+import tensorflow as tf
+from ai_edge_quantizer import quantizer
+from ai_edge_quantizer import recipe as quantizer_recipes
 
-from datasets import sources  # noqa: E402
-from edge_demo.runtime import quality  # noqa: E402
-from edge_demo.runtime.model import TFLiteModel  # noqa: E402
-from edge_demo.runtime.quiet import quiet_stderr  # noqa: E402
-from edge_demo.runtime.tasks import chroma  # noqa: E402
-from edge_demo.runtime.tiling import reconstruct  # noqa: E402
-from export import calibrate, convert, files, recipes  # noqa: E402
-from keras_models import runs  # noqa: E402
+from datasets import sources
+from edge_demo.runtime import package, quality
+from edge_demo.runtime.model import TFLiteModel
+from edge_demo.runtime.quiet import quiet_stderr
+from edge_demo.runtime.tasks import chroma
+from edge_demo.runtime.tiling import reconstruct
+from export import calibrate, convert, files, quantise
+from keras_models import runs
 
 
-def plain(model: keras.Model, calibration: calibrate.Calibration) -> bytes:
+def by_converter(network: convert.Network, tiles: calibrate.Calibration) -> bytes:
     """TensorFlow's own post-training quantisation: ranges are the extremes that it sees."""
     with tempfile.TemporaryDirectory() as folder, quiet_stderr():
-        convert.save(model, chroma.TASK, files.TILE, folder)
+        convert.save(network.plain, chroma.TASK, network.tile, folder)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.representative_dataset = lambda: ([x[None]] for x in calibration.inputs)
+        converter.representative_dataset = lambda: ([x["planes"][None]] for x in tiles.inputs)
         converter.inference_input_type = converter.inference_output_type = tf.int8
         flatbuffer: bytes = converter.convert()
     return flatbuffer
+
+
+def by_quantizer(network: convert.Network, tiles: calibrate.Calibration) -> bytes:
+    """AI Edge Quantizer with a calibration of its own."""
+    with quiet_stderr():
+        made = quantizer.Quantizer(network.floats, quantizer_recipes.static_wi8_ai8())
+        seen = made.calibrate(
+            {"serving_default": [{"planes": x["planes"][None]} for x in tiles.inputs]}
+        )
+        return bytes(made.quantize(seen, enable_progress_report=False).quantized_model)
+
+
+def dynamic_by_quantizer(network: convert.Network) -> bytes:
+    """8-bit weights by AI Edge Quantizer."""
+    with quiet_stderr():
+        made = quantizer.Quantizer(network.floats, quantizer_recipes.dynamic_wi8_afp32())
+        return bytes(made.quantize(enable_progress_report=False).quantized_model)
 
 
 def main() -> None:
@@ -51,38 +70,60 @@ def main() -> None:
     parser.add_argument("--calibrate", required=True)
     parser.add_argument("--evaluate", required=True)
     options = parser.parse_args()
-    model = keras.saving.load_model(runs.WEIGHTS / f"{options.preset}.keras", compile=False)
-    calibration = calibrate.collect(sources.open_source(options.calibrate, "train"), files.TILE)
+    source = sources.open_source(options.calibrate, "train")
     evaluation = sources.open_source(options.evaluate, "test")
-    shipped = files_of(options.preset)
-    (int8,) = recipes.parse("int8")
-    found: dict[str, Any] = {}
+    tiles = calibrate.collect(source, convert.TILE)
+    varied = calibrate.collect(source, convert.TILE, augmented=True)
+    network = convert.Network(runs.load_model(Path(options.preset)), chroma.TASK, tiles)
+
+    def ours(choice: str, calibration: calibrate.Calibration) -> Callable[[], bytes]:
+        def make() -> bytes:
+            ranges = quantise.calibrated_ranges(
+                network.floats, chroma.TASK, calibration.inputs, choice
+            )
+            return quantise.integer(network.floats, ranges)
+
+        return make
+
+    kinds: dict[str, Callable[[], bytes]] = {
+        "float32": lambda: network.floats,
+        "dynamic, TensorFlow's converter (shipped)": lambda: convert.float_graph(
+            network.plain, chroma.TASK, network.tile, "dynamic"
+        ),
+        "dynamic, AI Edge Quantizer": lambda: dynamic_by_quantizer(network),
+        "int8, TensorFlow's converter": lambda: by_converter(network, tiles),
+        "int8, AI Edge Quantizer's calibration": lambda: by_quantizer(network, tiles),
+        "int8, extremes (--ranges extremes)": ours("extremes", tiles),
+        "int8, percentiles (--ranges percentile)": ours("percentile", tiles),
+        "int8, least squared error (shipped)": ours("least-error", tiles),
+        "int8, least squared error, tiles in varied light (--augmented)": ours(
+            "least-error", varied
+        ),
+    }
+    shipped = ROOT / "edge_demo" / "models" / f"{options.preset}.float32.tflite"
+    card = package.read_card(shipped).values
     with tempfile.TemporaryDirectory() as folder:
-        card = TFLiteModel(shipped["int8"]).card.values
-        networks = {
-            "plain_ptq_db": plain(model, calibration),
-            "least_error_db": convert.convert(model, chroma.TASK, files.TILE, int8, calibration),
-        }
-        paths = {"float32_db": shipped["float32"]}
-        for name, network in networks.items():
-            paths[name] = Path(folder) / f"{name}.tflite"
-            files.write(paths[name], network, card)
-        methods = {name: method(path) for name, path in paths.items()}
+        methods: dict[str, quality.Method] = {}
+        for index, (kind, make) in enumerate(kinds.items()):
+            path = Path(folder) / f"{index}.tflite"
+            files.write(path, make(), card)
+            methods[kind] = method(path)
         names, values = quality.evaluate(sources.photographs(evaluation), methods)
-    for name in paths:
-        measured = values[name]["chroma_psnr"]
-        found[name] = round(sum(measured) / len(measured), 4)
-    found |= {"data": calibrate.public_name(options.evaluate), "images": len(names)}
+    rows = [
+        {"kind": kind, "chroma_psnr": round(sum(found) / len(found), 4)}
+        for kind, found in ((kind, values[kind]["chroma_psnr"]) for kind in kinds)
+    ]
+    found = {
+        "preset": options.preset,
+        "data": calibrate.public_name(options.evaluate),
+        "images": len(names),
+        "calibration": tiles.manifest,
+        "rows": rows,
+    }
     target = ROOT / "docs" / "results" / "quantisation.json"
     target.parent.mkdir(exist_ok=True)
     target.write_text(json.dumps(found, indent=2) + "\n")
     print(json.dumps(found, indent=2))
-
-
-def files_of(preset: str) -> dict[str, Path]:
-    """Recipe to shipped file of a preset."""
-    folder = ROOT / "edge_demo" / "models"
-    return {name: folder / f"{preset}.{name}.tflite" for name in recipes.NAMES}
 
 
 def method(path: Path) -> quality.Method:

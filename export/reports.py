@@ -16,6 +16,7 @@ from edge_demo.runtime.tiling import reconstruct
 from . import compare
 from .sensitivity import Analysis, Sensitivity
 
+_SHOWN = 3  # files in the pictures, beside float32
 _BAR, _WIDTH, _NAME = 26, 620, 150  # height of a bar's line, width of a chart, of its names
 
 
@@ -64,22 +65,31 @@ def comparison(table: Mapping[str, Any], files: Sequence[Path], source: sources.
             source.text, tuple(path for path in source.paths if path.name in names)
         )
         pictures = {path.name: rgb for path, rgb in sources.photographs(chosen)}
-        sections.append(
-            html.Section(
-                "The photographs that lose most",
-                html.crops(
-                    [(name, pictures[name]) for name in names], _methods(files), table["siting"]
-                ),
-            )
-        )
+        shown = [(name, pictures[name]) for name in names]
+        methods = _methods(files, _losers(table))
+        whole, *losers = methods
+        crops = html.crops(shown, methods, table["siting"], suspect=(losers[0], whole))
+        sections.append(html.Section("The photographs that lose most", crops))
     return html.page("Quantised against float", sections, _finding(table))
 
 
-def _methods(files: Sequence[Path]) -> dict[str, Method]:
+def _losers(table: Mapping[str, Any]) -> list[str]:
+    """The float32 file that has losers, and those of its files that lose most, worst first."""
+    rows = sorted(
+        (row for row in table["rows"] if "drop" in row), key=lambda row: -row["drop"]["mean"]
+    )
+    of_one = [row for row in rows if row["name"] == rows[0]["name"]][:_SHOWN]
+    return [f"{rows[0]['name']}.{compare.REFERENCE}", *map(results.label, of_one)]
+
+
+def _methods(files: Sequence[Path], labels: Sequence[str]) -> dict[str, Method]:
+    """Reconstructions by label, in the labels' order."""
+
     def method(model: TFLiteModel) -> Method:
         return lambda planes: reconstruct(planes, model)
 
-    return {model.card.name: method(model) for model in map(TFLiteModel, files)}
+    models = {model.card.name: model for model in map(TFLiteModel, files)}
+    return {label: method(models[label]) for label in labels}
 
 
 def _finding(table: Mapping[str, Any]) -> str:

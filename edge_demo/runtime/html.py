@@ -275,22 +275,35 @@ def figure(body: Html, caption: str) -> Html:
 
 
 def telling_window(
-    rgb: NDArray[np.uint8], siting: str = "center", side: int = 64
+    rgb: NDArray[np.uint8],
+    siting: str = "center",
+    side: int = 64,
+    method: Method | None = None,
+    than: Method | None = None,
 ) -> tuple[Window, float]:
-    """Where bilinear upsampling errs most.
+    """Where a method errs most, or most in excess of another.
 
     Args:
         rgb: the true picture (H, W, 3).
         siting: of the 4:2:0 chroma made from it.
         side: of the window, even; a smaller picture gives a smaller window.
+        method: whose errors; None: bilinear upsampling's.
+        than: a method whose squared errors are taken off; None: none.
 
     Returns:
         Top and left (even), height and width; and the mean squared chroma error inside.
     """
-    planes = chroma.degrade(rgb, siting)
-    error = baselines()["bilinear"](planes).astype(np.float32) - chroma.target(rgb)
+    planes, truth = chroma.degrade(rgb, siting), chroma.target(rgb)
+
+    def squared(one: Method) -> NDArray[np.float32]:
+        error = one(planes).astype(np.float32) - truth
+        return np.asarray(np.square(error).sum(axis=-1), np.float32)
+
+    errors = squared(method or baselines()["bilinear"])
+    if than:
+        errors -= squared(than)
     height, width = (min(side, length) for length in rgb.shape[:2])
-    total = cv2.integral(np.square(error).sum(axis=-1), sdepth=cv2.CV_64F)
+    total = cv2.integral(errors, sdepth=cv2.CV_64F)
     sums = (
         total[height:, width:]
         - total[:-height, width:]
@@ -307,8 +320,9 @@ def crops(
     siting: str = "center",
     side: int = 64,
     zoom: int = 3,
+    suspect: tuple[str, str] | None = None,
 ) -> Html:
-    """What each method makes of the part of each photograph that is hardest for bilinear.
+    """What each method makes of the part of each photograph that tells most.
 
     A column a method: the crop, and below it the chroma error, amplified around mid grey. The
     first shows the input, its chroma samples repeated; the last the truth.
@@ -319,17 +333,23 @@ def crops(
         siting: of the 4:2:0 chroma made from the photographs.
         side: of a crop in pixels, even.
         zoom: screen pixels per pixel, where the screen is wide enough.
+        suspect: labels of two methods: the crop is where the first loses most against the second,
+            whose whole photographs are worked out for it; None: where bilinear errs most.
     """
+    where = f"{suspect[0]} loses most against {suspect[1]}" if suspect else "bilinear errs most"
+    both = (methods[suspect[0]], methods[suspect[1]]) if suspect else (None, None)
     parts = [
         paragraph(
-            f"Each crop is the {side}x{side} pixels of its photograph where bilinear upsampling "
-            f"errs most, at {zoom} times its size. The lower pictures show the chroma error, "
+            f"Each crop is the {side}x{side} pixels of its photograph where {where}, "
+            f"at {zoom} times its size. The lower pictures show the chroma error, "
             f"{ERROR_GAIN} times amplified around mid grey: plain grey is no error. Figures are "
             "chroma PSNR on the crop alone."
         )
     ]
     for name, rgb in photographs:
-        parts += [Html(f"<h3>{escape(name)}</h3>"), _crop(name, rgb, methods, siting, side, zoom)]
+        window, _ = telling_window(rgb, siting, side, *both)
+        crop = _crop(name, rgb, methods, siting, window, zoom * side)
+        parts += [Html(f"<h3>{escape(name)}</h3>"), crop]
     return join(*parts)
 
 
@@ -345,10 +365,10 @@ def _crop(
     rgb: NDArray[np.uint8],
     methods: Mapping[str, Method],
     siting: str,
-    side: int,
-    zoom: int,
+    window: Window,
+    column: int,
 ) -> Html:
-    (top, left, height, width), _ = telling_window(rgb, siting, side)
+    top, left, height, width = window
     first, start = max(0, top - _MARGIN), max(0, left - _MARGIN)
     region = rgb[first : top + height + _MARGIN, start : left + width + _MARGIN]
     inside = np.s_[top - first : top - first + height, left - start : left - start + width]
@@ -377,7 +397,7 @@ def _crop(
             image(overview, f"{name} as a whole, the crop framed", smooth=True),
         )
     )
-    columns = f"repeat(auto-fill, minmax(min(9rem, 45%), {zoom * side}px))"
+    columns = f"repeat(auto-fill, minmax(min(9rem, 45%), {column}px))"
     body = "\n".join(cells)
     return Html(f'<div class="crops" style="grid-template-columns: {columns}">\n{body}\n</div>')
 

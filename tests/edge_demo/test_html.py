@@ -166,6 +166,22 @@ def test_the_window_holds_what_bilinear_gets_wrong() -> None:
     assert error > 0
 
 
+def test_the_window_can_be_where_one_method_loses_against_another() -> None:
+    rgb = planted()
+    bilinear = quality.baselines()["bilinear"]
+
+    def worse(planes: chroma.Planes) -> NDArray[np.uint8]:
+        cbcr = bilinear(planes).copy()
+        cbcr[20:30, 40:50] ^= 1  # a little, and not where bilinear errs
+        return cbcr
+
+    (top, left, _, _), error = html.telling_window(rgb, "center", 16, worse, bilinear)
+    assert 14 <= top <= 20 and 34 <= left <= 40
+    assert error == pytest.approx(100 / 16**2)
+    page = html.crops([("a", rgb)], {"b": bilinear, "w": worse}, side=16, suspect=("w", "b"))
+    assert "where w loses most against b" in page and f"({left}, {top})" in page
+
+
 @pytest.mark.parametrize("shape", [(64, 64), (33, 47), (64, 65), (201, 20)])
 def test_small_and_odd_pictures_have_a_window(shape: tuple[int, int]) -> None:
     rgb = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)

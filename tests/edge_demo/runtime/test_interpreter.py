@@ -101,7 +101,7 @@ def test_resizing_there_and_back(model_files: dict[str, Path], natural: np.ndarr
 
 def mixed_graph() -> bytes:
     """A convolution with int8 in and inside, and float32 out."""
-    import tensorflow as tf
+    tf = pytest.importorskip("tensorflow", reason="TensorFlow makes this file")
 
     kernel = np.random.default_rng(3).normal(0, 0.2, (3, 3, 12, 8)).astype(np.float32)
 
