@@ -16,6 +16,7 @@ from edge_demo.runtime.interpreter import Graph
 from edge_demo.runtime.selftest import selftest
 
 from . import edgetpu, graph
+from .other_interpreter import selftest_elsewhere
 from .recipes import RECIPES
 
 
@@ -80,6 +81,10 @@ def check(path: Path, foreign: bool = False) -> list[Finding]:
         absent = compiled and "compiled for an Edge TPU, but" in str(error)
         detail = "not run: there is no Edge TPU here" if absent else str(error)
         found.append(Finding("golden pair", absent, detail))
+    if not compiled:
+        elsewhere = selftest_elsewhere(path)
+        ok, detail = elsewhere or (True, "not run: make setup-tflite makes its environment")
+        found.append(Finding("golden pair in tflite-runtime", ok, detail))
     return found
 
 

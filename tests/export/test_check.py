@@ -23,7 +23,14 @@ from export.convert import float_graph
 from export.recipes import find
 
 POINTS = ["builtin ops only", "one graph", "static shapes", "card and contract",
-          "weights as the card says", "input channels", "golden pair"]  # fmt: skip
+          "weights as the card says", "input channels", "golden pair",
+          "golden pair in tflite-runtime"]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No other environment, whatever there is on this machine."""
+    monkeypatch.setattr("export.check.selftest_elsewhere", lambda path: None)
 
 
 def failed(path: Path) -> list[str]:
@@ -94,6 +101,17 @@ def test_a_changed_golden_pair(model_files: dict[str, Path], tmp_path: Path) -> 
         assert failed(path) == ["golden pair"]
 
 
+def test_the_other_interpreter(
+    model_files: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = model_files["int8"]
+    assert check(path)[-1].detail.startswith("not run")
+    for ok in (True, False):
+        monkeypatch.setattr("export.check.selftest_elsewhere", lambda path, ok=ok: (ok, path.name))
+        found = check(path)[-1]
+        assert (found.point, found.ok, found.detail) == (POINTS[-1], ok, path.name)
+
+
 def test_an_int8_file_that_takes_floats(model_files: dict[str, Path], tmp_path: Path) -> None:
     network, card, golden = parts(model_files["dynamic"])
     path = tmp_path / "a.int8.tflite"
@@ -101,7 +119,7 @@ def test_an_int8_file_that_takes_floats(model_files: dict[str, Path], tmp_path: 
     assert failed(path) == ["integers in and out"]
     path.write_bytes(package.join(network, card | {"recipe": "int8_edgetpu"}, golden))
     assert failed(path) == ["integers in and out", "maps onto an Edge TPU"]
-    assert "works on float32" in check(path)[-2].detail
+    assert "works on float32" in check(path)[-3].detail
     # A recipe that this version does not know promises nothing.
     path.write_bytes(package.join(network, card | {"recipe": "int4"}, golden))
     assert failed(path) == []

@@ -27,6 +27,12 @@ SHIPPED = sorted((ROOT / "edge_demo/models").glob("*.tflite"))
 NONE, RELU, RELU6, TANH = 0, 1, 3, 4
 
 
+@pytest.fixture(autouse=True)
+def nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No other environment, whatever there is on this machine."""
+    monkeypatch.setattr("export.check.selftest_elsewhere", lambda path: None)
+
+
 class Made:
     """A graph built by hand, tensor by tensor, as old and new converters write them."""
 
