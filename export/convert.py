@@ -135,6 +135,8 @@ def convert(network: Network, recipe: Recipe) -> tuple[bytes, dict[str, Any]]:
     if recipe.tile != network.tile:
         floats = float_graph(network.plain, network.task, recipe.tile)
     flatbuffer = quantise.integer(floats, network.ranges, kept)
+    if recipe.integer and (left := quantise.in_floats(flatbuffer)):
+        raise UserError(f"recipe {recipe.name}: {', '.join(left)} have no 8-bit form here")
     if recipe.edgetpu:
         facts["static"] = True
         verdict = edgetpu.judge(flatbuffer)

@@ -215,3 +215,13 @@ def integer(flatbuffer: bytes, ranges: Mapping[str, Range], floats: Collection[s
             )
         result = made.quantize(calibration, enable_progress_report=False)
     return bytes(result.quantized_model)
+
+
+def in_floats(flatbuffer: bytes) -> list[str]:
+    """Kinds of operations that compute floats in a graph that was made of integers."""
+    found = {
+        op.name
+        for op in graph.read(flatbuffer).details
+        if op.name != "DEQUANTIZE" and any(t.dtype == "float32" for t in op.outputs)
+    }
+    return sorted(found)

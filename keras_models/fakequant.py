@@ -1,9 +1,11 @@
-"""Fake quantisation of any functional model of convolutions, in pure Keras ops.
+"""Fake quantisation of a functional model, in pure Keras ops.
 
 Rounds weights and activations to the 8-bit steps that a TFLite graph will have, and passes
 gradients straight through (Jacob et al., 2018), so that training sees what the device computes.
 Weights: symmetric, one scale an output channel. Activations: one range a tensor, chosen from real
-inputs so that the squared error of rounding and clipping is least, then fixed.
+inputs so that the squared error of rounding and clipping is least, then fixed. Where integer
+kernels demand it, several tensors share a range (a pool's input and output, all that is
+concatenated), or the range is the kernel's own (sigmoid, tanh, softmax).
 """
 
 from __future__ import annotations
@@ -85,23 +87,94 @@ class FakeQuant(layers.Layer):
         return {**super().get_config(), "low": self.range.low, "high": self.range.high}
 
 
+def _rounded(kernel: Any, axes: tuple[int, ...]) -> Any:
+    """A kernel on -127..127 steps, one scale for what ``axes`` leave: its output channels."""
+    scale = ops.max(ops.abs(kernel), axis=axes, keepdims=True) / 127.0
+    scale = ops.stop_gradient(ops.maximum(scale, 1e-8))
+    return _straight_through(kernel, ops.round(kernel / scale) * scale)
+
+
 @keras.saving.register_keras_serializable("chromaedge")
 class FakeQuantConv2D(layers.Conv2D):
     """A convolution whose kernel is on -127..127 steps of its own scale an output channel."""
 
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
         """Convolve with the rounded kernel."""
-        scale = ops.max(ops.abs(kernel), axis=(0, 1, 2), keepdims=True) / 127.0
-        scale = ops.stop_gradient(ops.maximum(scale, 1e-8))
-        rounded = ops.round(kernel / scale) * scale
-        return super().convolution_op(inputs, _straight_through(kernel, rounded))
+        return super().convolution_op(inputs, _rounded(kernel, (0, 1, 2)))
 
 
-def _is_activation(operation: Any) -> bool:
-    """Whether TFLite fuses the operation into the one before it (or drops it)."""
-    return isinstance(operation, layers.ReLU | layers.Identity) or (
-        type(operation).__name__ == "Clip"
+@keras.saving.register_keras_serializable("chromaedge")
+class FakeQuantDepthwiseConv2D(layers.DepthwiseConv2D):
+    """A depthwise convolution whose kernel is on steps of its own scale a channel."""
+
+    def call(self, inputs: Any) -> Any:
+        """Convolve with the rounded kernel."""
+        outputs = ops.depthwise_conv(
+            inputs,
+            _rounded(self.kernel, (0, 1)),
+            strides=self.strides,
+            padding=self.padding,
+            dilation_rate=self.dilation_rate,
+            data_format=self.data_format,
+        )
+        if self.use_bias:
+            outputs = outputs + self.bias
+        return self.activation(outputs) if self.activation else outputs
+
+
+# Layers with kernels, and what rounds them.
+_KERNELS: dict[type[layers.Layer], type[layers.Layer]] = {
+    layers.Conv2D: FakeQuantConv2D,
+    layers.DepthwiseConv2D: FakeQuantDepthwiseConv2D,
+}
+# What computes a tensor with a range of its own.
+_OWN = (layers.Add, layers.Subtract, layers.Multiply, layers.GlobalAveragePooling2D)
+# What gives its output the range of its input.
+_PASSING = (
+    layers.MaxPooling2D, layers.AveragePooling2D, layers.UpSampling2D, layers.Reshape,
+    layers.ZeroPadding2D,
+)  # fmt: skip
+# What TFLite can do within the operation before it.
+_FUSED = ("linear", "relu", "relu6")
+# Ranges that integer kernels fix for functions of bounded output.
+_BOUNDED = {"sigmoid": (0.0, 255 / 256), "tanh": (-1.0, 127 / 128), "softmax": (0.0, 255 / 256)}
+
+
+def _function(operation: Any) -> str:
+    """The name of the activation function that an operation is or ends in; "" for none."""
+    if isinstance(operation, layers.ReLU):
+        plain = not operation.negative_slope and not operation.threshold
+        limits = {None: "relu", 6.0: "relu6"}
+        return limits.get(operation.max_value, "relu with a limit") if plain else "leaky relu"
+    if isinstance(operation, layers.Softmax):
+        return "softmax"
+    function = getattr(operation, "activation", None)
+    return str(getattr(function, "__name__", "")) if function else ""
+
+
+def _is_fused(operation: Any) -> bool:
+    """Whether TFLite takes the operation into the one before it (or drops it)."""
+    if isinstance(operation, layers.Identity) or type(operation).__name__ == "Clip":
+        return True
+    return isinstance(operation, layers.ReLU | layers.Activation) and (
+        _function(operation) in _FUSED
     )
+
+
+def _check(operation: Any) -> None:
+    """Raise ValueError for an operation that this module cannot put on integers."""
+    kind, function = type(operation), _function(operation)
+    if kind in _KERNELS:
+        if function not in _FUSED:
+            raise ValueError(
+                f"{operation.name}: its {function} must be a layer of its own to be quantised"
+            )
+        return
+    if isinstance(operation, layers.UpSampling2D) and operation.interpolation != "bilinear":
+        raise ValueError(f"{operation.name}: only bilinear upsampling can be quantised")
+    known = (layers.InputLayer, layers.Concatenate, *_OWN, *_PASSING)
+    if not (isinstance(operation, known) or _is_fused(operation) or function in _BOUNDED):
+        raise ValueError(f"{operation.name}: {kind.__name__} cannot be quantised")
 
 
 def quantised_tensors(model: keras.Model) -> tuple[str, ...]:
@@ -110,18 +183,16 @@ def quantised_tensors(model: keras.Model) -> tuple[str, ...]:
     Raises:
         ValueError: an operation that this module cannot put on integers.
     """
-    known = (layers.InputLayer, layers.Conv2D, layers.Add, layers.ReLU, layers.Identity)
     stored = []
     for operation in model.operations:
-        if not isinstance(operation, known) and type(operation).__name__ != "Clip":
-            raise ValueError(f"{operation.name}: {type(operation).__name__} cannot be quantised")
+        _check(operation)
         consumers = [
             node.operation
             for inbound in operation._inbound_nodes
             for tensor in inbound.output_tensors
             for node in _consumers(model, tensor)
         ]
-        if not consumers or not all(_is_activation(c) for c in consumers):
+        if not consumers or not all(_is_fused(c) for c in consumers):
             stored.append(operation.name)
     return tuple(stored)
 
@@ -133,6 +204,32 @@ def _consumers(model: keras.Model, tensor: Any) -> list[Any]:
         for node in operation._inbound_nodes
         if any(source is tensor for source in node.input_tensors)
     ]
+
+
+def _sources(operation: Any) -> list[Any]:
+    """The operations that an operation reads."""
+    return [
+        tensor._keras_history.operation
+        for node in operation._inbound_nodes
+        for tensor in node.input_tensors
+    ]
+
+
+def _shared(model: keras.Model) -> dict[str, str]:
+    """Every stored tensor's group, by the name of a member: one range serves the group."""
+    group = {name: name for name in quantised_tensors(model)}
+
+    def unite(one: str, other: str) -> None:
+        keep, drop = group[one], group[other]
+        for name in group:
+            if group[name] == drop:
+                group[name] = keep
+
+    for operation in model.operations:
+        if isinstance(operation, (layers.Concatenate, *_PASSING)) and operation.name in group:
+            for source in _sources(operation):
+                unite(operation.name, source.name)
+    return group
 
 
 def stated_ranges(task: Task) -> dict[str, tuple[float, float]]:
@@ -153,20 +250,42 @@ def choose_ranges(
         inputs: real encoded inputs (N, h, w, C).
         fixed: ranges that the contract states (of inputs and outputs), by operation name.
         sample: about how many values of each tensor are looked at, evenly spread.
+
+    Raises:
+        ValueError: as ``quantised_tensors``; or tensors that must share a range have two fixed
+            ones.
     """
-    names = quantised_tensors(model)
+    group = _shared(model)
+    bounded = {
+        op.name: _BOUNDED[_function(op)]
+        for op in model.operations
+        if op.name in group and type(op) not in _KERNELS and _function(op) in _BOUNDED
+    }
+    stated = {name: span for name, span in fixed.items() if name in group} | bounded
+    settled: dict[str, Range] = {}
+    for name, span in stated.items():
+        known = settled.setdefault(group[name], nudged(*span))
+        if known != nudged(*span):
+            raise ValueError(f"{name} and {group[name]} must share a range, but each has its own")
     tensors = {op.name: op.output for op in model.operations}
-    measured = [name for name in names if name not in fixed]
-    probe = keras.Model(model.inputs, [tensors[name] for name in measured])
-    per_input = max(1, sample // len(inputs))
-    parts: dict[str, list[NDArray[np.floating]]] = {name: [] for name in measured}
-    for one in inputs:
-        for name, value in zip(measured, probe.predict_on_batch(one[None]), strict=True):
-            flat = np.asarray(value).ravel()
-            # An odd stride meets every channel.
-            parts[name].append(flat[:: max(1, len(flat) // per_input) | 1])
-    found = {name: least_error_range(np.concatenate(part)) for name, part in parts.items()}
-    return found | {name: nudged(*fixed[name]) for name in names if name in fixed}
+    measured = [name for name in group if group[name] not in settled]
+    parts: dict[str, list[NDArray[np.floating]]] = {group[name]: [] for name in measured}
+    if measured:
+        probe = keras.Model(model.inputs, [tensors[name] for name in measured])
+        per_input = max(1, sample // len(inputs))
+        for one in inputs:
+            for name, value in zip(measured, _listed(probe.predict_on_batch(one[None])),
+                                   strict=True):  # fmt: skip
+                flat = np.asarray(value).ravel()
+                # An odd stride meets every channel.
+                parts[group[name]].append(flat[:: max(1, len(flat) // per_input) | 1])
+    settled |= {name: least_error_range(np.concatenate(part)) for name, part in parts.items()}
+    return {name: settled[group[name]] for name in group}
+
+
+def _listed(values: Any) -> list[Any]:
+    """A model of one output gives no list."""
+    return values if isinstance(values, list) else [values]
 
 
 def ranges_of(model: keras.Model) -> dict[str, Range]:
@@ -187,10 +306,7 @@ def fake_quantised(model: keras.Model, ranges: Mapping[str, Range]) -> keras.Mod
     """
 
     def clone(layer: layers.Layer) -> layers.Layer:
-        config = layer.get_config()
-        if type(layer) is layers.Conv2D:
-            return FakeQuantConv2D.from_config(config)
-        return layer.__class__.from_config(config)
+        return _KERNELS.get(type(layer), type(layer)).from_config(layer.get_config())
 
     spanned: dict[str, Any] = {}
 
@@ -200,12 +316,15 @@ def fake_quantised(model: keras.Model, ranges: Mapping[str, Range]) -> keras.Mod
             spanned[name] = FakeQuant(span.low, span.high, name=f"{name}{_SUFFIX}")(tensor)
         return spanned[name]
 
+    def given(tensor: Any) -> Any:
+        """What an operation reads: an input of the model is rounded first."""
+        source = getattr(tensor, "_keras_history", None)
+        if source and isinstance(source.operation, layers.InputLayer):
+            return ranged(source.operation.name, tensor)
+        return tensor
+
     def call(layer: Any, *arguments: Any, **options: Any) -> Any:
-        if arguments and isinstance(arguments[0], keras.KerasTensor):
-            source = arguments[0]._keras_history.operation
-            if isinstance(source, layers.InputLayer):
-                arguments = (ranged(source.name, arguments[0]), *arguments[1:])
-        output = layer(*arguments, **options)
+        output = layer(*keras.tree.map_structure(given, arguments), **options)
         return ranged(layer.name, output) if layer.name in ranges else output
 
     copy = keras.models.clone_model(model, clone_function=clone, call_function=call)
@@ -216,9 +335,10 @@ def fake_quantised(model: keras.Model, ranges: Mapping[str, Range]) -> keras.Mod
 def unquantised(model: keras.Model) -> keras.Model:
     """A fake-quantised model without its rounding, its weights as they are."""
 
+    plain = {rounding: layer for layer, rounding in _KERNELS.items()}
+
     def clone(layer: layers.Layer) -> layers.Layer:
-        kind = layers.Conv2D if isinstance(layer, FakeQuantConv2D) else layer.__class__
-        return kind.from_config(layer.get_config())
+        return plain.get(type(layer), type(layer)).from_config(layer.get_config())
 
     def call(layer: Any, *arguments: Any, **options: Any) -> Any:
         return arguments[0] if isinstance(layer, FakeQuant) else layer(*arguments, **options)
