@@ -104,7 +104,9 @@ def test_trained_on_steps(name: str, tmp_path: Path) -> None:
     expected = rounding.predict_on_batch(inputs[:1])[0]
     plain = model.predict_on_batch(inputs[:1])[0]
     assert np.abs(found - expected).max() <= 4.01 * step
-    assert np.abs(found - expected).mean() < 0.5 * np.abs(found - plain).mean()
+    # A mean of four integers often lies between two, and kernels differ in which they take.
+    share = 0.8 if "average" in name else 0.5
+    assert np.abs(found - expected).mean() < share * np.abs(found - plain).mean()
     again = fakequant.unquantised(rounding)
     assert np.allclose(again.predict_on_batch(inputs[:1])[0], plain, atol=1e-6)
     file = tmp_path / "model.keras"
