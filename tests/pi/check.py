@@ -26,10 +26,8 @@ sys.path.insert(0, str(ROOT))
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 
-from tests.pi import compare, fetch  # noqa: E402
+from tests.pi import compare, fetch, hardware  # noqa: E402
 
-# The processor's name for qemu, and the board that has it.
-BOARDS = {"cortex-a72": "Raspberry Pi 4", "cortex-a76": "Raspberry Pi 5"}
 # Whether an interpreter rounds as the exporting one does.
 SAME_KERNELS = {"ai-edge-litert": True, "tflite-runtime": False}
 PROBE = Path(__file__).with_name("probe.py")
@@ -67,7 +65,8 @@ def wrapper(places: fetch.Places, cpu: str) -> str:
 
 
 def board(folder: Path, places: fetch.Places, cpu: str, package: str, copy: Path) -> Machine:
-    """An emulated board with one of the interpreters."""
+    """An emulated board with one of the interpreters; one at a time, as they share a root."""
+    hardware.write(places.root, hardware.BOARDS[cpu])
     script = folder / f"python-{cpu}"
     script.write_text(wrapper(places, cpu))
     script.chmod(0o755)
@@ -198,7 +197,7 @@ def check(folder: Path) -> dict[str, Any]:
 
     rows: list[compare.Row] = []
     machines = []
-    for cpu in BOARDS:
+    for cpu in hardware.BOARDS:
         for package, same in SAME_KERNELS.items():
             machine = board(folder, places, cpu, package, copy)
             label = f"{cpu}, {package}"
@@ -210,7 +209,7 @@ def check(folder: Path) -> dict[str, Any]:
             found = outputs(machine, given, folder / "arm.npz")
             if record := found.get("record"):
                 told = {key: record[key] for key in ("machine", "python", "packages")}
-                machines.append({"cpu": cpu, "board": BOARDS[cpu], **told})
+                machines.append({"cpu": cpu, "board": hardware.BOARDS[cpu].name, **told})
                 if record["machine"] != "aarch64" or Path(record["code"]).parent != copy:
                     raise fetch.Missing(f"{label}: not the copy on an Arm processor: {record}")
             for model, facts in models.items():

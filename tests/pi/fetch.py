@@ -26,8 +26,6 @@ GLIBC = range(17, 37)
 
 DEVICE = Path("edge_demo/requirements.txt")
 PREDECESSOR = Path("tests/requirements-tflite.txt")
-# What a device installs crashes in the emulator, by the emulator's fault; this release does not.
-EMULATED = {"ai-edge-litert": "1.4.0"}
 
 
 class Missing(Exception):
@@ -76,7 +74,7 @@ def wanted(repository: Path) -> dict[str, list[str]]:
     predecessor = pins(repository / PREDECESSOR)
     names = {*device, "tflite-runtime"}
     return {
-        "ai-edge-litert": [f"{n}=={EMULATED.get(n, v)}" for n, v in device.items()],
+        "ai-edge-litert": [f"{n}=={v}" for n, v in device.items()],
         "tflite-runtime": [f"{n}=={v}" for n, v in predecessor.items() if n in names],
     }
 
