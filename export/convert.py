@@ -180,6 +180,7 @@ def save(model: keras.Model, task: Task, tile: int, folder: str) -> None:
 
     Keras's own archive, because it tells TensorFlow which variables are constants.
     """
+    model = _marked(model)
     (source,), (result,) = task.inputs, task.outputs
     side = tile // source.downscale
     spec = tf.TensorSpec([1, side, side, source.channels], tf.float32, name=source.name)
@@ -191,3 +192,19 @@ def save(model: keras.Model, task: Task, tile: int, folder: str) -> None:
         input_signature=[spec],
     )
     archive.write_out(folder, verbose=False)
+
+
+def _marked(model: keras.Model) -> keras.Model:
+    """A copy whose layers' names end in a mark, so that they can be told in the graph's names.
+
+    TensorFlow appends numbers to names that it has seen before, and ``conv_1`` may then be the
+    first layer's second call or the second layer.
+    """
+
+    def clone(layer: keras.Layer) -> keras.Layer:
+        config = layer.get_config()
+        return type(layer).from_config({**config, "name": f"{config['name']}{quantise.MARK}"})
+
+    copy = keras.models.clone_model(model, clone_function=clone)
+    copy.set_weights(model.get_weights())
+    return copy

@@ -29,6 +29,8 @@ from keras_models.fakequant import Range, least_error_range, nudged, stated_rang
 
 from . import graph
 
+# Behind the name of each layer in the names of a graph's tensors, see ``convert.save``.
+MARK = "."
 Array = NDArray[np.float32]
 T = TypeVar("T")
 
@@ -164,8 +166,8 @@ def trained_ranges(flatbuffer: bytes, ranges: Mapping[str, Range]) -> dict[str, 
     outer = {tensor: name for name, tensor in signature(flatbuffer).items()}
     found = {}
     for tensor in _computed(flatbuffer):
-        layer = outer.get(tensor) or layer_of(tensor, ranges)
-        if layer is None:
+        layer = outer.get(tensor) or layer_of(tensor)
+        if layer is None or layer not in ranges:
             raise ValueError(f"no range was trained for tensor {tensor}")
         found[tensor] = ranges[layer]
     if len(found) != len(ranges):
@@ -173,17 +175,15 @@ def trained_ranges(flatbuffer: bytes, ranges: Mapping[str, Range]) -> dict[str, 
     return found
 
 
-def layer_of(tensor: str, layers: Collection[str]) -> str | None:
-    """The Keras layer that computes a tensor: its name is part of the tensor's.
+def layer_of(tensor: str) -> str | None:
+    """The Keras layer that computes a tensor, or None if its name tells none.
 
-    Of ``net_1/relu_1/Relu;net_1/conv_1/BiasAdd``, made by two layers in one operation, the last
-    layer stands first. A second call of a network adds ``_1`` to each name.
+    Of ``net_1/relu._1/Relu;net_1/conv._1/BiasAdd``, made by two layers in one operation, the last
+    layer stands first.
     """
-    first = tensor.partition(";")[0].split("/")
-    for called in (lambda part: part.removesuffix("_1"), lambda part: part):
-        for part in first:
-            if called(part) in layers:
-                return called(part)
+    for part in tensor.partition(";")[0].split("/"):
+        if MARK in part:
+            return part.rpartition(MARK)[0]
     return None
 
 

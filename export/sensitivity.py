@@ -66,15 +66,14 @@ class Analysis:
 
 
 def layer_name(operation: graph.Op) -> str:
-    """The Keras layer that an operation came from, as far as names tell.
+    """The Keras layer that an operation came from, or what it writes where no name tells.
 
-    The converter names a tensor ``NETWORK/LAYER_1/OP``, but an output of the graph after that; an
-    operation's constants still tell its layer.
+    An output of the graph is named after that; an operation's constants still tell its layer.
     """
     written = operation.outputs[0].name
     constants = [t.name for t in operation.inputs if t and t.constant]
-    named = [name for name in (written, *constants) if "/" in name]
-    return named[0].split("/")[1].removesuffix("_1") if named else written
+    layers = (quantise.layer_of(name) for name in (written, *constants))
+    return next(filter(None, layers), written)
 
 
 def score(flatbuffer: bytes, calibration: Calibration) -> float:
