@@ -156,11 +156,8 @@ def benchmarked(machine: Machine, models: Sequence[str], out: Path) -> dict[str,
 
 
 def failed_benchmarks(rows: Sequence[Mapping[str, Any]], models: Sequence[str]) -> dict[str, str]:
-    """Of a benchmark's rows: model to why; a failed row has the file for a name."""
-    said = {}
-    for row in rows:
-        name = str(row["name"]).removesuffix(".tflite")
-        said[name if row["status"] != "ok" else f"{name}.{row['recipe']}"] = row["status"]
+    """Of a benchmark's rows: model to why."""
+    said = {Path(row["file"]).name.removesuffix(".tflite"): row["status"] for row in rows}
     found = {model: said.get(model, "not in the table") for model in models}
     return {model: status for model, status in found.items() if status != "ok"}
 

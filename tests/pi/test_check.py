@@ -66,8 +66,8 @@ def test_what_selftest_says() -> None:
 
 def test_what_benchmark_says() -> None:
     rows = [
-        {"name": "p", "recipe": "float32", "status": "ok"},
-        {"name": "p.int8.tflite", "status": "failed: its process died"},
+        {"file": "edge_demo/models/p.float32.tflite", "status": "ok"},
+        {"file": "edge_demo/models/p.int8.tflite", "status": "failed: its process died"},
     ]
     assert check.failed_benchmarks(rows, MODELS) == {"p.int8": "failed: its process died"}
     assert check.failed_benchmarks(rows[:1], MODELS) == {"p.int8": "not in the table"}
