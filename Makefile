@@ -45,7 +45,8 @@ demo: setup clean
 	$(RUN) -m training fit chroma_residual --data sample --out $(DEMO)/run \
 		--set steps=$(DEMO_STEPS) --set epoch_steps=250 --set picture_every=4 --set ema=0.99
 	$(RUN) -m training evaluate $(DEMO)/run --data sample --html $(DEMO)/evaluation.html
-	$(RUN) -m export tflite $(DEMO)/run --calibrate sample --out $(DEMO)/tflite
+	$(RUN) -m export tflite $(DEMO)/run --recipes float32,float16,dynamic,int8 \
+		--calibrate sample --out $(DEMO)/tflite
 	$(RUN) -m export check $(DEMO)/tflite/*.tflite
 	$(RUN) -m edge_demo benchmark $(DEMO)/tflite/*.tflite --images $(DEMO)/photographs \
 		--seconds 8 --json $(DEMO)/report.json --html $(DEMO)/report.html \

@@ -1,8 +1,9 @@
 """Fill the marked tables of the pages from measured results: ``python docs/fill_tables.py``.
 
 A table stands between ``<!-- table: NAME -->`` and ``<!-- end -->``. NAME is a preset and a siting,
-``benchmark``, ``quantisation``, ``tiles`` or ``recipes``; what it shows is read from
-``docs/models``, ``docs/results`` and ``export/recipes.py``. Nobody types a figure.
+``benchmark``, ``compare``, ``quantisation``, ``sensitivity``, ``tiles`` or ``recipes``. What it
+shows is read from ``docs/models``, ``docs/results`` and ``export/recipes.py``; nobody types a
+figure.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ sys.path.insert(0, str(ROOT))  # run as a script, whose own folder is docs
 # ruff: noqa: E402
 from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.results import label
-from export.recipes import RECIPES
+from export.recipes import RECIPES, Recipe
 
 Json = Mapping[str, Any]
 
@@ -107,17 +108,75 @@ def host(found: Json) -> str:
 
 
 def quantisation(found: Json) -> str:
-    """What choosing ranges by least error gains over extremes."""
-    float32 = found["float32_db"]
-    kinds = {
-        "float32": float32,
-        "int8, ranges of least squared error": found["least_error_db"],
-        "int8, the converter's own ranges (minimum and maximum)": found["plain_ptq_db"],
-    }
-    cells = [[name, f"{value:.2f}", f"{value - float32:+.2f}"] for name, value in kinds.items()]
+    """What 8 bits cost, by who quantises and how."""
+    whole = found["rows"][0]["chroma_psnr"]
+    cells = [
+        [row["kind"], f"{row['chroma_psnr']:.2f}", f"{row['chroma_psnr'] - whole:+.3f}"]
+        for row in found["rows"]
+    ]
+    used = found["calibration"]
     return (
         f"{table(['network', 'chroma PSNR, dB', 'against float32, dB'], cells)}\n"
-        f"Means over {found['images']} photographs ({found['data']}).\n"
+        f"`{found['preset']}`: means over {found['images']} photographs ({found['data']}), "
+        f"calibrated on {used['tiles']} tiles of {used['photographs']} others.\n"
+    )
+
+
+def compare(found: Json) -> str:
+    """What each file of a preset costs beside its float32."""
+    whole = next(row for row in found["rows"] if row.get("recipe") == "float32")
+    cells = []
+    for row in found["rows"]:
+        if row["kind"] != "model":
+            continue
+        if row["status"] != "ok":
+            raise UserError(f"docs/results/compare.json: {label(row)} {row['status']}")
+        times, drop = row["latency_ms"], row.get("drop")
+        cells.append(
+            [
+                f"`{row['recipe']}`",
+                f"{row['bytes'] / 1024:.0f}",
+                f"{row['metrics']['chroma_psnr']['mean']:.2f}",
+                *((f"{drop['mean']:.2f}", f"{drop['max']:.2f}", f"{drop['share_over']:.0%}")
+                  if drop else ("", "", "")),
+                f"{times['p50']:.1f}",
+                f"{whole['latency_ms']['p50'] / times['p50']:.1f}x",
+                f"{row['peak_rss_bytes'] / 2**20:.0f}",
+                f"{row['load_ms']:.0f}",
+            ]
+        )  # fmt: skip
+    limit = f"{found['limit_db']:g}"
+    header = ["recipe", "KiB", "chroma PSNR, dB", "drop, dB", "worst drop, dB",
+              f"photographs over {limit} dB", "p50 ms", "speed", "peak MiB", "load ms"]  # fmt: skip
+    timed = found["timed"]
+    threads = "1 thread" if found["threads"] == 1 else f"{found['threads']} threads"
+    return (
+        f"{table(header, cells)}\n"
+        f"`{whole['name']}`: quality over {found['images']} photographs ({found['data']}); one "
+        f"inference of {timed['width']}x{timed['height']} in {threads} on {host(found['host'])}.\n"
+    )
+
+
+def sensitivity(found: Json) -> str:
+    """Which operations lose most in 8 bits."""
+    lines = found["operations"]
+    total = sum(line["macs"] for line in lines)
+    cells = [
+        [
+            f"`{line['name']}`",
+            line["kind"],
+            # Adding zero makes a rounded -0.0 a 0.0.
+            f"{round(line['gain_db'], 3) + 0.0:+.3f}",
+            f"{line['snr_db']:.1f}",
+            f"{line['macs'] / total:.1%}",
+        ]
+        for line in lines
+    ]
+    header = ["layer", "operation", "gain in floats, dB", "signal to error, dB", "share of work"]
+    return (
+        f"{table(header, cells, text_columns=2)}\n"
+        f"8 bits lose {found['float_db'] - found['integer_db']:.2f} dB on these {found['tiles']} "
+        "calibration tiles.\n"
     )
 
 
@@ -134,11 +193,14 @@ def tiles(found: Json) -> str:
 
 def recipes() -> str:
     """Every recipe of ``export``."""
-    cells = [
-        [f"`{recipe.name}`", recipe.summary, "yes" if recipe.calibrated else "no"]
-        for recipe in RECIPES
-    ]
-    return table(["recipe", "what it stores", "calibrated"], cells, text_columns=3)
+    cells = [[f"`{recipe.name}`", recipe.summary, _needs(recipe)] for recipe in RECIPES]
+    return table(["recipe", "what it stores", "needs"], cells, text_columns=3)
+
+
+def _needs(recipe: Recipe) -> str:
+    if recipe.trained:
+        return "a run of `fit --qat`"
+    return "photographs to calibrate on" if recipe.calibrated else "nothing"
 
 
 def content(name: str, root: Path) -> str:
@@ -149,7 +211,9 @@ def content(name: str, root: Path) -> str:
     """
     results: dict[str, Callable[[Json], str]] = {
         "benchmark": benchmark,
+        "compare": compare,
         "quantisation": quantisation,
+        "sensitivity": sensitivity,
         "tiles": tiles,
     }
     if name == "recipes":

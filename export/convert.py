@@ -136,7 +136,7 @@ def convert(network: Network, recipe: Recipe) -> tuple[bytes, dict[str, Any]]:
         floats = float_graph(network.plain, network.task, recipe.tile)
     flatbuffer = quantise.integer(floats, network.ranges, kept)
     if recipe.integer and (left := quantise.in_floats(flatbuffer)):
-        raise UserError(f"recipe {recipe.name}: {', '.join(left)} have no 8-bit form here")
+        raise UserError(f"recipe {recipe.name}: no 8-bit form here of {', '.join(left)}")
     if recipe.edgetpu:
         facts["static"] = True
         verdict = edgetpu.judge(flatbuffer)

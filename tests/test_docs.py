@@ -53,6 +53,7 @@ SMALLER = {
     "training fit": TINY,
     "training bench": TINY,
     "edge_demo benchmark": ["--seconds", "0.1", "--size", "96x64"],
+    "export compare": ["--seconds", "0.1", "--threads", "1"],
 }
 # A run of size ``test`` has other names for its files and its preset.
 RENAMED = {
@@ -160,11 +161,11 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Reader:
 @pytest.mark.parametrize("page", PAGES)
 def test_commands(page: str, reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
     import training.bench
-    from export import files, preset
+    from export import convert, preset
     from keras_models import runs
 
     monkeypatch.chdir(reader.folder)
-    monkeypatch.setattr(files, "TILE", 64)
+    monkeypatch.setattr(convert, "TILE", 64)
     monkeypatch.setattr(
         training.bench, "bench", functools.partial(training.bench.bench, rounds=1, steps=4)
     )
@@ -273,7 +274,8 @@ def test_tables_are_what_was_measured(page: str, name: str, body: str) -> None:
 def test_the_tables_are_there() -> None:
     found = {name for _, name, _ in BLOCKS}
     assert found == {
-        "chroma_residual-s.r1 center", "benchmark", "tiles", "recipes", "quantisation"
+        "chroma_residual-s.r1 center", "benchmark", "compare", "quantisation", "recipes",
+        "sensitivity", "tiles",
     }  # fmt: skip
     for path in PAGES.values():
         text = path.read_text()
@@ -296,13 +298,35 @@ def measured(tmp_path: Path) -> Path:
     times = {"p50": 10.4, "p90": 11.6, "p99": 20.0, "runs": 20, "threads": 2}
     timed = results.row("p.r1", "model", recipe="int8", bytes=2048, latency_ms=times,
                         peak_rss_bytes=50 * 2**20)  # fmt: skip
+    compared = [
+        results.row("p.r1", "model", better, recipe="float32", bytes=8192,
+                    latency_ms=times | {"p50": 31.2}, peak_rss_bytes=60 * 2**20, load_ms=5.2),
+        results.row("p.r1", "model", values, recipe="int8", bytes=2048, latency_ms=times,
+                    peak_rss_bytes=50 * 2**20, load_ms=4.6,
+                    drop={"mean": 0.131, "max": 0.59, "share_over": 0.5}),
+    ]  # fmt: skip
     files = {
         "models/p.r1.left.json": results.document(TASK, 2, "folder:a/b", quality, siting="left"),
         "results/benchmark.json": results.document(
             TASK, 0, "synthetic", [timed], host=host, timed={"width": 64, "height": 48}
         ),
-        "results/quantisation.json": {"float32_db": 45.0, "least_error_db": 44.85,
-                                      "plain_ptq_db": 44.5, "images": 2, "data": "a/b"},
+        "results/quantisation.json": {
+            "preset": "p.r1", "images": 2, "data": "a/b",
+            "calibration": {"tiles": 8, "photographs": 4},
+            "rows": [{"kind": "float32", "chroma_psnr": 45.0},
+                     {"kind": "int8, a way", "chroma_psnr": 44.85}],
+        },
+        "results/compare.json": results.document(
+            TASK, 2, "folder:a/b", compared, host=host, limit_db=0.3, threads=1,
+            timed={"width": 64, "height": 48},
+        ),
+        "results/sensitivity.json": {
+            "float_db": 45.0, "integer_db": 44.85, "tiles": 8,
+            "operations": [{"name": "tail", "kind": "CONV_2D", "tensor": "t", "snr_db": 19.94,
+                            "mse": 1e-5, "gain_db": 0.0313, "macs": 300},
+                           {"name": "add", "kind": "ADD", "tensor": "a", "snr_db": 18.0,
+                            "mse": 1e-5, "gain_db": -0.0001, "macs": 100}],
+        },
         "results/tiles.json": {"rows": [{"tile": 64, "picture_ms": 7.4}], "size": [64, 48],
                                "model": "p.r1.int8", "threads": 2, "host": host},
     }  # fmt: skip
@@ -325,10 +349,16 @@ def measured(tmp_path: Path) -> Path:
         ("benchmark", ["| `p.r1.int8` | 2 | 10 | 12 | 20 | 50 | 2 |",
                        "A picture of 64x48 on a processor, 2 cores, a system, Python 3, "
                        "an interpreter 1."]),
-        ("quantisation", ["| float32 | 45.00 | +0.00 |",
-                          "| int8, ranges of least squared error | 44.85 | -0.15 |"]),
+        ("quantisation", ["| float32 | 45.00 | +0.000 |", "| int8, a way | 44.85 | -0.150 |",
+                          "`p.r1`: means over 2 photographs (a/b), calibrated on 8 tiles of 4 "
+                          "others."]),
+        ("compare", ["| `float32` | 8 | 44.25 |  |  |  | 31.2 | 1.0x | 60 | 5 |",
+                     "| `int8` | 2 | 41.00 | 0.13 | 0.59 | 50% | 10.4 | 3.0x | 50 | 5 |"]),
+        ("sensitivity", ["| `tail` | CONV_2D | +0.031 | 19.9 | 75.0% |",
+                         "| `add` | ADD | +0.000 | 18.0 | 25.0% |",
+                         "8 bits lose 0.15 dB on these 8 calibration tiles."]),
         ("tiles", ["| 64 | 7 |"]),
-        ("recipes", ["| `float32` | 32-bit floats, as trained | no |"]),
+        ("recipes", ["| `float32` | 32-bit floats, as trained | nothing |"]),
     ],
 )  # fmt: skip
 def test_a_table(measured: Path, name: str, lines: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import subprocess
@@ -16,6 +17,9 @@ from edge_demo import models_folder
 from edge_demo.__main__ import main
 from edge_demo.runtime import package
 from edge_demo.runtime.images import read_rgb
+from tests import mistakes
+
+refused = functools.partial(mistakes.refused, "edge_demo")
 
 ROOT = Path(__file__).parent.parent.parent
 SAMPLING = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420]
@@ -43,20 +47,6 @@ def tree(folder: Path) -> dict[str, bytes | None]:
         path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else None
         for path in folder.rglob("*")
     }
-
-
-def refused(capfd: pytest.CaptureFixture[str], *arguments: object) -> str:
-    """Run a command that must fail as a user's mistake: exit code 2, one line, nothing else."""
-    capfd.readouterr()
-    try:
-        code = main([str(argument) for argument in arguments])
-    except SystemExit as leave:  # the parser's own
-        code = leave.code
-    said = capfd.readouterr()
-    assert (code, said.out) == (2, "")
-    lines = said.err.splitlines()
-    assert len(lines) == 1 and lines[0].startswith("python -m edge_demo")
-    return lines[0]
 
 
 def test_run_a_picture(folder: Path, model: str, capfd: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +27,9 @@ from export.calibrate import Calibration
 from export.convert import Network, convert
 from export.recipes import RECIPES, find
 from keras_models import runs
+from tests import mistakes
+
+refused = functools.partial(mistakes.refused, "export")
 
 NAME = "chroma_residual-test"
 
@@ -133,12 +137,12 @@ def test_a_recipe_that_does_not_fit_the_run(
 
 def test_an_edge_tpu_export_is_refused_where_an_operation_does_not_map() -> None:
     planes = keras.Input((None, None, 12), name="planes")
-    odd = keras.ops.exp(planes)
+    odd = keras.layers.Activation("hard_swish")(planes)
     model = keras.Model(planes, keras.layers.Conv2D(8, 1, name="correction")(odd))
     rng = np.random.default_rng(0)
     calibration = Calibration((rng.integers(0, 256, (64, 64, 3)).astype(np.uint8),), {})
     network = Network(model, chroma.TASK, calibration, 64)
-    with pytest.raises(UserError, match="int8_edgetpu: not ready"):
+    with pytest.raises(UserError, match="int8_edgetpu: not ready.*HARD_SWISH"):
         convert(network, dataclasses.replace(find("int8_edgetpu"), tile=64))
 
 
@@ -149,20 +153,6 @@ def test_an_op_that_tflite_lacks_is_refused() -> None:
     model = keras.Model(planes, keras.layers.Conv2D(8, 1)(odd))
     with pytest.raises(UserError, match="Sinh"):
         convert(Network(model, chroma.TASK), find("float32"))
-
-
-def refused(capfd: pytest.CaptureFixture[str], *arguments: object) -> str:
-    """A user's mistake: exit code 2, one line, nothing else."""
-    capfd.readouterr()
-    try:
-        code = main([str(argument) for argument in arguments])
-    except SystemExit as leave:
-        code = leave.code
-    said = capfd.readouterr()
-    assert (code, said.out) == (2, "")
-    lines = said.err.splitlines()
-    assert len(lines) == 1 and lines[0].startswith("python -m export")
-    return lines[0]
 
 
 def test_nothing_is_overwritten_unasked(

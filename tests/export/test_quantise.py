@@ -177,5 +177,5 @@ def test_an_integer_recipe_holds_integers_only() -> None:
     vars(made)["ranges"] = dict.fromkeys(
         quantise._computed(made.floats), fakequant.Range(-1.0, 1.0)
     )
-    with pytest.raises(UserError, match="recipe int8: LEAKY_RELU have no 8-bit form here"):
+    with pytest.raises(UserError, match="recipe int8: no 8-bit form here of LEAKY_RELU"):
         convert.convert(made, find("int8"))

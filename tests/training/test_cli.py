@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import pytest
 
 import keras_models
 import training.fit
+from tests import mistakes
 from training.__main__ import main
 
-
-def refused(capfd: pytest.CaptureFixture[str], *arguments: object) -> str:
-    """A user's mistake: exit code 2, one line, nothing else."""
-    capfd.readouterr()
-    try:
-        code = main([str(argument) for argument in arguments])
-    except SystemExit as leave:
-        code = leave.code
-    said = capfd.readouterr()
-    assert (code, said.out) == (2, "")
-    lines = said.err.splitlines()
-    assert len(lines) == 1 and lines[0].startswith("python -m training")
-    return lines[0]
+refused = functools.partial(mistakes.refused, "training")
 
 
 def test_list(capsys: pytest.CaptureFixture[str]) -> None:
