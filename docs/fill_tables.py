@@ -1,9 +1,9 @@
 """Fill the marked tables of the pages from measured results: ``python docs/fill_tables.py``.
 
 A table stands between ``<!-- table: NAME -->`` and ``<!-- end -->``. NAME is a preset and a siting,
-``benchmark``, ``compare``, ``quantisation``, ``sensitivity``, ``tiles`` or ``recipes``. What it
-shows is read from ``docs/models``, ``docs/results`` and ``export/recipes.py``; nobody types a
-figure.
+``benchmark``, ``compare``, ``pi``, ``quantisation``, ``recipes``, ``sensitivity`` or ``tiles``.
+What it shows is read from ``docs/models``, ``docs/results`` and ``export/recipes.py``; nobody types
+a figure.
 """
 
 from __future__ import annotations
@@ -180,6 +180,34 @@ def sensitivity(found: Json) -> str:
     )
 
 
+def pi(found: Json) -> str:
+    """How far emulated boards are from x86-64, file by file."""
+    boards = {entry["cpu"]: entry["board"] for entry in found["boards"]}
+    names = sorted({(row["interpreter"], row["model"]) for row in found["rows"]})
+    cells = []
+    for interpreter, model in names:
+        rows = {
+            row["cpu"]: row
+            for row in found["rows"]
+            if (row["interpreter"], row["model"]) == (interpreter, model)
+        }
+        cells.append(
+            [
+                f"`{model}`",
+                interpreter,
+                *(f"{rows[cpu]['difference']:.2g}" for cpu in boards),
+                f"{max(row['allowed'] for row in rows.values()):.2g}",
+                "ok" if all(row["ok"] for row in rows.values()) else "not ok",
+            ]
+        )
+    header = ["file", "interpreter", *boards.values(), "allowed", "verdict"]
+    return (
+        f"{table(header, cells, text_columns=2)}\n"
+        f"Largest difference of the output, whose range is -1 to 1, on {len(boards)} boards "
+        f"emulated with {found['emulator']}.\n"
+    )
+
+
 def tiles(found: Json) -> str:
     """How long a picture takes at each size of tile."""
     cells = [[str(row["tile"]), f"{row['picture_ms']:.0f}"] for row in found["rows"]]
@@ -212,6 +240,7 @@ def content(name: str, root: Path) -> str:
     results: dict[str, Callable[[Json], str]] = {
         "benchmark": benchmark,
         "compare": compare,
+        "pi": pi,
         "quantisation": quantisation,
         "sensitivity": sensitivity,
         "tiles": tiles,

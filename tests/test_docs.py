@@ -274,7 +274,7 @@ def test_tables_are_what_was_measured(page: str, name: str, body: str) -> None:
 def test_the_tables_are_there() -> None:
     found = {name for _, name, _ in BLOCKS}
     assert found == {
-        "chroma_residual-s.r1 center", "benchmark", "compare", "quantisation", "recipes",
+        "chroma_residual-s.r1 center", "benchmark", "compare", "pi", "quantisation", "recipes",
         "sensitivity", "tiles",
     }  # fmt: skip
     for path in PAGES.values():
@@ -327,6 +327,13 @@ def measured(tmp_path: Path) -> Path:
                            {"name": "add", "kind": "ADD", "tensor": "a", "snr_db": 18.0,
                             "mse": 1e-5, "gain_db": -0.0001, "macs": 100}],
         },
+        "results/pi.json": {
+            "emulator": "an emulator", "boards": [{"cpu": "a72", "board": "Pi 4"},
+                                                  {"cpu": "a76", "board": "Pi 5"}],
+            "rows": [{"cpu": cpu, "interpreter": "i", "model": "p.r1.int8", "allowed": 0.032,
+                      "difference": difference, "ok": cpu == "a72"}
+                     for cpu, difference in (("a72", 0.0), ("a76", 0.0241))],
+        },
         "results/tiles.json": {"rows": [{"tile": 64, "picture_ms": 7.4}], "size": [64, 48],
                                "model": "p.r1.int8", "threads": 2, "host": host},
     }  # fmt: skip
@@ -357,6 +364,8 @@ def measured(tmp_path: Path) -> Path:
         ("sensitivity", ["| `tail` | CONV_2D | +0.031 | 19.9 | 75.0% |",
                          "| `add` | ADD | +0.000 | 18.0 | 25.0% |",
                          "8 bits lose 0.15 dB on these 8 calibration tiles."]),
+        ("pi", ["| file | interpreter | Pi 4 | Pi 5 | allowed | verdict |",
+                "| `p.r1.int8` | i | 0 | 0.024 | 0.032 | not ok |"]),
         ("tiles", ["| 64 | 7 |"]),
         ("recipes", ["| `float32` | 32-bit floats, as trained | nothing |"]),
     ],

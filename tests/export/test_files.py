@@ -142,7 +142,7 @@ def test_an_edge_tpu_export_is_refused_where_an_operation_does_not_map() -> None
     rng = np.random.default_rng(0)
     calibration = Calibration((rng.integers(0, 256, (64, 64, 3)).astype(np.uint8),), {})
     network = Network(model, chroma.TASK, calibration, 64)
-    with pytest.raises(UserError, match="int8_edgetpu: not ready.*HARD_SWISH"):
+    with pytest.raises(UserError, match=r"int8_edgetpu: not ready.*HARD_SWISH"):
         convert(network, dataclasses.replace(find("int8_edgetpu"), tile=64))
 
 
