@@ -15,7 +15,7 @@ from edge_demo.runtime.files import write_whole
 from edge_demo.runtime.interpreter import Graph
 from edge_demo.runtime.selftest import selftest
 
-from . import edgetpu, graph
+from . import edgetpu, edgetpu_compiler, graph
 from .other_interpreter import selftest_elsewhere
 from .recipes import RECIPES
 
@@ -129,8 +129,10 @@ def targets(paths: Sequence[Path], out: Path, overwrite: bool) -> list[Path]:
     Raises:
         UserError: there is no compiler, or a file is there already.
     """
-    if edgetpu.compiler() is None:
-        raise UserError(f"{edgetpu.COMPILER} is not on PATH, so there is nothing to put into {out}")
+    if edgetpu_compiler.compiler() is None:
+        raise UserError(
+            f"{edgetpu_compiler.COMPILER} is not on PATH, so there is nothing to put into {out}"
+        )
     found = [out / f"{path.stem}_edgetpu.tflite" for path in paths]
     for place, path in enumerate(found):
         if path in found[:place]:
@@ -156,12 +158,12 @@ def examine(path: Path, target: Path | None = None) -> Examined:
     verdict = edgetpu.judge(network)
     if verdict.compiled:
         return Examined(verdict, _lines(verdict, ()))
-    if edgetpu.compiler() is None:
-        note = f"{edgetpu.COMPILER} is not on PATH: the verdict is this check's own"
+    if edgetpu_compiler.compiler() is None:
+        note = f"{edgetpu_compiler.COMPILER} is not on PATH: the verdict is this check's own"
         return Examined(verdict, _lines(replace(verdict, notes=(*verdict.notes, note)), ()))
     own = verdict
-    made = edgetpu.compile_file(network, path.stem)
-    verdict = edgetpu.follow(own, made)
+    made = edgetpu_compiler.compile_file(network, path.stem)
+    verdict = edgetpu_compiler.follow(own, made)
     if verdict.ready != own.ready:
         note = f"this check alone would have said: {own.text}"
         verdict = replace(verdict, notes=(*verdict.notes, note))
@@ -181,7 +183,7 @@ def _wrapped(path: Path, compiled: bytes) -> bytes:
     """A compiled graph with its file's card, and with a golden pair that needs no resizing."""
     card = {**package.read_card(path).values, "static": True, "compiled": "edgetpu"}
     before = Graph(path)
-    golden = edgetpu.golden_at(before.inputs, package.read_golden(path), before.run)
+    golden = edgetpu_compiler.golden_at(before.inputs, package.read_golden(path), before.run)
     return package.join(compiled, card, golden)
 
 
@@ -192,7 +194,7 @@ def _lines(verdict: edgetpu.Verdict, log: Sequence[str]) -> tuple[str, ...]:
         *(f"  {kind:<{width}} {count:>4}  {fate}" for kind, count, fate in verdict.table),
         *(f"FAIL {problem}" for problem in verdict.problems),
         *(f"note: {note}" for note in verdict.notes),
-        *(f"{edgetpu.COMPILER}: {line}" for line in log),
+        *(f"{edgetpu_compiler.COMPILER}: {line}" for line in log),
     )
 
 

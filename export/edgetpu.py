@@ -16,23 +16,13 @@ model its verdict.
 from __future__ import annotations
 
 import math
-import re
-import shutil
-import subprocess
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from dataclasses import dataclass
 
 from . import graph
 from .graph import Op, Tensor
 
-COMPILER = "edgetpu_compiler"
 CUSTOM_OP = "edgetpu-custom-op"
 # On-chip memory, for parameters and activations together.
 MEMORY = 8 * 2**20
@@ -45,10 +35,9 @@ _FUSED = (0, 1, 2, 3)
 _NEWEST = {"CONV_2D": 5, "TRANSPOSE_CONV": 3}
 # Longest list of op numbers on one line.
 _LISTED = 8
-_TIMEOUT = 900
 
 # What turns a network's output into an answer: Coral's models leave it on the CPU, at the end.
-_DECODERS = ("TFLite_Detection_PostProcess", "PosenetDecoderOp")
+DECODERS = ("TFLite_Detection_PostProcess", "PosenetDecoderOp")
 _INDICES = ("ARG_MAX", "ARG_MIN", "TOPK_V2", "NON_MAX_SUPPRESSION_V4", "NON_MAX_SUPPRESSION_V5")
 # What only moves or retypes values, and may follow it.
 _MOVES = (
@@ -430,7 +419,7 @@ def _allowed(ops: tuple[Op, ...], mapped: set[int], before: set[int]) -> set[int
             continue
         if op.index in before:
             continue
-        decoder = op.custom in _DECODERS or op.name in _INDICES
+        decoder = op.custom in DECODERS or op.name in _INDICES
         follows = op.name in _MOVES and bool(given & answers)
         computes = op.name in _ARITHMETIC and bool(given & positions)
         # A float output of an integer network; a probability for each pixel.
@@ -474,7 +463,8 @@ def _kinds(ops: Iterable[Op]) -> str:
     return ", ".join(f"{n} x {name}" if n > 1 else name for name, n in counts.items())
 
 
-def _number(count: int, of: str = "op") -> str:
+def counted(count: int, of: str = "op") -> str:
+    """``1 op``, ``2 ops``."""
     return f"{count} {of}{'' if count == 1 else 's'}"
 
 
@@ -493,7 +483,7 @@ def _text(ops: tuple[Op, ...], mapped: set[int], stays: list[Op], bad: list[Op],
         return "not ready: it holds nothing that maps onto an Edge TPU"
     if stays:
         verb = "stays" if len(stays) == 1 else "stay"
-        return f"ready, {_number(len(stays))} {verb} on the CPU: {_kinds(stays)}"
+        return f"ready, {counted(len(stays))} {verb} on the CPU: {_kinds(stays)}"
     return "ready: maps whole onto an Edge TPU"
 
 
@@ -508,7 +498,7 @@ def _problems(bad: list[Op], reasons: Mapping[int, str], subgraphs: int) -> tupl
     ]
     rest = [op for op in bad if op.index not in reasons]
     if rest:
-        lines.append(f"{_number(len(rest))} behind them on the CPU: {_kinds(rest)}")
+        lines.append(f"{counted(len(rest))} behind them on the CPU: {_kinds(rest)}")
     if subgraphs > 1:
         lines.append(f"{subgraphs} graphs in one file: only one maps")
     return tuple(lines)
@@ -567,114 +557,3 @@ def _peak(ops: list[Op], results: tuple[int, ...]) -> int:
         sum(size for i, size in sizes.items() if first[i] <= step <= last[i])
         for step in range(len(ops))
     )
-
-
-# The compiler itself.
-
-
-@dataclass(frozen=True)
-class Compiled:
-    """What the compiler made of a file.
-
-    Attributes:
-        table: its operator table: kind, count, status.
-        log: the other lines worth reading.
-        flatbuffer: the compiled file; None where it made none.
-    """
-
-    table: tuple[tuple[str, int, str], ...]
-    log: tuple[str, ...]
-    flatbuffer: bytes | None
-
-
-_ROW = re.compile(r"^([A-Z][A-Z0-9_]*)\s+(\d+)\s+(\S.*)$")
-_TELLING = re.compile(r"version \d|memory|ERROR|[Ff]ailed|[Aa]bort|Invalid|subgraphs:|will run on")
-
-
-def compiler() -> str | None:
-    """Path of the compiler, if there is one here."""
-    return shutil.which(COMPILER)
-
-
-def compile_file(flatbuffer: bytes, name: str) -> Compiled:
-    """Run the compiler, which must be on ``PATH``, on a file in a folder of its own."""
-    with tempfile.TemporaryDirectory() as folder:
-        source = Path(folder) / f"{name}.tflite"
-        source.write_bytes(flatbuffer)
-        try:
-            done = subprocess.run(
-                [compiler() or COMPILER, "-s", "-o", folder, str(source)],
-                cwd=folder, capture_output=True, text=True, errors="replace", timeout=_TIMEOUT,
-            )  # fmt: skip
-            said, failed = done.stdout + "\n" + done.stderr, done.returncode != 0
-        except subprocess.TimeoutExpired:
-            said, failed = f"ERROR: stopped after {_TIMEOUT} seconds", True
-        except OSError as error:
-            said, failed = f"ERROR: {COMPILER} does not run: {error.strerror}", True
-        made = Path(folder) / f"{name}_edgetpu.tflite"
-        log = Path(folder) / f"{name}_edgetpu.log"
-        listing = log.read_text(errors="replace") if log.is_file() else said
-        data = made.read_bytes() if made.is_file() and not failed else None
-    rows = [match.groups() for line in listing.splitlines() if (match := _ROW.match(line.strip()))]
-    telling = [line.strip() for line in said.splitlines() if _TELLING.search(line)]
-    return Compiled(
-        tuple((kind, int(count), status) for kind, count, status in rows),
-        tuple(line.replace(f"{folder}/", "") for line in telling), data,
-    )  # fmt: skip
-
-
-def follow(own: Verdict, made: Compiled) -> Verdict:
-    """The verdict that the compiler's outcome gives, in place of the check's own."""
-    mapped = sum(n for _, n, status in made.table if status == "Mapped to Edge TPU")
-    total = sum(n for _, n, _ in made.table)
-    verdict = replace(own, mapped=mapped, total=total, table=made.table)
-    if made.flatbuffer and not total:
-        return replace(own, notes=(*own.notes, f"{COMPILER} compiled it, and listed no operators"))
-    if made.flatbuffer is None:
-        why = next((line for line in made.log if "ERROR" in line or "ailed" in line), "no reason")
-        return replace(verdict, ready=False, text=f"not ready: {COMPILER} refused it: {why}")
-    others = [row for row in made.table if row[2] != "Mapped to Edge TPU"]
-    left = own.left or {}
-    customs = sum(n for name, n in left.items() if name in _DECODERS)
-    bad = [
-        (kind, n, status)
-        for kind, n, status in others
-        if n > (customs if kind == "CUSTOM" else left.get(kind, 0))
-        and kind not in ("QUANTIZE", "DEQUANTIZE")
-    ]
-    if bad or not mapped:
-        lines = tuple(f"{n} x {kind}: {status}" for kind, n, status in others)
-        text = f"not ready: {COMPILER} maps {mapped} of {total} ops; {'; '.join(lines)}"
-        return replace(verdict, ready=False, text=text, problems=lines)
-    if others:
-        names = ", ".join(f"{n} x {kind}" if n > 1 else kind for kind, n, _ in others)
-        count = sum(n for _, n, _ in others)
-        verb = "stays" if count == 1 else "stay"
-        text = f"ready, {_number(count)} {verb} on the CPU: {names}"
-        return replace(verdict, ready=True, text=text, problems=())
-    return replace(verdict, ready=True, text="ready: maps whole onto an Edge TPU", problems=())
-
-
-def golden_at(
-    shapes: Mapping[str, tuple[int, ...]],
-    small: Mapping[str, NDArray[Any]],
-    run: Callable[[Mapping[str, NDArray[Any]]], Mapping[str, NDArray[Any]]],
-) -> dict[str, NDArray[Any]]:
-    """A golden pair of the size that a graph has, from one of any size.
-
-    A compiled graph cannot be resized, so the input is repeated until it fills a tile.
-
-    Args:
-        shapes: input name to shape, batch included.
-        small: a golden pair; only its inputs are used.
-        run: the graph before compilation.
-    """
-    inputs = {}
-    for name, (_, *sides) in shapes.items():
-        values = small[f"input_{name}"]
-        times = [math.ceil(side / have) for side, have in zip(sides, values.shape, strict=True)]
-        inputs[name] = np.tile(values, times)[tuple(slice(side) for side in sides)]
-    outputs = run(inputs)
-    return {f"input_{k}": v for k, v in inputs.items()} | {
-        f"output_{k}": v for k, v in outputs.items()
-    }
