@@ -9,9 +9,9 @@ from .runtime.errors import UserError
 
 FOLDER = Path(__file__).parent / "models"
 
-# What ``run`` uses when nobody chooses: the smallest and fastest.
+# What ``run`` uses when nobody chooses: the smallest and fastest, and of two such the better.
 DEFAULT_PRESET = "chroma_residual-s.r1"
-DEFAULT_RECIPE = "int8"
+DEFAULT_RECIPES = ("qat", "int8")
 
 
 def shipped() -> dict[str, Path]:
@@ -23,7 +23,8 @@ def find(name: str | None) -> Path:
     """The file of a model.
 
     Args:
-        name: a path to a ``.tflite``, ``PRESET.RECIPE``, a bare ``PRESET`` (its int8 file), or
+        name: a path to a ``.tflite``, ``PRESET.RECIPE``, a bare ``PRESET`` (its qat file, or
+            its int8 file where there is none), or
             None for the default.
 
     Raises:
@@ -35,7 +36,7 @@ def find(name: str | None) -> Path:
         return Path(name)
     known = shipped()
     wanted = name or DEFAULT_PRESET
-    for candidate in (wanted, f"{wanted}.{DEFAULT_RECIPE}"):
+    for candidate in (wanted, *(f"{wanted}.{recipe}" for recipe in DEFAULT_RECIPES)):
         if candidate in known:
             return known[candidate]
     near = difflib.get_close_matches(wanted, known, 2, 0.4)

@@ -216,6 +216,9 @@ def test_models_are_found_by_name(shipped: Path) -> None:
     assert models_folder.find(f"{preset}.float32") == float32
     assert models_folder.find(str(float32)) == float32
     assert list(models_folder.shipped()) == [f"{preset}.float32", f"{preset}.int8"]
+    qat = shutil.copy(int8, shipped / f"{preset}.qat.tflite")
+    assert models_folder.find(None) == models_folder.find(preset) == qat
+    assert models_folder.find(f"{preset}.int8") == int8
 
 
 def test_an_unknown_model_lists_the_near(
