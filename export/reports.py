@@ -16,7 +16,7 @@ from edge_demo.runtime.tiling import reconstruct
 from . import compare
 from .sensitivity import Analysis, Sensitivity
 
-_SHOWN = 3  # files in the pictures, beside float32
+_SHOWN = 2  # files in the pictures, beside float32: more would not stand in one row
 _BAR, _WIDTH, _NAME = 26, 620, 150  # height of a bar's line, width of a chart, of its names
 
 
@@ -36,9 +36,10 @@ def comparison(table: Mapping[str, Any], files: Sequence[Path], source: sources.
             html.table(f"{compare.title(table)}.", header, lines, range(1, len(header))),
         )
     ]
+    networks = {row["name"] for row in table["rows"] if row["kind"] == "model"}
     points = [
         html.Point(
-            results.label(row),
+            results.label(row) if len(networks) > 1 else row["recipe"],
             row["latency_ms"]["p50"],
             row["metrics"][task.headline_metric]["mean"],
             row["kind"],
@@ -70,7 +71,8 @@ def comparison(table: Mapping[str, Any], files: Sequence[Path], source: sources.
         whole, *losers = methods
         crops = html.crops(shown, methods, table["siting"], suspect=(losers[0], whole))
         sections.append(html.Section("The photographs that lose most", crops))
-    return html.page("Quantised against float", sections, _finding(table))
+    title = f"Quantised against float: {', '.join(sorted(networks))}"
+    return html.page(title, sections, _finding(table))
 
 
 def _losers(table: Mapping[str, Any]) -> list[str]:

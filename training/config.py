@@ -82,15 +82,18 @@ def override(config: FitConfig, settings: Sequence[str]) -> FitConfig:
     Raises:
         UserError: an unknown key, a value of another type or out of range.
     """
+    # Neither the model nor what --qat names is for --set to change.
     fields = {f.name: getattr(config, f.name) for f in dataclasses.fields(config)}
+    fields = {key: value for key, value in fields.items() if key not in ("model", "qat")}
     changes: dict[str, object] = {}
     for setting in settings:
         key, separator, text = setting.partition("=")
-        if not separator or key not in fields or key in ("model", "qat"):
+        if not separator or key not in fields:
             near = difflib.get_close_matches(key, fields, 1, 0.5)
             hint = f"; did you mean {near[0]!r}?" if near else ""
-            known = ", ".join(k for k in fields if k not in ("model", "qat"))
-            raise UserError(f"--set {setting}: unknown key {key!r}{hint} (known: {known})")
+            raise UserError(
+                f"--set {setting}: unknown key {key!r}{hint} (known: {', '.join(fields)})"
+            )
         changes[key] = _parse(key, text, fields[key])
     changed = dataclasses.replace(config, **changes)  # type: ignore[arg-type]
     _validate(changed)

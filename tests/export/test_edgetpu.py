@@ -799,6 +799,8 @@ def test_compiled_files_are_kept(
     assert "two files would become" in capsys.readouterr().err
 
 
+# The interpreter's own class complains when it is forgotten without having loaded its library.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_compiled_file_of_ours(
     tmp_path: Path, model_files: dict[str, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:

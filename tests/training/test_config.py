@@ -102,5 +102,5 @@ def test_the_docstring_states_what_the_preset_reached() -> None:
     table = json.loads((root / "docs/models/chroma_residual-s.r1.center.json").read_text())
     text = importlib.import_module("training.configs.chroma_residual").__doc__
     for line in table["rows"]:
-        if line.get("recipe") in ("float32", "int8") or line["name"] == "bilinear":
+        if line.get("recipe") in ("float32", "int8", "qat") or line["name"] == "bilinear":
             assert f"{line['metrics']['chroma_psnr']['mean']:.2f} dB" in text

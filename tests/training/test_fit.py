@@ -208,7 +208,7 @@ raise SystemExit(main(sys.argv[1:]))
 
 def settings(config: FitConfig) -> list[str]:
     """The command line's ``--set`` for a config."""
-    values = {key: value for key, value in asdict(config).items() if key != "model"}
+    values = {key: value for key, value in asdict(config).items() if key not in ("model", "qat")}
     return [part for key, value in values.items() for part in ("--set", f"{key}={value}")]
 
 
