@@ -152,8 +152,9 @@ def compare(found: Json) -> str:
     threads = "1 thread" if found["threads"] == 1 else f"{found['threads']} threads"
     return (
         f"{table(header, cells)}\n"
-        f"`{whole['name']}`: quality over {found['images']} photographs ({found['data']}); one "
-        f"inference of {timed['width']}x{timed['height']} in {threads} on {host(found['host'])}.\n"
+        f"`{whole['name']}`: quality over {found['images']} photographs ({found['data']}); "
+        f"inference on a picture of {timed['width']}x{timed['height']} in {threads} on "
+        f"{host(found['host'])}.\n"
     )
 
 

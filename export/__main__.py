@@ -226,7 +226,8 @@ def _sensitivity(options: argparse.Namespace) -> int:
     _check_outputs(options)
     if not options.calibrate:
         raise UserError("sensitivity needs --calibrate SOURCE: photographs to measure on")
-    analysis = _network(options, True).analysis
+    network = _network(options, True)
+    analysis = network.analysis
     header, lines = reports.operations_table(analysis)
     print(compare.aligned(header, lines, text_columns=2))
     print(reports.lead_of(analysis))
@@ -236,8 +237,10 @@ def _sensitivity(options: argparse.Namespace) -> int:
         markdown=lambda: compare.markdown_table(header, lines, text_columns=2),
         html=lambda: reports.sensitivity(analysis, str(options.run), options.calibrate),
     )
-    print(f"next: python -m export tflite {options.run} --recipes mixed "
-          f"--calibrate {options.calibrate} --out DIR")  # fmt: skip
+    # A run that was trained for 8 bits has no other recipe to try.
+    if not network.trained:
+        print(f"next: python -m export tflite {options.run} --recipes mixed "
+              f"--calibrate {options.calibrate} --out DIR")  # fmt: skip
     return 0
 
 

@@ -22,7 +22,8 @@ def presets() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in WEIGHTS.glob("*.json")))
 
 
-def _is_preset(run: Path) -> bool:
+def is_preset(run: Path) -> bool:
+    """Whether a name is a preset's; a folder of that name comes first."""
     return not run.exists() and str(run) in presets()
 
 
@@ -35,7 +36,7 @@ def read_record(run: Path) -> dict[str, Any]:
     Raises:
         UserError: neither, or a damaged record.
     """
-    path = WEIGHTS / f"{run}.json" if _is_preset(run) else run / "run.json"
+    path = WEIGHTS / f"{run}.json" if is_preset(run) else run / "run.json"
     if not path.is_file():
         known = ", ".join(presets())
         raise UserError(
@@ -76,7 +77,7 @@ def model_file(run: Path) -> Path:
         UserError: the folder is no run, or one that has not finished.
     """
     read_record(run)
-    file = WEIGHTS / f"{run}.keras" if _is_preset(run) else run / "model.keras"
+    file = WEIGHTS / f"{run}.keras" if is_preset(run) else run / "model.keras"
     if not file.exists():
         raise UserError(f"{run} is not finished; run its fit command again to resume it")
     return file

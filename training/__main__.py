@@ -117,10 +117,11 @@ def _evaluate(options: argparse.Namespace) -> None:
         results.write_text(options.html, html, options.overwrite)
         print(f"wrote {options.html}")
     if options.target.suffix != ".tflite":
-        print(
-            f"next: python -m export tflite {options.target} --recipes float32,int8 "
-            f"--calibrate {runs.read_record(options.target)['data']} --out {options.target}/tflite"
-        )
+        record = runs.read_record(options.target)
+        aware = bool(record["config"].get("qat"))
+        how = "qat" if aware else f"float32,int8 --calibrate {record['data']}"
+        out = options.target / "tflite" if options.target.is_dir() else "DIR"
+        print(f"next: python -m export tflite {options.target} --recipes {how} --out {out}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

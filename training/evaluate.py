@@ -25,9 +25,11 @@ class KerasRunner:
 
     tile = 512
 
-    def __init__(self, model: keras.Model, halo: int) -> None:
+    def __init__(self, model: keras.Model, task: Task, halo: int) -> None:
         self.model = model
         self.halo = halo
+        # Not the model's own name of it, which is another one in a fake-quantised copy.
+        (self.output,) = (tensor.name for tensor in task.outputs)
 
     def fit(self, height: int, width: int) -> tuple[int, int]:
         """Any even size will do."""
@@ -36,7 +38,7 @@ class KerasRunner:
     def run(self, values: dict[str, Any]) -> dict[str, Any]:
         """One tile through the model."""
         outputs = self.model.predict_on_batch({k: v[None] for k, v in values.items()})
-        return {self.model.output_names[0]: np.asarray(outputs[0], np.float32)}
+        return {self.output: np.asarray(outputs[0], np.float32)}
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,9 @@ def load(target: Path) -> Evaluated:
         return Evaluated(name, values["recipe"], model.card.task, model, target.stat().st_size)
     config = runs.read_record(target)["config"]
     module = keras_models.get(config["model"])
-    runner = KerasRunner(runs.load_model(target), module.halo(config["size"]))
-    name = f"{config['model']}-{config['size']}"
+    runner = KerasRunner(runs.load_model(target), module.TASK, module.halo(config["size"]))
+    # A preset is known by its name, a run by what it is.
+    name = target.name if runs.is_preset(target) else f"{config['model']}-{config['size']}"
     size_bytes = runs.model_file(target).stat().st_size
     return Evaluated(name, "keras", module.TASK, runner, size_bytes)
 

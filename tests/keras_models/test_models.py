@@ -214,7 +214,7 @@ def test_tiles_equal_the_whole_picture(
     model: keras.Model, module: Any, natural: NDArray[np.uint8], size: tuple[int, int]
 ) -> None:
     planes = chroma.degrade(np.ascontiguousarray(natural[: size[0], : size[1]]), "left")
-    runner = KerasRunner(model, module.halo("test"))
+    runner = KerasRunner(model, module.TASK, module.halo("test"))
     whole = reconstruct(planes, runner)
     runner.tile = TILE
     tiled = reconstruct(planes, runner)

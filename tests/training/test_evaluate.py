@@ -156,3 +156,9 @@ def test_what_cannot_be_evaluated(tmp_path: Path, run_folder: Path) -> None:
     (tmp_path / "run.json").write_text((run_folder / "run.json").read_text())
     with pytest.raises(UserError, match="is not finished"):
         load(tmp_path)
+
+
+def test_a_preset_is_a_run_by_its_name() -> None:
+    found = load(Path("chroma_residual-s.r1"))
+    assert (found.name, found.recipe) == ("chroma_residual-s.r1", "keras")
+    assert found.size_bytes > 100_000

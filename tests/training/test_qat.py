@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -96,6 +97,33 @@ def test_the_exported_graph_computes_what_was_trained(
     assert expected.std() > 2 * step
     assert np.abs(found - expected).max() <= 2.01 * step
     assert np.mean(np.abs(found - expected) > 0.01 * step) < 0.1
+
+
+def test_its_figures_are_those_of_the_integer_graph(
+    trained: Path, one_photograph: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """``evaluate`` takes the run, and finds what it finds for the exported file."""
+    from training.__main__ import main
+
+    assert export(["tflite", str(trained), "--recipes", "qat", "--out", str(tmp_path)]) == 0
+    found = []
+    for target in (trained, tmp_path / "chroma_residual-test.qat.tflite"):
+        table = tmp_path / f"{target.name}.json"
+        arguments = ["evaluate", str(target), "--data", f"folder:{one_photograph}"]
+        assert main([*arguments, "--json", str(table)]) == 0
+        rows = json.loads(table.read_text())["rows"]
+        found.append(rows[-1]["metrics"]["chroma_psnr"]["mean"])
+    assert found[0] == pytest.approx(found[1], abs=0.02)
+    assert found[0] > rows[0]["metrics"]["chroma_psnr"]["mean"] + 1
+
+
+def test_the_analysis_takes_it(
+    trained: Path, one_photograph: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["sensitivity", str(trained), "--calibrate", f"folder:{one_photograph}"]
+    assert export(arguments) == 0
+    said = capsys.readouterr().out
+    assert "tail" in said and "--recipes mixed" not in said
 
 
 def test_it_resumes_as_if_nothing_had_happened(
