@@ -18,7 +18,7 @@ from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.quiet import quiet_stderr
 from edge_demo.runtime.siting import SITINGS
 
-from .recipes import RECIPES, parse
+from .recipes import RECIPES, find, parse, with_most_loss
 
 if TYPE_CHECKING:
     from .convert import Network
@@ -36,6 +36,9 @@ def _parser() -> argparse.ArgumentParser:
     tflite.add_argument("run", type=Path, metavar="RUN", help="a run's folder, or a preset")
     tflite.add_argument("--recipes", metavar="A,B,...", help="default: all that fit the run")
     _add_calibration(tflite)
+    tflite.add_argument("--most-loss", type=float, metavar="DB",
+                        help="what mixed may lose on calibration photographs (default: "
+                        f"{find('mixed').most_loss:g}); less keeps more in floats")  # fmt: skip
     tflite.add_argument("--out", required=True, type=Path, metavar="DIR")
     tflite.add_argument("--overwrite", action="store_true")
 
@@ -129,9 +132,9 @@ def _network(options: argparse.Namespace, calibrated: bool) -> Network:
     return Network(model, module.TASK, calibration, TILE, options.ranges, _progress)
 
 
-def _progress(text: str) -> None:
+def _progress(text: str, last: bool) -> None:
     if sys.stderr.isatty():
-        print(f"\r{text}", end="", file=sys.stderr, flush=True)
+        print(f"\r{text}", end="\n" if last else "", file=sys.stderr, flush=True)
 
 
 def _tflite(options: argparse.Namespace) -> int:
@@ -147,6 +150,8 @@ def _tflite(options: argparse.Namespace) -> int:
         if options.recipes is not None
         else tuple(r for r in RECIPES if applicable(r, trained))
     )
+    if options.most_loss is not None:
+        recipes = with_most_loss(recipes, options.most_loss)
     calibrated = [r.name for r in recipes if r.calibrated] if not trained else []
     if calibrated and not options.calibrate:
         raise UserError(f"recipe {', '.join(calibrated)} needs --calibrate SOURCE")

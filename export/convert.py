@@ -40,7 +40,7 @@ class Network:
         tile: side of the calibration's tiles, in image pixels; ranges and operations are looked at
             on a graph of this tile, whatever a recipe's own.
         choice: how calibrated ranges are chosen, a key of ``quantise.CHOICES``.
-        progress: told what takes long.
+        progress: told how far what takes long is, and whether that was the last of it.
     """
 
     model: keras.Model
@@ -48,7 +48,7 @@ class Network:
     calibration: Calibration | None = None
     tile: int = TILE
     choice: str = next(iter(quantise.CHOICES))
-    progress: Callable[[str], None] = lambda text: None
+    progress: Callable[[str, bool], None] = lambda text, last: None
 
     @cached_property
     def trained(self) -> Mapping[str, Range]:
@@ -87,7 +87,7 @@ class Network:
         """How sensitive each operation is."""
 
         def tell(done: int, total: int) -> None:
-            self.progress(f"sensitivity: {done} of {total} operations")
+            self.progress(f"sensitivity: {done} of {total} operations", done == total)
 
         return sensitivity.analyse(self.floats, self.ranges, self.judged, tell)
 

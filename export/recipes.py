@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edge_demo.runtime.errors import UserError
@@ -46,7 +48,7 @@ RECIPES = (
     ),
     Recipe(
         "mixed",
-        "int8, but the operations that cost most quality stay in floats",
+        "int8, but the operations that cost most quality stay in floats, to lose 0.1 dB at most",
         calibrated=True,
         most_loss=0.1,
     ),
@@ -93,3 +95,20 @@ def parse(text: str) -> tuple[Recipe, ...]:
     if not wanted:
         raise UserError(f"no recipe named (known: {', '.join(NAMES)})")
     return tuple(recipe for recipe in RECIPES if recipe in wanted)
+
+
+def with_most_loss(recipes: Sequence[Recipe], most: float) -> tuple[Recipe, ...]:
+    """Recipes with another bound, in dB, for those that have one.
+
+    Raises:
+        UserError: a bound that is no positive number, or no recipe that has one.
+    """
+    if not most > 0:
+        raise UserError(f"--most-loss must be above 0 dB, not {most:g}")
+    if all(recipe.most_loss is None for recipe in recipes):
+        bounded = ", ".join(recipe.name for recipe in RECIPES if recipe.most_loss is not None)
+        raise UserError(f"--most-loss is for recipe {bounded} alone")
+    return tuple(
+        recipe if recipe.most_loss is None else dataclasses.replace(recipe, most_loss=most)
+        for recipe in recipes
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edge_demo.runtime.errors import UserError
-from export.recipes import NAMES, RECIPES, parse
+from export.recipes import NAMES, RECIPES, find, parse, with_most_loss
 
 
 def test_the_table() -> None:
@@ -38,3 +38,17 @@ def test_a_list_is_read_in_the_tables_order() -> None:
 def test_unknown_recipes(text: str, says: str) -> None:
     with pytest.raises(UserError, match=says):
         parse(text)
+
+
+def test_another_bound() -> None:
+    before = parse("float32,mixed")
+    float32, mixed = with_most_loss(before, 0.05)
+    assert float32 == before[0] and mixed.most_loss == 0.05
+    assert mixed.name == "mixed" and find("mixed").most_loss == 0.1
+    # The summary, which help and docs show, tells the table's own bound.
+    assert f"{find('mixed').most_loss:g} dB" in find("mixed").summary
+    with pytest.raises(UserError, match="--most-loss is for recipe mixed alone"):
+        with_most_loss(parse("float32,int8"), 0.05)
+    for most in (0.0, -1.0, float("nan")):
+        with pytest.raises(UserError, match="must be above 0 dB"):
+            with_most_loss(before, most)
