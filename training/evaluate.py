@@ -37,7 +37,8 @@ class KerasRunner:
 
     def run(self, values: dict[str, Any]) -> dict[str, Any]:
         """One tile through the model."""
-        outputs = self.model.predict_on_batch({k: v[None] for k, v in values.items()})
+        (source,) = values.values()
+        outputs = self.model.predict_on_batch(source[None])
         return {self.output: np.asarray(outputs[0], np.float32)}
 
 

@@ -99,6 +99,7 @@ def test_the_exported_graph_computes_what_was_trained(
     assert np.mean(np.abs(found - expected) > 0.01 * step) < 0.1
 
 
+@pytest.mark.filterwarnings("error::UserWarning")  # a reader would see them
 def test_its_figures_are_those_of_the_integer_graph(
     trained: Path, one_photograph: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
