@@ -72,6 +72,9 @@ def ship(
     weights = runs.WEIGHTS / f"{name}.keras"
     if weights.exists() and not overwrite:
         raise UserError(f"{weights} exists already; pass --overwrite, or ship the next rN")
+    if not qat and (runs.WEIGHTS / f"{name}-qat.keras").exists():
+        # Its files would stay behind, of other weights than the new ones.
+        raise UserError(f"{name} has a quantisation-aware run; name the one to ship with --qat")
 
     task = keras_models.get(record["config"]["model"]).TASK
     calibration = collect(calibration_source, TILE)
@@ -95,6 +98,9 @@ def ship(
         written = [
             _with_metrics(draft, tables["center"], evaluation_source.text) for draft in drafts
         ]
+    sizes = {package.read_card(p).values["recipe"]: p.stat().st_size for p in written}
+    for row in (row for table in tables.values() for row in table["rows"] if "recipe" in row):
+        row["bytes"] = sizes[row["recipe"]]  # with the metrics in its card
     kept = [_keep_weights(run, record, name, terms)]
     if qat:
         kept.append(_keep_weights(qat, runs.read_record(qat), f"{name}-qat", terms))

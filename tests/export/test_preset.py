@@ -78,12 +78,20 @@ def test_ship(
         assert (table["schema"], table["siting"], table["images"]) == (1, siting, 6)
         assert [r.get("recipe") for r in table["rows"]] == [None] * 4 + list(NAMES)
         assert {r["name"] for r in table["rows"] if r["kind"] == "model"} == {NAME}
+        for row in table["rows"][4:]:
+            path = tmp_path / "models" / f"{NAME}.{row['recipe']}.tflite"
+            assert row["bytes"] == path.stat().st_size
     _files_are_listed(tmp_path, capsys)
     _a_preset_is_a_run(tmp_path)
     # The same again is refused before any work, and the next number is not.
     written = {name: (tmp_path / name).read_bytes() for name in made}
     assert main(arguments) == 2
     assert "exists already" in capsys.readouterr().err
+    assert {name: (tmp_path / name).read_bytes() for name in made} == written
+    # So is leaving the quantisation-aware files behind, of other weights than the rest.
+    alone = [word for word in arguments if word not in ("--qat", str(qat))]
+    assert main([*alone, "--overwrite"]) == 2
+    assert "name the one to ship with --qat" in capsys.readouterr().err
     assert {name: (tmp_path / name).read_bytes() for name in made} == written
 
 
