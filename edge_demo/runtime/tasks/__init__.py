@@ -5,9 +5,10 @@ from __future__ import annotations
 from types import ModuleType
 
 from ..errors import UserError
-from . import chroma
+from . import chroma, enhance
+from .record import Task
 
-_MODULES: dict[str, ModuleType] = {"chroma": chroma}
+_MODULES: dict[str, ModuleType] = {"chroma": chroma, "enhance": enhance}
 NAMES = tuple(_MODULES)
 
 
@@ -16,3 +17,16 @@ def load(name: str) -> ModuleType:
     if name not in _MODULES:
         raise UserError(f"unknown task {name!r}; known: {', '.join(NAMES)}")
     return _MODULES[name]
+
+
+def record(name: str, form: str = "") -> Task:
+    """The record of a task, or of one of the forms that its networks answer in.
+
+    Raises:
+        UserError: unknown task or form.
+    """
+    module = load(name)
+    forms: dict[str, Task] = getattr(module, "FORMS", {"": module.TASK})
+    if form not in forms:
+        raise UserError(f"unknown form {form!r} of task {name}; known: {', '.join(forms)}")
+    return forms[form]

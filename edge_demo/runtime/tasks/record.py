@@ -40,6 +40,7 @@ class Task:
         headline_metric: the one number that tables sort by.
         baselines: the classical methods that every table shows beside a model.
         reference: the baseline that gains are stated against.
+        form: where a task's networks answer in several ways, which of them; "" for the first.
     """
 
     name: str
@@ -51,3 +52,4 @@ class Task:
     headline_metric: str
     baselines: tuple[str, ...]
     reference: str
+    form: str = ""
