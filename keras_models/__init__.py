@@ -42,6 +42,14 @@ def get(name: str) -> Model:
     return cast(Model, importlib.import_module(f"keras_models.{name}"))
 
 
+def task(name: str, size: str) -> Task:
+    """The record of a model: its ``TASK``, or the one that it names for a size."""
+    module = get(name)
+    of_size = getattr(module, "task", None)
+    record: Task = of_size(size) if of_size else module.TASK
+    return record
+
+
 def build(name: str, size: str) -> keras.Model:
     """The Keras model of a name and a size, with fresh weights.
 

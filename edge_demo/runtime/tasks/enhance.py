@@ -4,13 +4,12 @@ A network sees the whole picture at once, at its own size or reduced to what a d
 bright a place should be depends on all of the picture, and a tile would not know. Its result is
 brought to full size guided by the picture itself (``enhancing``), so there are no seams.
 
-What it sees are two versions of the picture, three channels each: the *levelled* picture, whose
-black and white level are stretched to 0..1, so that pictures of any exposure look alike; and the
-*lifted* one, its values to the power of 0.4, which tells how dark it was. Both are whole 8-bit
-codes, so that the rounding of an int8 input is no surprise to a network trained in floats.
+What it sees is the picture, and the picture *lifted* to the power of 0.4, where the few codes of a
+dark one lie apart; three channels each. Both are whole 8-bit codes, so that the rounding of an int8
+input is no surprise to a network trained in floats.
 
 Networks answer in one of three forms: the ``enhanced`` picture itself, or the parameters of curves
-that brighten the levelled picture (Guo et al., "Zero-Reference Deep Curve Estimation", CVPR 2020),
+that brighten the picture once its black and white level are stretched to 0..1 (Guo et al., "Zero-Reference Deep Curve Estimation", CVPR 2020),
 each pixel's own for every iteration, or shared by all iterations and estimated at an eighth of the
 size (Li et al., "Zero-DCE++", TPAMI 2021). ``decode`` makes a picture of each.
 """
@@ -107,30 +106,22 @@ def target(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return image
 
 
-def encode(picture: NDArray[Any], span: Levels | None = None) -> dict[str, Array]:
+def encode(picture: NDArray[Any]) -> dict[str, Array]:
     """The graph's input.
 
     Args:
         picture: RGB (H, W, 3) in code values 0..255, uint8 or float32.
-        span: the levels of the whole picture, where this is a part of it; None: it is the whole.
 
     Returns:
-        ``picture``: (H, W, 6) float32 in 0..1, levelled and lifted.
+        ``picture``: (H, W, 6) float32 in 0..1: itself and lifted.
     """
-    span = span or levels(picture)
     if picture.dtype == np.uint8:
-        codes = np.arange(256, dtype=np.float32)
-        stretched, lifted = (
-            cv2.LUT(picture, table)
-            for table in (_levelled_codes(codes, span), _lifted_codes(codes))
-        )
+        table = np.arange(256, dtype=np.float32)
+        itself, lifted = cv2.LUT(picture, table / 255.0), cv2.LUT(picture, _lifted_codes(table))
     else:
-        stretched, lifted = _levelled_codes(picture, span), _lifted_codes(picture)
-    return {TASK.inputs[0].name: np.concatenate([stretched, lifted], axis=-1)}
-
-
-def _levelled_codes(values: NDArray[Any], span: Levels) -> Array:
-    return np.rint(levelled(values, span) * 255.0) * np.float32(1 / 255)
+        itself = np.rint(np.clip(picture, 0, 255)).astype(np.float32) / 255.0
+        lifted = _lifted_codes(picture)
+    return {TASK.inputs[0].name: np.concatenate([itself, lifted], axis=-1)}
 
 
 def _lifted_codes(values: NDArray[Any]) -> Array:
