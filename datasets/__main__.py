@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
+
+# Before TensorFlow is imported, where it is: its start-up lines are not the user's concern.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from edge_demo.runtime import cli
 from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.images import write_image
 
 from . import sources
+from .tfds_builders import files
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = cli.Parser(prog="python -m datasets", description="Photographs to train on.")
+    parser = cli.Parser(prog="python -m datasets", description="Pictures to train on.")
     commands = parser.add_subparsers(dest="command", required=True, parser_class=cli.Parser)
     commands.add_parser("list", help="what can follow --data")
     prepare = commands.add_parser(
-        "prepare", help="write a source's photographs with real chroma as PNG files"
+        "prepare",
+        help="write a source as PNG files: photographs with real chroma, or pairs into low/ and "
+        "high/",
     )
     prepare.add_argument("source", metavar="SOURCE")
-    prepare.add_argument("--split", choices=("train", "test"), default="test")
+    prepare.add_argument("--split", choices=("train", "test"), default="test", help="of sample")
+    prepare.add_argument(
+        "--manual-dir",
+        type=Path,
+        metavar="DIR",
+        help="of a tfds: source: where its downloaded archive is",
+    )
     prepare.add_argument("--out", required=True, type=Path, metavar="DIR")
     return parser
 
@@ -33,20 +46,40 @@ def _list() -> None:
 
 
 def _prepare(options: argparse.Namespace) -> None:
-    source = sources.open_source(options.source, options.split)
+    from_tfds = options.source.startswith("tfds:")
+    if options.manual_dir is not None and not from_tfds:
+        raise UserError("--manual-dir is for a tfds: source")
+    source = None if from_tfds else sources.open_source(options.source, options.split)
     if options.out.exists() and (not options.out.is_dir() or any(options.out.iterdir())):
         raise UserError(f"{options.out} exists already and is not empty; choose another --out")
+    _make(options.out)
+    if source is not None and not source.low:
+        count = 0
+        for path, rgb in sources.photographs(source):
+            # Numbered: two folders may hold files of one name.
+            write_image(options.out / f"{count:05d}_{path.stem}.png", rgb)
+            count += 1
+        print(f"wrote {count} photographs to {options.out}")
+        print(f"next: python -m edge_demo benchmark --images {options.out}")
+        return
+    if source is None:
+        count = files.write(options.source, options.out, options.manual_dir)
+    else:
+        count = 0
+        for path, *pictures in sources.pairs(source):
+            for side, rgb in zip(("low", "high"), pictures, strict=True):
+                _make(options.out / side)
+                write_image(options.out / side / f"{count:05d}_{path.stem}.png", rgb)
+            count += 1
+    print(f"wrote {count} pairs to {options.out}")
+    print(f"next: python -m training fit MODEL --data pairs:{options.out} --out runs/NAME")
+
+
+def _make(folder: Path) -> None:
     try:
-        options.out.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"cannot make {options.out}: {error.strerror}") from None
-    count = 0
-    for path, rgb in sources.photographs(source):
-        # Numbered: two folders may hold files of one name.
-        write_image(options.out / f"{count:05d}_{path.stem}.png", rgb)
-        count += 1
-    print(f"wrote {count} photographs to {options.out}")
-    print(f"next: python -m edge_demo benchmark --images {options.out}")
+        raise UserError(f"cannot make {folder}: {error.strerror}") from None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

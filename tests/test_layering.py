@@ -30,6 +30,8 @@ RULES: dict[str, set[str]] = {
 # Single modules that may import something of their own.
 EXTRA = {
     "datasets.augment": {"albumentations"},
+    "datasets.tfds_builders.files": {"tensorflow_datasets"},
+    "datasets.tfds_builders.lol.lol_dataset_builder": {"tensorflow_datasets"},
     "export.quantise": {"ai_edge_quantizer"},
 }
 

@@ -1,0 +1,1 @@
+"""Builders for TensorFlow Datasets, and their pictures as folders that ``pairs:`` reads."""

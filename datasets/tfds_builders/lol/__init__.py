@@ -1,0 +1,1 @@
+"""LOL: pairs of pictures in low and in good light."""
