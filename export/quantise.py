@@ -21,6 +21,7 @@ from ai_edge_quantizer import algorithm_manager, qtyping, quantizer
 from ai_edge_quantizer import recipe as quantizer_recipes
 from numpy.typing import NDArray
 from tensorflow.lite.python import schema_py_generated as schema
+from tensorflow.lite.tools import flatbuffer_utils
 
 from edge_demo.runtime.interpreter import quantise
 from edge_demo.runtime.quiet import quiet_stderr
@@ -38,6 +39,12 @@ T = TypeVar("T")
 _SAMPLE = 16_384
 # Share of an activation's values that a range by percentile may clip, at each end.
 _CLIPPED = 1e-4
+# What only moves values: they keep their range.
+_MOVES = ("RESHAPE", "STRIDED_SLICE", "SQUEEZE", "EXPAND_DIMS")
+# What clamps, and is nothing but a clamp.
+_CLAMPS = ("MINIMUM", "MAXIMUM", "RELU", "RELU6", "RELU_N1_TO_1", "RELU_0_TO_1")
+# What writes integers of any range, cut off at its ends.
+_SATURATES = ("ADD", "SUB", "MUL", "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 
 
 def extremes_range(values: NDArray[np.floating]) -> Range:
@@ -164,14 +171,24 @@ def trained_ranges(flatbuffer: bytes, ranges: Mapping[str, Range]) -> dict[str, 
         ValueError: the graph has a tensor that training did not round, or the reverse.
     """
     outer = {tensor: name for name, tensor in signature(flatbuffer).items()}
-    found = {}
-    for tensor in _computed(flatbuffer):
-        layer = outer.get(tensor) or layer_of(tensor)
-        if layer is None or layer not in ranges:
+    contents = graph.read(flatbuffer)
+    layers = {name: outer.get(name) or layer_of(name) or "" for name in _computed(flatbuffer)}
+    found = {name: ranges[layer] for name, layer in layers.items() if layer in ranges}
+    used = {layers[name] for name in found}
+    for op in contents.details:
+        source = op.input(0)
+        if op.name in _MOVES and source and source.name in found:
+            found.setdefault(op.outputs[0].name, found[source.name])
+    # What is clamped is rounded behind the clamp, see ``saturating``.
+    for op in reversed(contents.details):
+        source, behind = op.input(0), op.outputs[0].name
+        if op.name in _CLAMPS and source and behind in found:
+            found.setdefault(source.name, found[behind])
+    for tensor in layers:
+        if tensor not in found:
             raise ValueError(f"no range was trained for tensor {tensor}")
-        found[tensor] = ranges[layer]
-    if len(found) != len(ranges):
-        raise ValueError(f"{len(ranges)} ranges were trained, the graph has {len(found)} tensors")
+    if len(used) != len(ranges):
+        raise ValueError(f"{len(ranges)} ranges were trained, the graph has {len(used)} of them")
     return found
 
 
@@ -185,6 +202,57 @@ def layer_of(tensor: str) -> str | None:
         if MARK in part:
             return part.rpartition(MARK)[0]
     return None
+
+
+def saturating(
+    flatbuffer: bytes, ranges: Mapping[str, Range], floats: Collection[str] = ()
+) -> bytes:
+    """The graph without the clamps that integers need not: none can leave its tensor's range.
+
+    A clamp to 0..1 is a MINIMUM and perhaps a RELU, and AI Edge Quantizer would leave the first in
+    floats. Where the range of what they give lies within what they let pass, the operation before
+    them gives it at once.
+
+    Args:
+        flatbuffer: float32.
+        ranges: tensor name to range, for every tensor.
+        floats: tensors whose operation stays in floats, where nothing saturates.
+    """
+    contents = graph.read(flatbuffer)
+    writes = {op.outputs[0].index: op for op in contents.details}
+    reads: dict[int, list[graph.Op]] = {}
+    for op in contents.details:
+        for given in op.inputs:
+            if given is not None:
+                reads.setdefault(given.index, []).append(op)
+    gone: set[int] = set()  # operations
+    moved: dict[int, int] = {}  # operation to the tensor that it gives instead of its own
+    for clamp in contents.details:
+        source, limit = clamp.input(0), clamp.input(1)
+        if clamp.name != "MINIMUM" or source is None or limit is None or limit.values is None:
+            continue
+        chain, last = [clamp], clamp.outputs[0]
+        behind = reads.get(last.index, [])
+        if [op.name for op in behind] == ["RELU"] and last.index not in contents.results:
+            chain, last = [clamp, *behind], behind[0].outputs[0]
+        span = ranges[last.name]
+        inside = span.high <= limit.values.min() + span.scale / 2 and (
+            len(chain) == 1 or span.low >= -span.scale / 2
+        )
+        before = writes.get(source.index)
+        alone = len(reads[source.index]) == 1 and source.index not in contents.results
+        integers = not {source.name, *(op.outputs[0].name for op in chain)} & set(floats)
+        if before and before.name in _SATURATES and alone and inside and integers:
+            gone |= {op.index for op in chain}
+            moved[before.index] = last.index
+    if not gone:
+        return flatbuffer
+    model = flatbuffer_utils.convert_bytearray_to_object(flatbuffer)
+    main = model.subgraphs[0]
+    for index, tensor in moved.items():
+        main.operators[index].outputs = [tensor]
+    main.operators = [op for index, op in enumerate(main.operators) if index not in gone]
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 
 
 def integer(flatbuffer: bytes, ranges: Mapping[str, Range], floats: Collection[str] = ()) -> bytes:
@@ -203,6 +271,7 @@ def integer(flatbuffer: bytes, ranges: Mapping[str, Range], floats: Collection[s
                "max": np.float32(r.high).reshape(1, 1, 1, 1)}
         for name, r in ranges.items()
     }  # fmt: skip
+    flatbuffer = saturating(flatbuffer, ranges, floats)
     with quiet_stderr(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         made = quantizer.Quantizer(flatbuffer, quantizer_recipes.static_wi8_ai8())

@@ -5,7 +5,8 @@ gradients straight through (Jacob et al., 2018), so that training sees what the 
 Weights: symmetric, one scale an output channel. Activations: one range a tensor, chosen from real
 inputs so that the squared error of rounding and clipping is least, then fixed. Where integer
 kernels demand it, several tensors share a range (a pool's input and output, all that is
-concatenated), or the range is the kernel's own (sigmoid, tanh, softmax).
+concatenated), or the range is the kernel's own (sigmoid, tanh, softmax). What only moves values
+(a slice, a reshape) leaves them on the steps that they have.
 """
 
 from __future__ import annotations
@@ -131,8 +132,7 @@ _KERNELS: dict[type[layers.Layer], type[layers.Layer]] = {
 _OWN = (layers.Add, layers.Subtract, layers.Multiply, layers.GlobalAveragePooling2D)
 # What gives its output the range of its input.
 _PASSING = (
-    layers.MaxPooling2D, layers.AveragePooling2D, layers.UpSampling2D, layers.Reshape,
-    layers.ZeroPadding2D,
+    layers.MaxPooling2D, layers.AveragePooling2D, layers.UpSampling2D, layers.ZeroPadding2D,
 )  # fmt: skip
 # What TFLite can do within the operation before it.
 _FUSED = ("linear", "relu", "relu6")
@@ -161,9 +161,19 @@ def _is_fused(operation: Any) -> bool:
     )
 
 
-def _check(operation: Any) -> None:
+def _moves(operation: Any) -> bool:
+    """Whether an operation gives values as they are: a reshape, or a slice ``x[...]``."""
+    return isinstance(operation, layers.Reshape) or type(operation).__name__ == "GetItem"
+
+
+def _check(operation: Any, calls: int) -> None:
     """Raise ValueError for an operation that this module cannot put on integers."""
     kind, function = type(operation), _function(operation)
+    if calls > 1:
+        # Each call has a range of its own, and the copy's weights are rounded for one layer.
+        raise ValueError(
+            f"{operation.name}: called {calls} times; only a layer of one call can be quantised"
+        )
     if kind in _KERNELS:
         if function not in _FUSED:
             raise ValueError(
@@ -172,52 +182,71 @@ def _check(operation: Any) -> None:
         return
     if isinstance(operation, layers.UpSampling2D) and operation.interpolation != "bilinear":
         raise ValueError(f"{operation.name}: only bilinear upsampling can be quantised")
+    if isinstance(operation, layers.Softmax):
+        last = len(operation.output.shape) - 1
+        if operation.axis not in (-1, last):
+            raise ValueError(f"{operation.name}: only a softmax of the last axis can be quantised")
     known = (layers.InputLayer, layers.Concatenate, *_OWN, *_PASSING)
-    if not (isinstance(operation, known) or _is_fused(operation) or function in _BOUNDED):
+    can = isinstance(operation, known) or _is_fused(operation) or _moves(operation)
+    if not (can or function in _BOUNDED):
         raise ValueError(f"{operation.name}: {kind.__name__} cannot be quantised")
 
 
 def quantised_tensors(model: keras.Model) -> tuple[str, ...]:
-    """Names of the operations whose outputs an integer graph stores, inputs included.
+    """Names of the operations whose outputs an integer graph rounds, inputs included.
 
     Raises:
-        ValueError: an operation that this module cannot put on integers.
+        ValueError: an operation that this module cannot put on integers, or a layer that is
+            called more than once.
     """
+    calls = _calls(model)
+    readers: dict[int, list[Any]] = {}
+    for operation in model.operations:
+        _check(operation, len(calls[operation.name]))
+        for node in calls[operation.name]:
+            for tensor in node.input_tensors:
+                readers.setdefault(id(tensor), []).append(operation)
     stored = []
     for operation in model.operations:
-        _check(operation)
         consumers = [
-            node.operation
-            for inbound in operation._inbound_nodes
-            for tensor in inbound.output_tensors
-            for node in _consumers(model, tensor)
+            consumer
+            for node in calls[operation.name]
+            for tensor in node.output_tensors
+            for consumer in readers.get(id(tensor), [])
         ]
-        if not consumers or not all(_is_fused(c) for c in consumers):
+        fused = consumers and all(_is_fused(c) for c in consumers)
+        if not (fused or _moves(operation)):
             stored.append(operation.name)
     return tuple(stored)
 
 
-def _consumers(model: keras.Model, tensor: Any) -> list[Any]:
-    return [
-        node
+def _calls(model: keras.Model) -> dict[str, list[Any]]:
+    """The calls of each operation in a model; a layer may have others, of other models."""
+    own = {id(node) for nodes in model._nodes_by_depth.values() for node in nodes}
+    return {
+        operation.name: [node for node in operation._inbound_nodes if id(node) in own]
         for operation in model.operations
-        for node in operation._inbound_nodes
-        if any(source is tensor for source in node.input_tensors)
-    ]
+    }
 
 
-def _sources(operation: Any) -> list[Any]:
-    """The operations that an operation reads."""
-    return [
+def _origins(calls: Mapping[str, list[Any]], operation: Any) -> list[Any]:
+    """The operations that computed what an operation reads, however it was moved since."""
+    sources = [
         tensor._keras_history.operation
-        for node in operation._inbound_nodes
+        for node in calls[operation.name]
         for tensor in node.input_tensors
+    ]
+    return [
+        origin
+        for source in sources
+        for origin in (_origins(calls, source) if _moves(source) else [source])
     ]
 
 
 def _shared(model: keras.Model) -> dict[str, str]:
     """Every stored tensor's group, by the name of a member: one range serves the group."""
     group = {name: name for name in quantised_tensors(model)}
+    calls = _calls(model)
 
     def unite(one: str, other: str) -> None:
         keep, drop = group[one], group[other]
@@ -225,10 +254,13 @@ def _shared(model: keras.Model) -> dict[str, str]:
             if group[name] == drop:
                 group[name] = keep
 
+    # An output may be what was moved last, under the name of an Identity.
+    passing = (layers.Concatenate, layers.Identity, *_PASSING)
     for operation in model.operations:
-        if isinstance(operation, (layers.Concatenate, *_PASSING)) and operation.name in group:
-            for source in _sources(operation):
-                unite(operation.name, source.name)
+        if isinstance(operation, passing) and operation.name in group:
+            for origin in _origins(calls, operation):
+                if origin.name in group:
+                    unite(operation.name, origin.name)
     return group
 
 
