@@ -20,13 +20,13 @@ sys.path.insert(0, str(ROOT))  # run as a script, whose own folder is docs
 # ruff: noqa: E402
 from datasets import sources
 from edge_demo import models_folder
-from edge_demo.runtime import html, metrics, photographs, quality
+from edge_demo.runtime import html, metrics, photographs, quality, restoration
 from edge_demo.runtime.images import write_image
 from edge_demo.runtime.model import TFLiteModel
 from edge_demo.runtime.tasks import chroma
-from edge_demo.runtime.tiling import reconstruct
 
 Pixels = NDArray[np.uint8]
+CHROMA = restoration.of("chroma")
 
 PICTURE = ROOT / "docs" / "pictures" / "before_after.png"
 SIDE, ZOOM = 48, 8  # of the crop; README shows the picture at half its size
@@ -36,26 +36,21 @@ INK, QUIET = (27, 27, 27), (90, 90, 90)
 GREY = 128  # luma where only colour is shown
 
 
-def nearest(planes: chroma.Planes) -> Pixels:
-    """The input as it is: each chroma sample on its 2x2 pixels."""
-    height, width = planes.size
-    return np.asarray(planes.cbcr.repeat(2, axis=0).repeat(2, axis=1)[:height, :width], np.uint8)
-
-
-def methods(model: TFLiteModel) -> dict[str, quality.Method]:
+def methods(model: TFLiteModel) -> dict[str, restoration.Method]:
     """What stands before the truth."""
     return {
-        "4:2:0 input": nearest,
-        "bilinear": quality.baselines()["bilinear"],
-        f"{model.card.values['recipe']} model": lambda planes: reconstruct(planes, model),
+        "4:2:0 input": CHROMA.unrestored,
+        "bilinear": CHROMA.baselines()["bilinear"],
+        f"{model.card.values['recipe']} model": CHROMA.method(model),
     }
 
 
-def draw(rgb: Pixels, model: TFLiteModel) -> Pixels:
+def draw(path: Path, model: TFLiteModel) -> Pixels:
     """The whole picture, RGB: a column a method and one for the truth."""
-    (top, left, height, width), _ = html.telling_window(rgb, side=SIDE)
+    (sample,) = quality.degraded(CHROMA, [(path, photographs.read(path))])
+    (top, left, height, width), _ = html.telling_window(CHROMA, sample, SIDE)
     inside = np.s_[top : top + height, left : left + width]
-    planes, truth = chroma.degrade(rgb), chroma.target(rgb)
+    planes, truth = sample.degraded, chroma.target(sample.truth)
     columns = []
     for label, method in methods(model).items():
         cbcr = np.ascontiguousarray(method(planes)[inside])
@@ -67,8 +62,8 @@ def draw(rgb: Pixels, model: TFLiteModel) -> Pixels:
 
 def column(y: Pixels, cbcr: Pixels, label: str, note: str) -> Pixels:
     """A crop as it looks, two lines of text, and the crop's colour alone."""
-    colour = quality.to_rgb(np.full_like(y, GREY), cbcr)
-    looks, colour = (enlarged(rgb) for rgb in (quality.to_rgb(y, cbcr), colour))
+    colour = restoration.to_rgb(np.full_like(y, GREY), cbcr)
+    looks, colour = (enlarged(rgb) for rgb in (restoration.to_rgb(y, cbcr), colour))
     between = np.full((LABEL, looks.shape[1], 3), 255, np.uint8)
     cv2.putText(between, label, (0, 36), FONT, 1.0, INK, 2, cv2.LINE_AA)
     cv2.putText(between, note, (0, 68), FONT, 0.8, QUIET, 1, cv2.LINE_AA)
@@ -91,8 +86,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--out", type=Path, default=PICTURE, metavar="FILE.png")
     options = parser.parse_args(arguments)
-    rgb = photographs.read(sources.sample_folder() / sources.SAMPLE_TEST[0])
-    write_image(options.out, draw(rgb, TFLiteModel(models_folder.find(None))), overwrite=True)
+    path = sources.sample_folder() / sources.SAMPLE_TEST[0]
+    write_image(options.out, draw(path, TFLiteModel(models_folder.find(None))), overwrite=True)
     print(f"wrote {options.out}")
     return 0
 

@@ -23,14 +23,15 @@ import tensorflow as tf
 from ai_edge_quantizer import quantizer
 from ai_edge_quantizer import recipe as quantizer_recipes
 
-from datasets import sources
-from edge_demo.runtime import package, quality
+from datasets import samples, sources
+from edge_demo.runtime import package, quality, restoration
 from edge_demo.runtime.model import TFLiteModel
 from edge_demo.runtime.quiet import quiet_stderr
 from edge_demo.runtime.tasks import chroma
-from edge_demo.runtime.tiling import reconstruct
 from export import calibrate, convert, files, quantise
 from keras_models import runs
+
+CHROMA = restoration.of("chroma")
 
 
 def by_converter(network: convert.Network, tiles: calibrate.Calibration) -> bytes:
@@ -72,8 +73,8 @@ def main() -> None:
     options = parser.parse_args()
     source = sources.open_source(options.calibrate, "train")
     evaluation = sources.open_source(options.evaluate, "test")
-    tiles = calibrate.collect(source, convert.TILE)
-    varied = calibrate.collect(source, convert.TILE, augmented=True)
+    tiles = calibrate.collect(CHROMA, source, convert.TILE)
+    varied = calibrate.collect(CHROMA, source, convert.TILE, augmented=True)
     network = convert.Network(runs.load_model(Path(options.preset)), chroma.TASK, tiles)
 
     def ours(choice: str, calibration: calibrate.Calibration) -> Callable[[], bytes]:
@@ -103,12 +104,13 @@ def main() -> None:
     shipped = ROOT / "edge_demo" / "models" / f"{options.preset}.float32.tflite"
     card = package.read_card(shipped).values
     with tempfile.TemporaryDirectory() as folder:
-        methods: dict[str, quality.Method] = {}
+        methods: dict[str, restoration.Method] = {}
         for index, (kind, make) in enumerate(kinds.items()):
             path = Path(folder) / f"{index}.tflite"
             files.write(path, make(), card)
-            methods[kind] = method(path)
-        names, values = quality.evaluate(sources.photographs(evaluation), methods)
+            methods[kind] = CHROMA.method(TFLiteModel(path, threads=2))
+        measured = samples.samples(CHROMA, evaluation)
+        names, values = quality.evaluate(CHROMA, measured, methods)
     rows = [
         {"kind": kind, "chroma_psnr": round(sum(found) / len(found), 4)}
         for kind, found in ((kind, values[kind]["chroma_psnr"]) for kind in kinds)
@@ -124,12 +126,6 @@ def main() -> None:
     target.parent.mkdir(exist_ok=True)
     target.write_text(json.dumps(found, indent=2) + "\n")
     print(json.dumps(found, indent=2))
-
-
-def method(path: Path) -> quality.Method:
-    """A model file as a reconstruction."""
-    model = TFLiteModel(path, threads=2)
-    return lambda planes: reconstruct(planes, model)
 
 
 if __name__ == "__main__":

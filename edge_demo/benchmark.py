@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import datetime
+import io
 import json
 import os
 import signal
@@ -12,7 +13,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +23,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_demo import benchmark_compare, benchmark_report, benchmark_worker, host, models_folder
-from edge_demo.runtime import html, photographs, results
+from edge_demo.runtime import html, pairs, photographs, quality, restoration, results, tasks
 from edge_demo.runtime.containers import MAX_PIXELS
 from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.model import TFLiteModel
-from edge_demo.runtime.quality import Method, baselines
+from edge_demo.runtime.package import read_card
+from edge_demo.runtime.restoration import Method, Restoration
 from edge_demo.runtime.results import Row
-from edge_demo.runtime.siting import SITINGS, check_siting
-from edge_demo.runtime.tasks import chroma
-from edge_demo.runtime.tiling import reconstruct
+from edge_demo.runtime.siting import SITINGS
+from edge_demo.runtime.tasks.record import Task
 
-TASK = chroma.TASK
+# Whose models are measured where nobody chooses.
+DEFAULT_TASK = "chroma"
 SIZE = (1920, 1080)
 SECONDS, SUSTAINED_SECONDS = 20.0, 60.0
 _LEAST_SIDE = 32
@@ -50,7 +53,7 @@ def benchmark(
     threads: int | None = None,
     size: tuple[int, int] | None = None,
     limit_seconds: float = SECONDS,
-    siting: str = "center",
+    siting: str | None = None,
     progress: Progress | None = None,
     *,
     each: bool = False,
@@ -59,13 +62,14 @@ def benchmark(
     """Measure models, and with photographs the baselines too, each in a process of its own.
 
     Args:
-        files: model files; one that fails is a row that says why.
-        images: a folder of photographs to measure quality on; None: times and memory only.
+        files: model files of one task; one that fails is a row that says why.
+        images: a folder of photographs to measure quality on, or of pairs (``low/`` and ``high/``)
+            for a task that restores such; None: times and memory only.
         threads: of the interpreter and of OpenCV; None: all cores, at most 4.
         size: (width, height) of a synthetic picture to time; None: the first photograph, or
             without photographs 1920x1080.
         limit_seconds: for the timing of one method.
-        siting: of the 4:2:0 chroma made from each photograph.
+        siting: of the 4:2:0 chroma made from each photograph; None: the task's own.
         progress: told what is going on.
         sustained: time each model for all of ``limit_seconds``, and tell how it went over time.
         each: whether the document holds each photograph's values, not only their mean.
@@ -78,47 +82,46 @@ def benchmark(
         to one value a photograph, in that order.
 
     Raises:
-        UserError: no files, no usable photographs, values out of range, or no interpreter.
+        UserError: no files, files of several tasks, no usable photographs, values out of range, or
+            no interpreter.
     """
     threads = min(4, host.cores()) if threads is None else threads
     _check(files, threads, size, limit_seconds)
-    check_siting(siting)
+    restored = restoration.of(task_of(files))
+    siting = restored.siting(siting)
     machine, before = host.describe(), host.state()
-    usable: list[Path] = []
-    first: NDArray[np.uint8] | None = None
-    if images is not None:
-        paths = photographs.read_folder(images)
-        for path, rgb in photographs.photographs(paths, _LEAST_SIDE):
-            usable.append(path)
-            first = rgb if first is None else first
-            if progress:
-                progress(f"reading photographs: {len(usable)} of {len(paths)}", len(usable) > 1)
+    usable, first = _read(restored, images, siting, progress) if images else (_Files(), None)
     if first is not None and size is None:
-        name, picture = usable[0].name, first
+        name, picture = usable.paths[0].name, first
     else:
-        name, picture = "a synthetic picture", synthetic(*(size or SIZE))
-    height, width = picture.shape[:2]
+        name, rgb = "a synthetic picture", synthetic(*(size or SIZE))
+        picture = restored.degrade(rgb, name, siting)
+    picture = restored.timed(picture)
+    height, width = restored.size(picture)
     job = {
-        "task": TASK.name,
+        "task": restored.task.name,
         "threads": threads,
         "limit": limit_seconds,
         "sustained": sustained,
         "siting": siting,
-        "photographs": [str(path) for path in usable],
+        "photographs": [str(path) for path in usable.paths],
+        "low": [str(path) for path in usable.low],
     }
     with tempfile.TemporaryDirectory() as folder:
-        planes = Path(folder) / "picture.npz"
-        benchmark_worker.write_planes(planes, chroma.degrade(picture, siting))
-        job["planes"] = str(planes)
-        rows = list(_rows(files, job, width * height, progress, each))
+        file = Path(folder) / "picture.npz"
+        benchmark_worker.write_picture(restored, file, picture)
+        job["picture"] = str(file)
+        rows = list(_rows(restored.task, files, job, width * height, progress, each))
     after = host.state()
     during = host.worst(line["during"] for line in rows if "during" in line)
-    names = [path.relative_to(images).as_posix() for path in usable] if images and each else None
+    names = None
+    if images and each:
+        names = [path.relative_to(images).as_posix() for path in usable.paths]
     return results.document(
-        TASK,
-        len(usable),
-        f"folder:{_shown(images)}" if images is not None else "synthetic",
-        benchmark_report.order(rows, TASK),
+        restored.task,
+        len(usable.paths),
+        f"{'pairs' if usable.low else 'folder'}:{_shown(images)}" if images else "synthetic",
+        benchmark_report.order(rows, restored.task),
         measured=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         host=machine,
         before=before,
@@ -132,6 +135,73 @@ def benchmark(
         siting=siting,
         **({"photographs": names} if names else {}),
     )
+
+
+def task_of(files: Sequence[Path]) -> Task:
+    """The task of model files; of files that cannot be read nothing is known.
+
+    Raises:
+        UserError: they are of several tasks.
+    """
+    found: dict[str, Path] = {}
+    for path in files:
+        with contextlib.suppress(UserError):  # becomes a row that says why
+            found.setdefault(read_card(path).task.name, path)
+    if len(found) > 1:
+        told = ", ".join(f"{name} ({path.name})" for name, path in sorted(found.items()))
+        raise UserError(f"files of several tasks cannot be compared: {told}; name those of one")
+    return tasks.record(next(iter(found), DEFAULT_TASK))
+
+
+@dataclass(frozen=True)
+class _Files:
+    """Pictures to measure quality on.
+
+    Attributes:
+        paths: of photographs; of pairs those in good light.
+        low: of pairs those in low light, parallel to them; else empty.
+    """
+
+    paths: tuple[Path, ...] = ()
+    low: tuple[Path, ...] = ()
+
+    @classmethod
+    def of(cls, restored: Restoration, images: Path) -> _Files:
+        """Those of a folder, as a task reads it."""
+        if restored.pairs and pairs.has_pairs(images):
+            found = pairs.read_pairs_folder(images)
+            return cls(tuple(high for _, high in found), tuple(low for low, _ in found))
+        return cls(photographs.read_folder(images))
+
+    def some(self, indices: Sequence[int]) -> _Files:
+        """Those at some places."""
+        low = tuple(self.low[i] for i in indices) if self.low else ()
+        return _Files(tuple(self.paths[i] for i in indices), low)
+
+    def samples(self, restored: Restoration, siting: str | None) -> Iterator[quality.Sample]:
+        """Each that can be used; the others are named on stderr."""
+        return benchmark_worker.samples(restored, self.paths, self.low, siting)
+
+
+def _read(
+    restored: Restoration, images: Path, siting: str | None, progress: Progress | None
+) -> tuple[_Files, Any]:
+    """The pictures of a folder that can be used, and the first of them degraded."""
+    files = _Files.of(restored, images)
+    read: Iterator[tuple[Path, Any]]
+    if files.low:
+        read = ((s.path, s.degraded) for s in files.samples(restored, siting))
+    else:
+        read = photographs.photographs(files.paths, _LEAST_SIDE)
+    used: list[int] = []
+    first: Any = None
+    for path, picture in read:
+        used.append(files.paths.index(path))
+        if first is None:
+            first = picture if files.low else restored.degrade(picture, path.name, siting)
+        if progress:
+            progress(f"reading photographs: {len(used)} of {len(files.paths)}", len(used) > 1)
+    return files.some(used), first
 
 
 def _check(
@@ -159,6 +229,7 @@ def synthetic(width: int, height: int) -> NDArray[np.uint8]:
 
 
 def _rows(
+    task: Task,
     files: Sequence[Path],
     job: dict[str, Any],
     pixels: int,
@@ -168,7 +239,7 @@ def _rows(
     """Measure one method after the other."""
     # A file named twice is measured once.
     chosen = list({path.resolve(): path for path in reversed(files)}.values())[::-1]
-    todo = [("baseline", name) for name in TASK.baselines] if job["photographs"] else []
+    todo = [("baseline", name) for name in task.baselines] if job["photographs"] else []
     todo += [("model", str(path)) for path in chosen]
     clashes = _clashes(chosen)
     began = time.monotonic()
@@ -278,10 +349,21 @@ def _death(code: int, log: Any) -> str:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What ``run`` reads."""
     parser.add_argument(
-        "files", nargs="*", metavar="FILE", help="model files or names; default: all that ship"
+        "files",
+        nargs="*",
+        metavar="FILE",
+        help="model files or names; default: all of a task that ship",
     )
     parser.add_argument(
-        "--images", type=Path, metavar="DIR", help="photographs to measure quality on"
+        "--task",
+        choices=tasks.NAMES,
+        help=f"which of the shipped files, where none is named (default: {DEFAULT_TASK})",
+    )
+    parser.add_argument(
+        "--images",
+        type=Path,
+        metavar="DIR",
+        help="photographs to measure quality on; for enhance also pairs in low/ and high/",
     )
     parser.add_argument("--threads", type=int, metavar="N", help="default: all cores, at most 4")
     parser.add_argument(
@@ -304,9 +386,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--siting",
-        default="center",
         choices=SITINGS,
-        help="of the 4:2:0 chroma made from each photograph",
+        help=f"of the 4:2:0 chroma made from each photograph (default: {SITINGS[0]})",
     )
     parser.add_argument(
         "--compare", type=Path, metavar="OLD", help="a former --json FILE: tell what changed"
@@ -333,7 +414,9 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         UserError: a mistake in the options, found before any work.
     """
-    files = resolve(options.files)
+    files = resolve(options.files, options.task)
+    task = task_of(files)
+    restoration.of(task).siting(options.siting)
     size = parse_size(options.size) if options.size else None
     attachments = [(path, html.image_file(path, path.stem)) for path in options.attach]
     if attachments and not options.html:
@@ -346,7 +429,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json and options.json == options.html:
         raise UserError("--json and --html name the same file")
 
-    old = benchmark_compare.read(options.compare, TASK) if options.compare else None
+    old = benchmark_compare.read(options.compare, task) if options.compare else None
 
     seconds = options.seconds
     if seconds is None:
@@ -365,19 +448,19 @@ def run(options: argparse.Namespace) -> int:
     )
     printer.end()
     if old:
-        table["compared"] = benchmark_compare.compare(old, table, TASK, _shown(options.compare))
+        table["compared"] = benchmark_compare.compare(old, table, task, _shown(options.compare))
     for warning in [*table["warnings"], *table.get("compared", {}).get("warnings", [])]:
         print(f"warning: {warning}", file=sys.stderr)
-    print(benchmark_report.text(table, TASK))
+    print(benchmark_report.text(table, task))
     if options.json:
         results.write_json(options.json, table, options.overwrite)
         print(f"wrote {options.json}")
     if options.html:
-        shown, methods = _to_show(table, options.images)
-        page = benchmark_report.page(table, TASK, shown, methods, attachments)
+        crops = _crops(table, task, options.images)
+        page = benchmark_report.page(table, task, crops, attachments)
         results.write_text(options.html, page, options.overwrite)
         print(f"wrote {options.html}")
-    best = _best(table["rows"])
+    best = _best(table["rows"], task)
     if best is None:
         print("next: python -m edge_demo selftest FILE")
         return 1
@@ -385,22 +468,27 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def resolve(names: Sequence[str]) -> list[Path]:
-    """Files of what a user named: paths, or shipped models by name; without a name all shipped.
+def resolve(names: Sequence[str], task: str | None = None) -> list[Path]:
+    """Files of what a user named: paths, or shipped models by name; without a name all of a task.
 
     A path that is not there stays in the list, to become a row of its own.
 
     Raises:
-        UserError: an unknown name, or nothing named and nothing shipped.
+        UserError: an unknown name, a task beside names, or nothing named and nothing shipped.
     """
     if names:
+        if task:
+            raise UserError("--task chooses among the shipped files; a named FILE says its own")
         return [
             Path(name) if name.endswith(".tflite") or "/" in name else models_folder.find(name)
             for name in names
         ]
-    files = list(models_folder.shipped().values())
+    wanted = task or DEFAULT_TASK
+    files = list(models_folder.shipped(wanted).values())
     if not files:
-        raise UserError(f"no models in {_shown(models_folder.FOLDER)}; name a FILE")
+        raise UserError(
+            f"no models of the {wanted} task in {_shown(models_folder.FOLDER)}; name a FILE"
+        )
     return files
 
 
@@ -412,43 +500,42 @@ def parse_size(text: str) -> tuple[int, int]:
     return int(width), int(height)
 
 
-def _best(rows: Sequence[Row]) -> Row | None:
+def _best(rows: Sequence[Row], task: Task) -> Row | None:
     """The model to try next: the fastest of those about as good as the best."""
+    metric = results.METRICS[task.headline_metric]
     models = [r for r in rows if r["kind"] == "model" and r["status"] == "ok"]
-    values = [benchmark_report.mean(r, TASK.headline_metric) or 0.0 for r in models]
-    near = [r for r, v in zip(models, values, strict=True) if v >= max(values) - _ABOUT_AS_GOOD]
-    return min(near, key=lambda r: r["picture_ms"], default=None)
-
-
-def _to_show(
-    table: dict[str, Any], images: Path | None
-) -> tuple[list[benchmark_report.Photograph], dict[str, Method]]:
-    """Photographs whose crops tell most, and the methods to show on them."""
-    models = [r for r in table["rows"] if r["kind"] == "model" and r["status"] == "ok"]
-    if images is None or not models:
-        return [], {}
-    best = _best(models)
-    usual = [
-        r for r in models if best and r["name"] == best["name"] and r["recipe"] in _SHOWN_RECIPES
+    values = [benchmark_report.mean(r, task.headline_metric) or 0.0 for r in models]
+    if not models:
+        return None
+    best = max(values, key=lambda value: metric.gain(value, 0.0))
+    near = [
+        r for r, v in zip(models, values, strict=True) if metric.gain(best, v) <= _ABOUT_AS_GOOD
     ]
+    return min(near, key=lambda r: r["picture_ms"])
+
+
+def _crops(table: Mapping[str, Any], task: Task, images: Path | None) -> html.Html | None:
+    """What the best files make of the photographs whose crops tell most."""
+    models = [r for r in table["rows"] if r["kind"] == "model" and r["status"] == "ok"]
+    best = _best(models, task)
+    if images is None or best is None:
+        return None
+    restored = restoration.of(task)
+    usual = [r for r in models if r["name"] == best["name"] and r["recipe"] in _SHOWN_RECIPES]
     usual.sort(key=lambda r: _SHOWN_RECIPES.index(r["recipe"]))
-    methods = {TASK.reference: baselines()[TASK.reference]}
+    methods: dict[str, Method] = {task.reference: restored.baselines()[task.reference]}
     for line in usual or models[-2:]:
-        methods[results.label(line)] = _method(Path(line["file"]), table["threads"])
-    paths = photographs.read_folder(images)
-    step = max(1, -(-len(paths) // _LOOKED_AT))
-    ranked: list[tuple[float, str, NDArray[np.uint8]]] = []
-    for path in paths[::step]:
-        with contextlib.suppress(UserError):  # named on stderr when quality was measured
-            rgb = photographs.read(path, _LEAST_SIDE)
-            _, error = html.telling_window(rgb, table["siting"])
-            ranked = sorted([*ranked, (error, path.name, rgb)], key=lambda r: -r[0])[:_SHOWN]
-    return [(name, rgb) for _, name, rgb in ranked], methods
-
-
-def _method(path: Path, threads: int) -> Method:
-    model = TFLiteModel(path, threads)
-    return lambda planes: reconstruct(planes, model)
+        model = TFLiteModel(Path(line["file"]), table["threads"])
+        methods[results.label(line)] = restored.method(model)
+    files = _Files.of(restored, images)
+    files = files.some(range(len(files.paths))[:: max(1, -(-len(files.paths) // _LOOKED_AT))])
+    ranked: list[tuple[float, quality.Sample]] = []
+    # What cannot be used was named on stderr when quality was measured.
+    with contextlib.redirect_stderr(io.StringIO()), contextlib.suppress(UserError):
+        for sample in files.samples(restored, table.get("siting")):
+            _, error = html.telling_window(restored, sample)
+            ranked = sorted([*ranked, (error, sample)], key=lambda entry: -entry[0])[:_SHOWN]
+    return html.crops(restored, [one for _, one in ranked], methods) if ranked else None
 
 
 class _Printer:

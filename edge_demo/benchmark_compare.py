@@ -166,14 +166,13 @@ def _differences(
 def columns(compared: Mapping[str, Any], task: Task) -> tuple[list[str], list[list[str]]]:
     """A table's header and cells; a column that no row fills is left out."""
     metric = task.headline_metric
-    unit = results.UNITS.get(metric)
 
     def pair(line: Row, key: str, form: str, divisor: float = 1.0) -> str:
         if key not in line:
             return ""
         return " -> ".join(format(line[key][side] / divisor, form) for side in ("old", "new"))
 
-    header = ["name", "p50 ms", "ratio", f"{metric}{f' ({unit})' if unit else ''}", "difference",
+    header = ["name", "p50 ms", "ratio", results.heading(metric), "difference",
               "KiB", "peak MiB", "status"]  # fmt: skip
     cells = [
         [

@@ -6,20 +6,27 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from edge_demo import benchmark_compare, benchmark_curve, benchmark_worker, host
 from edge_demo.runtime import html, results
 from edge_demo.runtime.html import Html
-from edge_demo.runtime.quality import Method
 from edge_demo.runtime.results import Row
 from edge_demo.runtime.tasks.record import Task
 
-Photograph = tuple[str, NDArray[np.uint8]]
-
 # Columns of words; all others are of numbers.
 _WORDS = ("name", "status")
+# What is said of a task on its page: what the stages do, what a baseline's time is of, how the
+# pictures are measured on.
+_STAGES = {
+    "chroma": "encode cuts and packs the tiles, decode adds the correction",
+    "enhance": "encode looks how dark the picture is and makes the input, decode brings the answer "
+    "to full size and lays it over the picture",
+}
+_TIMES = {
+    "chroma": "summed over the picture's tiles, each encoded before and decoded after as in use, "
+    "so that caches are no warmer than there; a baseline's is that of the whole resampling.",
+    "enhance": "of the whole picture, encoded before and decoded after as in use, so that caches "
+    "are no warmer than there; a baseline's is that of all that it does.",
+}
 _HOST_NAMES = {
     "board": "board",
     "cpu": "processor",
@@ -43,12 +50,13 @@ def mean(line: Row, metric: str) -> float | None:
 
 
 def order(rows: Sequence[Row], task: Task) -> list[Row]:
-    """Baselines first, then models; each by the headline metric, then failures."""
+    """Baselines first, then models; each from the worst by the headline metric, then failures."""
+    metric = results.METRICS[task.headline_metric]
 
     def key(line: Row) -> tuple[bool, bool, float, float]:
         quality = mean(line, task.headline_metric)
         p50 = line.get("latency_ms", {}).get("p50", 0.0)
-        return line["kind"] == "model", line["status"] != "ok", quality or 0.0, p50
+        return line["kind"] == "model", line["status"] != "ok", metric.gain(quality or 0.0, 0), p50
 
     return sorted(rows, key=key)
 
@@ -60,7 +68,7 @@ def columns(rows: Sequence[Row], task: Task) -> tuple[list[str], list[list[str]]
     the same name.
     """
     metric = task.headline_metric
-    unit = results.UNITS.get(metric, "")
+    kind = results.METRICS[metric]
     floor = next((mean(r, metric) for r in rows if r["name"] == task.reference), None)
     floats = {r["name"]: mean(r, metric) for r in rows if r.get("recipe") == "float32"}
 
@@ -71,7 +79,7 @@ def columns(rows: Sequence[Row], task: Task) -> tuple[list[str], list[list[str]]
         if value is None or origin is None:
             return ""
         # Adding zero makes a rounded -0.0 a 0.0.
-        return f"{round(value - origin, 2) + 0.0:+.2f}"
+        return f"{round(kind.gain(value, origin), 2) + 0.0:+.2f}"
 
     def milliseconds(value: float | None) -> str:
         return "" if value is None else f"{value:.{digits}f}"
@@ -86,7 +94,7 @@ def columns(rows: Sequence[Row], task: Task) -> tuple[list[str], list[list[str]]
     makers: dict[str, Callable[[Row], str]] = {
         "name": results.label,
         "KiB": lambda r: f"{r['bytes'] / 1024:.0f}" if "bytes" in r else "",
-        f"{metric}{f' ({unit})' if unit else ''}": quality,
+        results.heading(metric): quality,
         f"vs {task.reference}": lambda r: (
             signed(mean(r, metric), floor) if r["kind"] == "model" else ""
         ),
@@ -225,8 +233,7 @@ def _over_time(rows: Sequence[Row]) -> Html | None:
 def page(
     table: Mapping[str, Any],
     task: Task,
-    photographs: Sequence[Photograph] = (),
-    methods: Mapping[str, Method] | None = None,
+    crops: Html | None = None,
     attachments: Sequence[tuple[Path, Html]] = (),
 ) -> str:
     """The benchmark as one HTML page.
@@ -234,8 +241,7 @@ def page(
     Args:
         table: what ``benchmark`` returned.
         task: of its models.
-        photographs: to show crops of.
-        methods: label to reconstruction, for the crops.
+        crops: what models make of photographs.
         attachments: file and ``img`` of pictures to show as they are.
     """
     rows = table["rows"]
@@ -252,15 +258,14 @@ def page(
         sections.append(html.Section("Quality against time", drawing))
     if curves := _over_time(rows):
         sections.append(html.Section("Over time", curves))
-    if stages := _stages(rows):
+    if stages := _stages(rows, task):
         sections.append(html.Section("Where the time goes", stages))
-    if photographs and methods:
-        shown = html.crops(photographs, methods, table["siting"])
-        sections.append(html.Section("What it looks like", shown))
+    if crops:
+        sections.append(html.Section("What it looks like", crops))
     if attachments:
         figures = [html.figure(picture, path.name) for path, picture in attachments]
         sections.append(html.Section("Attached", html.join(*figures)))
-    sections.append(html.Section("How it was measured", _method(table)))
+    sections.append(html.Section("How it was measured", _method(table, task)))
     sections.append(html.Section("Machine", html.definitions(_machine(table))))
     title = f"Benchmark: {task.name}"
     return html.page(title, sections, _lead(rows, task) or _title(table))
@@ -288,7 +293,7 @@ def _sentence(line: str) -> str:
 def _caption(table: Mapping[str, Any], task: Task) -> str:
     caption = _sentence(_title(table))
     if table["images"]:
-        unit = results.UNITS.get(task.headline_metric) or "the metric's unit"
+        unit = results.METRICS[task.headline_metric].unit or "the metric's unit"
         caption += f" Differences to {task.reference} and to float32 are in {unit}."
     return caption
 
@@ -300,13 +305,14 @@ def _lead(rows: Sequence[Row], task: Task) -> str:
     measured = [r for r in rows if r["kind"] == "model" and mean(r, metric) is not None]
     if floor is None or not measured:
         return ""
-    best = max(measured, key=lambda r: mean(r, metric) or 0.0)
+    kind = results.METRICS[metric]
+    best = max(measured, key=lambda r: kind.gain(mean(r, metric) or 0.0, 0.0))
     fastest = min(measured, key=lambda r: r["picture_ms"])
 
     def say(line: Row) -> str:
-        gain = (mean(line, metric) or 0.0) - floor
+        gain = kind.gain(mean(line, metric) or 0.0, floor)
         return (
-            f"{results.label(line)}: {gain:+.2f} {results.UNITS.get(metric, '')} {metric} over "
+            f"{results.label(line)}: {gain:+.2f} {kind.unit} {metric} over "
             f"{task.reference} in {line['picture_ms']:.1f} ms a picture"
         )
 
@@ -324,11 +330,10 @@ def _scatter(rows: Sequence[Row], task: Task, table: Mapping[str, Any]) -> Html 
         return None
     timed = table["timed"]
     alt = "; ".join(f"{p.label}: {p.x:.1f} ms, {p.y:.2f}" for p in points)
-    unit = results.UNITS.get(metric)
     drawing = html.scatter(
         points,
         f"time for a picture of {timed['width']}x{timed['height']} (ms, p50, logarithmic)",
-        f"{metric}{f' ({unit})' if unit else ''}",
+        results.heading(metric),
         f"{metric} against time. {alt}",
     )
     return html.figure(
@@ -337,7 +342,7 @@ def _scatter(rows: Sequence[Row], task: Task, table: Mapping[str, Any]) -> Html 
     )
 
 
-def _stages(rows: Sequence[Row]) -> Html | None:
+def _stages(rows: Sequence[Row], task: Task) -> Html | None:
     models = [r for r in rows if "stages_ms" in r]
     if not models:
         return None
@@ -348,17 +353,15 @@ def _stages(rows: Sequence[Row]) -> Html | None:
         values = [*stages, line["picture_ms"], line["load_ms"], line["first_picture_ms"]]
         cells.append([results.label(line), *(f"{value:.1f}" for value in values)])
     caption = (
-        "Milliseconds, p50 of each stage: encode cuts and packs the tiles, decode adds the "
-        "correction; load opens the file; the first picture includes what is prepared once."
+        f"Milliseconds, p50 of each stage: {_STAGES[task.name]}; load opens the file; the first "
+        "picture includes what is prepared once."
     )
     return html.table(caption, header, cells, range(1, len(header)))
 
 
-def _method(table: Mapping[str, Any]) -> Html:
+def _method(table: Mapping[str, Any], task: Task) -> Html:
     lines = [
-        "Times are wall-clock. A model's time is that of its graph alone, summed over the "
-        "picture's tiles, each encoded before and decoded after as in use, so that caches are no "
-        "warmer than there; a baseline's is that of the whole resampling. "
+        f"Times are wall-clock. A model's time is that of its graph alone, {_TIMES[task.name]} "
         + (f"Models: {benchmark_curve.RULE} Baselines: " if table["sustained"] else "")
         + benchmark_worker.RULE,
         f"The time limit was {table['limit_seconds']:g} s for each method. Each ran in a process "
@@ -367,11 +370,21 @@ def _method(table: Mapping[str, Any]) -> Html:
     ]
     if table["images"]:
         lines.append(
-            "Quality is measured on each photograph's 8-bit values, then averaged. The 4:2:0 input "
-            f"is made from each photograph with {table['siting']} siting; photographs whose own "
-            "chroma is subsampled are first reduced until it is not."
+            f"Quality is measured on each photograph's 8-bit values, then averaged. {_input(table)}"
         )
     return html.join(*map(html.paragraph, lines))
+
+
+def _input(table: Mapping[str, Any]) -> str:
+    """Where the pictures that methods are given come from."""
+    reduced = "photographs whose own chroma is subsampled are first reduced until it is not."
+    if "siting" in table:
+        return (
+            f"The 4:2:0 input is made from each photograph with {table['siting']} siting; {reduced}"
+        )
+    if table["data"].startswith("pairs:"):
+        return "The input is the picture in low light of each pair, the truth its partner."
+    return f"The input is low light made from each photograph; {reduced}"
 
 
 def _machine(table: Mapping[str, Any]) -> dict[str, str]:

@@ -18,17 +18,16 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from edge_demo import benchmark_curve, host
 from edge_demo.benchmark_curve import Run
-from edge_demo.runtime import quality
+from edge_demo.runtime import quality, restoration
 from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.interpreter import package_name
 from edge_demo.runtime.model import TFLiteModel
+from edge_demo.runtime.pairs import pairs
 from edge_demo.runtime.photographs import photographs
-from edge_demo.runtime.tasks import chroma
-from edge_demo.runtime.tiling import reconstruct
+from edge_demo.runtime.restoration import Method, Restoration
 
 # Done, in all, and of what.
 Progress = Callable[[int, int, str], None]
@@ -79,7 +78,7 @@ class StageClock:
         return self._model.graph.get_outputs()
 
     def tile_done(self, done: int, _total: int) -> None:
-        """For ``reconstruct``'s progress: a tile is in its place."""
+        """For the restoration's progress: a tile is in its place."""
         self._end("decode")
         self.tiles = done
 
@@ -160,15 +159,31 @@ def peak_rss_bytes() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def read_planes(path: Path) -> chroma.Planes:
-    """The picture to time, as ``write_planes`` left it."""
+def read_picture(restored: Restoration, path: Path) -> Any:
+    """The degraded picture to time, as ``write_picture`` left it."""
     with np.load(path, allow_pickle=False) as arrays:
-        return chroma.Planes(arrays["y"], arrays["cbcr"], str(arrays["siting"]))
+        return restored.unpack(arrays)
 
 
-def write_planes(path: Path, planes: chroma.Planes) -> None:
-    """Leave a picture for the workers, so that their memory holds nothing but planes."""
-    np.savez(path, y=planes.y, cbcr=planes.cbcr, siting=planes.siting)
+def write_picture(restored: Restoration, path: Path, picture: Any) -> None:
+    """Leave a degraded picture for the workers, so that their memory holds nothing else."""
+    np.savez(path, **restored.pack(picture))  # type: ignore[arg-type]
+
+
+def samples(
+    restored: Restoration, paths: Sequence[Path], low: Sequence[Path], siting: str | None
+) -> Iterator[quality.Sample]:
+    """Pictures to measure quality on; those that cannot be used are named on stderr.
+
+    Args:
+        restored: the task's.
+        paths: of photographs; of pairs those in good light.
+        low: of pairs those in low light, parallel to them; else empty.
+        siting: of degraded photographs; None where the task has none.
+    """
+    if low:
+        return quality.paired(pairs(list(zip(low, paths, strict=True))))
+    return quality.degraded(restored, photographs(paths), siting)
 
 
 def measure(job: dict[str, Any], progress: Progress) -> dict[str, Any]:
@@ -176,8 +191,9 @@ def measure(job: dict[str, Any], progress: Progress) -> dict[str, Any]:
 
     Args:
         job: ``kind`` (model or baseline), ``target`` (file or name), ``threads``, ``limit`` in
-            seconds, ``sustained`` (a model's timing takes all of the limit), ``planes`` (file),
-            ``photographs`` (files), ``siting`` and ``task``.
+            seconds, ``sustained`` (a model's timing takes all of the limit), ``picture`` (file of
+            the one to time), ``photographs`` (files), ``low`` (of pairs the files in low light,
+            parallel to them; else empty), ``siting`` (None where the task has none) and ``task``.
         progress: told how far it is.
 
     Returns:
@@ -191,9 +207,10 @@ def measure(job: dict[str, Any], progress: Progress) -> dict[str, Any]:
     """
     threads = int(job["threads"])
     cv2.setNumThreads(threads)
-    planes = read_planes(Path(job["planes"]))
+    restored = restoration.of(job["task"])
+    picture = read_picture(restored, Path(job["picture"]))
     begin = _begin_model if job["kind"] == "model" else _begin_baseline
-    out, method, once = begin(job, planes)
+    out, method, once = begin(restored, job, picture)
     limit = float(job["limit"])
     sustained = bool(job["sustained"]) and job["kind"] == "model"
     gathered = []
@@ -219,11 +236,11 @@ def measure(job: dict[str, Any], progress: Progress) -> dict[str, Any]:
     # Before quality is measured: metrics need more memory than many a model.
     out["peak_rss_bytes"] = peak_rss_bytes()
     if job["photographs"]:
-        paths = [Path(path) for path in job["photographs"]]
+        paths, low = ([Path(path) for path in job[key]] for key in ("photographs", "low"))
         names, values = quality.evaluate(
-            photographs(paths),
+            restored,
+            samples(restored, paths, low, job["siting"]),
             {"method": method},
-            job["siting"],
             lambda done: progress(done, len(paths), "photographs"),
         )
         if len(names) != len(paths):  # else values would stand for other photographs
@@ -232,10 +249,10 @@ def measure(job: dict[str, Any], progress: Progress) -> dict[str, Any]:
     return out
 
 
-_Begun = tuple[dict[str, Any], quality.Method, Callable[[], Run]]
+_Begun = tuple[dict[str, Any], Method, Callable[[], Run]]
 
 
-def _begin_model(job: dict[str, Any], planes: chroma.Planes) -> _Begun:
+def _begin_model(restored: Restoration, job: dict[str, Any], picture: Any) -> _Begun:
     path = Path(job["target"])
     package_name()  # imports the interpreter, which is no part of loading a file
     began = time.perf_counter()
@@ -248,7 +265,7 @@ def _begin_model(job: dict[str, Any], planes: chroma.Planes) -> _Begun:
 
     def once() -> Run:
         clock.start()
-        reconstruct(planes, clock, clock.tile_done)
+        restored.restore(picture, clock, clock.tile_done)
         return clock.seconds
 
     began = time.perf_counter()
@@ -260,19 +277,15 @@ def _begin_model(job: dict[str, Any], planes: chroma.Planes) -> _Begun:
         "first_picture_ms": round((time.perf_counter() - began) * 1e3, 3),
         "tiles": clock.tiles,
     }
-
-    def method(given: chroma.Planes) -> NDArray[np.uint8]:
-        return reconstruct(given, model)
-
-    return out, method, once
+    return out, restored.method(model), once
 
 
-def _begin_baseline(job: dict[str, Any], planes: chroma.Planes) -> _Begun:
-    method = quality.baselines()[job["target"]]
+def _begin_baseline(restored: Restoration, job: dict[str, Any], picture: Any) -> _Begun:
+    method = restored.baselines()[job["target"]]
 
     def once() -> Run:
         began = time.perf_counter()
-        method(planes)
+        method(picture)
         return {"inference": time.perf_counter() - began}
 
     return {}, method, once

@@ -6,6 +6,7 @@ import difflib
 from pathlib import Path
 
 from .runtime.errors import UserError
+from .runtime.package import read_card
 
 FOLDER = Path(__file__).parent / "models"
 
@@ -14,9 +15,13 @@ DEFAULT_PRESET = "chroma_residual-s.r1"
 DEFAULT_RECIPES = ("qat", "int8")
 
 
-def shipped() -> dict[str, Path]:
-    """``PRESET.RECIPE`` to file, sorted."""
-    return {path.name.removesuffix(".tflite"): path for path in sorted(FOLDER.glob("*.tflite"))}
+def shipped(task: str | None = None) -> dict[str, Path]:
+    """``PRESET.RECIPE`` to file, sorted: of one task, or all."""
+    return {
+        path.name.removesuffix(".tflite"): path
+        for path in sorted(FOLDER.glob("*.tflite"))
+        if task is None or read_card(path).values["task"] == task
+    }
 
 
 def find(name: str | None) -> Path:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 # Before TensorFlow is imported: its start-up lines are not the user's concern.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from edge_demo.runtime import cli, results
+from edge_demo.runtime import cli, restoration, results
 from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.quiet import quiet_stderr
 from edge_demo.runtime.siting import SITINGS
@@ -60,7 +60,8 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument(
         "--data", required=True, metavar="SOURCE", help="photographs to measure on"
     )
-    compare.add_argument("--siting", default="center", choices=SITINGS)
+    compare.add_argument("--siting", choices=SITINGS,
+                         help=f"of chroma; default: {SITINGS[0]}")  # fmt: skip
     compare.add_argument("--threads", type=int, help="default: all cores, at most 4")
     compare.add_argument("--seconds", type=float, default=5.0,
                          help="time limit of each file's timing (default: 5)")  # fmt: skip
@@ -123,13 +124,14 @@ def _network(options: argparse.Namespace, calibrated: bool) -> Network:
     from .calibrate import collect
     from .convert import TILE, Network
 
-    module = keras_models.get(runs.read_record(options.run)["config"]["model"])
+    config = runs.read_record(options.run)["config"]
+    task = keras_models.task(config["model"], config["size"])
     model = runs.load_model(options.run)
     calibration = None
     if calibrated:
         source = sources.open_source(options.calibrate, "train")
-        calibration = collect(source, TILE, augmented=options.augmented)
-    return Network(model, module.TASK, calibration, TILE, options.ranges, _progress)
+        calibration = collect(restoration.of(task), source, TILE, augmented=options.augmented)
+    return Network(model, task, calibration, TILE, options.ranges, _progress)
 
 
 def _progress(text: str, last: bool) -> None:
@@ -240,7 +242,9 @@ def _sensitivity(options: argparse.Namespace) -> int:
         options,
         json=lambda: json.dumps(dataclasses.asdict(analysis), indent=2) + "\n",
         markdown=lambda: compare.markdown_table(header, lines, text_columns=2),
-        html=lambda: reports.sensitivity(analysis, str(options.run), options.calibrate),
+        html=lambda: reports.sensitivity(
+            analysis, restoration.of(network.task), str(options.run), options.calibrate
+        ),
     )
     # A run that was trained for 8 bits has no other recipe to try.
     if not network.trained:

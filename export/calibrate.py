@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,12 +12,31 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets import augment, sources
-from edge_demo.runtime.tasks import chroma
+from datasets import augment, samples, sources
+from edge_demo.runtime.errors import UserError
+from edge_demo.runtime.quality import Sample
+from edge_demo.runtime.restoration import Restoration
 from edge_demo.runtime.tiling import window
 
 # Both sitings that files really have: a range must hold for each.
 SITINGS = ("center", "left")
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A square of a picture.
+
+    Attributes:
+        truth: RGB (tile, tile, 3) uint8.
+        degraded: as a device gets it.
+        context: what decoding must know of the whole picture.
+    """
+
+    truth: NDArray[np.uint8]
+    degraded: Any
+    context: Any = None
 
 
 @dataclass(frozen=True)
@@ -24,65 +44,117 @@ class Calibration:
     """Tiles for calibration and where they come from.
 
     Attributes:
-        pieces: RGB (tile, tile, 3) uint8 each.
+        restoration: of the network's task.
+        tiles: squares of one size.
         manifest: source, counts, seed and sha256 of the tiles, for the card.
     """
 
-    pieces: tuple[NDArray[np.uint8], ...]
+    restoration: Restoration
+    tiles: tuple[Tile, ...]
     manifest: dict[str, Any]
 
     @cached_property
-    def planes(self) -> tuple[chroma.Planes, ...]:
-        """Each tile as a device gets it; real files' sitings take turns."""
-        return tuple(
-            chroma.degrade(piece, SITINGS[index % len(SITINGS)])
-            for index, piece in enumerate(self.pieces)
-        )
-
-    @cached_property
-    def inputs(self) -> tuple[dict[str, NDArray[np.float32]], ...]:
+    def inputs(self) -> tuple[dict[str, Array], ...]:
         """Each tile encoded as the device encodes it: tensor name to (h, w, C)."""
-        return tuple(map(chroma.encode, self.planes))
+        return tuple(self.restoration.encode(tile.degraded) for tile in self.tiles)
 
     @cached_property
     def targets(self) -> tuple[NDArray[np.uint8], ...]:
-        """Each tile's true chroma (tile, tile, 2)."""
-        return tuple(map(chroma.target, self.pieces))
+        """What should become of each tile."""
+        return tuple(self.restoration.target(tile.truth) for tile in self.tiles)
+
+    def decode(self, outputs: dict[str, Array], tile: Tile) -> NDArray[np.uint8]:
+        """A graph's outputs for a tile, to be compared with its target."""
+        return self.restoration.decode(outputs, tile.degraded, tile.context)
 
     def first(self, count: int) -> Calibration:
-        """The same with its first tiles only; sitings still take turns."""
-        return Calibration(self.pieces[:count], self.manifest)
+        """The same with its first tiles only."""
+        return Calibration(self.restoration, self.tiles[:count], self.manifest)
+
+
+def of_pieces(
+    restoration: Restoration, pieces: Iterable[NDArray[np.uint8]], manifest: dict[str, Any]
+) -> Calibration:
+    """Calibration on pictures RGB (tile, tile, 3) uint8, each of which is a whole one."""
+    tiles = tuple(_degraded(restoration, piece, index) for index, piece in enumerate(pieces))
+    return Calibration(restoration, tiles, manifest)
 
 
 def collect(
-    source: sources.Source, tile: int, count: int = 64, seed: int = 0, augmented: bool = False
+    restoration: Restoration,
+    source: sources.Source,
+    tile: int,
+    count: int = 64,
+    seed: int = 0,
+    augmented: bool = False,
 ) -> Calibration:
-    """Random tiles of photographs.
+    """Random tiles of photographs, or of pairs.
 
     Args:
-        source: photographs, disjoint from those that the model is evaluated on.
+        restoration: of the network's task.
+        source: pictures, disjoint from those that the model is evaluated on.
         tile: side in image pixels.
-        count: tiles, spread over at most as many photographs.
+        count: tiles, spread over at most as many pictures.
         seed: of the choice.
         augmented: vary exposure and saturation, as other cameras would.
+
+    Raises:
+        UserError: not one picture could be used, or pairs are to be augmented.
     """
     rng = np.random.default_rng(seed)
-    chosen = [source.paths[i] for i in sorted(rng.permutation(len(source.paths))[:count])]
-    photographs = [
-        rgb for _, rgb in sources.photographs(sources.Source(source.text, tuple(chosen)))
-    ]
-    pieces = []
-    digest = hashlib.sha256()
-    for _, rgb in zip(range(count), itertools.cycle(photographs), strict=False):
-        top, left = (int(rng.integers(0, max(1, side - tile + 1))) for side in rgb.shape[:2])
-        piece = np.ascontiguousarray(window(rgb, top, left, tile, tile))
+    chosen = samples.some(source, sorted(rng.permutation(len(source.paths))[:count].tolist()))
+    if restoration.pairs and source.low:
         if augmented:
-            piece = augment.colours(piece, int(rng.integers(2**31)))
-        digest.update(piece.tobytes())
-        pieces.append(piece)
-    manifest = {"source": public_name(source.text), "photographs": len(photographs), "tiles": count,
+            raise UserError("--augmented varies photographs; pairs are calibrated on as they are")
+        pictures = list(samples.samples(restoration, chosen))
+    else:
+        # A tile of chroma is degraded by itself, and so is each tile's picture in low light.
+        pictures = [Sample(path, rgb, None) for path, rgb in sources.photographs(chosen)]
+    tiles = []
+    digest = hashlib.sha256()
+    for index, picture in zip(range(count), itertools.cycle(pictures), strict=False):
+        sides = picture.truth.shape[:2]
+        top, left = (int(rng.integers(0, max(1, side - tile + 1))) for side in sides)
+        place = top, left, tile, tile
+        light = int(rng.integers(2**31)) if augmented else None
+        made = _tile(restoration, picture, place, light, index)
+        digest.update(made.truth.tobytes())
+        if restoration.whole:
+            digest.update(made.degraded.tobytes())
+        tiles.append(made)
+    manifest = {"source": public_name(source.text), "photographs": len(pictures), "tiles": count,
                 "seed": seed, "augmented": augmented, "sha256": digest.hexdigest()}  # fmt: skip
-    return Calibration(tuple(pieces), manifest)
+    return Calibration(restoration, tuple(tiles), manifest)
+
+
+def _tile(
+    restoration: Restoration,
+    picture: Sample,
+    place: tuple[int, int, int, int],
+    light: int | None,
+    index: int,
+) -> Tile:
+    """A tile of a picture, degraded unless it is already, in another light if that has a seed."""
+
+    def lit(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return rgb if light is None else augment.colours(rgb, light)
+
+    if not restoration.whole:
+        piece = np.ascontiguousarray(window(picture.truth, *place))
+        return _degraded(restoration, lit(piece), index)
+    truth, low = picture.truth, picture.degraded
+    if low is None:
+        truth = lit(truth)
+        low = _degraded(restoration, truth, index).degraded
+    piece, dark = (np.ascontiguousarray(window(rgb, *place)) for rgb in (truth, low))
+    return Tile(piece, dark, restoration.context(low))
+
+
+def _degraded(restoration: Restoration, rgb: NDArray[np.uint8], index: int) -> Tile:
+    """A whole picture as a tile; real files' sitings, or kinds of low light, take turns."""
+    siting = SITINGS[index % len(SITINGS)] if restoration.sitings else None
+    low = restoration.degrade(rgb, f"tile {index}", siting)
+    return Tile(rgb, low, restoration.context(low))
 
 
 def public_name(text: str) -> str:

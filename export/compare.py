@@ -6,6 +6,7 @@ added here is each file's loss against its float32, photograph by photograph.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -17,16 +18,15 @@ from typing import Any
 import numpy as np
 
 from datasets import sources
-from edge_demo.runtime import package, results
+from edge_demo.runtime import package, restoration, results, tasks
 from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.results import Row
-from edge_demo.runtime.tasks import chroma
+from edge_demo.runtime.tasks.record import Task
 
 ROOT = Path(__file__).parent.parent
 MODELS = ROOT / "edge_demo" / "models"
 # dB: a photograph that loses more counts as one that suffers.
 LIMIT = 0.3
-TASK = chroma.TASK
 REFERENCE = "float32"
 
 
@@ -34,7 +34,7 @@ def resolve(names: Sequence[str]) -> list[Path]:
     """Files of what a user names: ``.tflite`` files, or presets with all the files they ship.
 
     Raises:
-        UserError: neither, or nothing to compare with.
+        UserError: neither, nothing to compare with, or files of several tasks.
     """
     files: list[Path] = []
     for name in names:
@@ -46,9 +46,11 @@ def resolve(names: Sequence[str]) -> list[Path]:
             raise UserError(f"{name}: no such preset or model file")
         files += sorted(shipped)
     files = list(dict.fromkeys(files))
-    for path in files:
-        package.read_card(path)
-    if not any(package.read_card(path).values["recipe"] == REFERENCE for path in files):
+    cards = [package.read_card(path) for path in files]
+    found = sorted({card.task.name for card in cards})
+    if len(found) > 1:
+        raise UserError(f"files of several tasks cannot be compared: {', '.join(found)}")
+    if not any(card.values["recipe"] == REFERENCE for card in cards):
         raise UserError(f"name the {REFERENCE} file too: it is what the others are compared with")
     return files
 
@@ -60,36 +62,37 @@ def compare(
     limit: float = LIMIT,
     threads: int | None = None,
     seconds: float = 5.0,
-    siting: str = "center",
+    siting: str | None = None,
 ) -> dict[str, Any]:
     """Measure files and work out what each loses against the float32 file of the same network.
 
     Args:
         files: at least one of them float32.
-        source: photographs that none was trained or calibrated on.
+        source: photographs, or pairs, that none was trained or calibrated on.
         limit: dB that a photograph may lose.
         threads: of the interpreter; None: as the benchmark chooses.
         seconds: for the timing of each file, at most.
-        siting: of the 4:2:0 chroma made from each photograph.
+        siting: of the 4:2:0 chroma made from each photograph; None: the task's own.
 
     Returns:
         The benchmark's document of schema 1 with its ``values`` and ``photographs``; each row of
         a quantised file has ``drop``: mean and max in dB, and ``share_over`` the limit.
 
     Raises:
-        UserError: what the benchmark refuses.
+        UserError: what the benchmark refuses, or a siting of a task that has none.
     """
+    restored = restoration.of(package.read_card(files[0]).task)
+    siting = restored.siting(siting)
     with tempfile.TemporaryDirectory() as folder:
         # The benchmark takes a folder, a source is a list of files.
         pictures, out = Path(folder) / "pictures", Path(folder) / "table.json"
-        pictures.mkdir()
-        for index, path in enumerate(source.paths):
-            (pictures / f"{index:05d}_{path.name}").symlink_to(path.resolve())
+        _link(source if restored.pairs else dataclasses.replace(source, low=()), pictures)
         command = [
             sys.executable, "-m", "edge_demo", "benchmark", *(str(f.resolve()) for f in files),
-            "--images", str(pictures), "--each", "--json", str(out), "--siting", siting,
-            "--seconds", f"{seconds:g}",
+            "--images", str(pictures), "--each", "--json", str(out), "--seconds", f"{seconds:g}",
         ]  # fmt: skip
+        if siting:
+            command += ["--siting", siting]
         if threads:
             command += ["--threads", str(threads)]
         # Its table is not ours; its progress and its complaints are.
@@ -98,16 +101,31 @@ def compare(
             raise UserError(f"the benchmark failed with exit code {done.returncode}")
         table: dict[str, Any] = json.loads(out.read_text())
     table["data"] = source.text
-    table["photographs"] = [name.partition("_")[2] for name in table["photographs"]]
+    table["photographs"] = [Path(name).name for name in table["photographs"]]
     table["limit_db"] = limit
     for row in table["rows"]:
         row.pop("file", None)
-        _add_drop(row, table["rows"], limit)
+        _add_drop(row, table["rows"], limit, restored.task)
     return table
 
 
-def _add_drop(row: Row, rows: Sequence[Row], limit: float) -> None:
-    metric = TASK.headline_metric
+def _link(source: sources.Source, folder: Path) -> None:
+    """A source's files in a folder, in its order; each keeps its name, of which there may be two.
+
+    Low light that is made from a photograph depends on its name.
+    """
+    sides = {"low": source.low, "high": source.paths} if source.low else {"": source.paths}
+    for side, paths in sides.items():
+        for index, path in enumerate(paths):
+            # Partners have one name.
+            name = source.paths[index].with_suffix(path.suffix).name
+            link = folder / side / f"{index:05d}" / name
+            link.parent.mkdir(parents=True)
+            link.symlink_to(path.resolve())
+
+
+def _add_drop(row: Row, rows: Sequence[Row], limit: float, task: Task) -> None:
+    metric = task.headline_metric
     whole = next(
         (r for r in rows if r["name"] == row["name"] and r.get("recipe") == REFERENCE), None
     )
@@ -115,7 +133,8 @@ def _add_drop(row: Row, rows: Sequence[Row], limit: float) -> None:
         return
     if "values" not in row or "values" not in whole:
         return
-    drops = np.array(whole["values"][metric]) - np.array(row["values"][metric])
+    pairs = zip(whole["values"][metric], row["values"][metric], strict=True)
+    drops = np.array([results.METRICS[metric].gain(before, after) for before, after in pairs])
     row["drop"] = {
         "mean": round(float(drops.mean()), 4),
         "max": round(float(drops.max()), 4),
@@ -125,7 +144,7 @@ def _add_drop(row: Row, rows: Sequence[Row], limit: float) -> None:
 
 def worst(table: Mapping[str, Any], count: int = 3) -> list[str]:
     """The photographs that lose most in any file, worst first."""
-    metric = TASK.headline_metric
+    metric = tasks.record(table["task"]).headline_metric
     found: dict[str, float] = {}
     for row in table["rows"]:
         if "drop" not in row:
@@ -137,7 +156,8 @@ def worst(table: Mapping[str, Any], count: int = 3) -> list[str]:
         for name, ours, theirs in zip(
             table["photographs"], row["values"][metric], whole["values"][metric], strict=True
         ):
-            found[name] = max(found.get(name, -np.inf), theirs - ours)
+            drop = results.METRICS[metric].gain(theirs, ours)
+            found[name] = max(found.get(name, -np.inf), drop)
     return sorted(found, key=lambda name: -found[name])[:count]
 
 
@@ -152,8 +172,8 @@ def over(table: Mapping[str, Any], most: float) -> list[Row]:
 
 def columns(table: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     """The table as text: header and a line a file, models only."""
-    metric = TASK.headline_metric
-    unit = results.UNITS[metric]
+    metric = tasks.record(table["task"]).headline_metric
+    unit = results.METRICS[metric].unit
     header = [
         "file", "KiB", f"{metric} {unit}", "min", "max", "drop", "worst drop",
         f"over {table['limit_db']:g} {unit}", "p50 ms", "p90 ms", "p99 ms", "of float32",
@@ -191,10 +211,11 @@ def columns(table: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
 
 def title(table: Mapping[str, Any]) -> str:
     """What the figures are of, in a line."""
-    timed = table["timed"]
+    timed, metric = table["timed"], tasks.record(table["task"]).headline_metric
+    siting = f", {table['siting']} siting" if "siting" in table else ""
     return (
-        f"{TASK.headline_metric} over {table['images']} photographs of {table['data']}, "
-        f"{table['siting']} siting; drops against float32 in dB; inference on a picture of "
+        f"{metric} over {table['images']} photographs of {table['data']}"
+        f"{siting}; drops against float32 in dB; inference on a picture of "
         f"{timed['width']}x{timed['height']}, threads: {table['threads']}"
     )
 

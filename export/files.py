@@ -9,14 +9,16 @@ from typing import Any
 
 import numpy as np
 import skimage.data
+from numpy.typing import NDArray
 
 import keras_models
-from edge_demo.runtime import package
+from edge_demo.runtime import package, restoration, tasks
 from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.files import write_whole
 from edge_demo.runtime.interpreter import Graph
-from edge_demo.runtime.tasks import chroma
+from edge_demo.runtime.tasks.record import Task
 
+from . import edgetpu_compiler
 from .calibrate import public_name
 from .convert import Network, check_fit, convert
 from .recipes import Recipe
@@ -39,7 +41,8 @@ def base_card(
         stages: from ``runs.stages``, where the training is to be told in full.
     """
     config = record["config"]
-    module = keras_models.get(config["model"])
+    model, size = config["model"], config["size"]
+    task = keras_models.task(model, size)
     training = {
         "data": public_name(record["data"]),
         "terms": terms or "not stated: trained by the owner of this file",
@@ -57,11 +60,12 @@ def base_card(
         ]
     return {
         "schema": 1,
-        "task": module.TASK.name,
-        "contract": module.TASK.contract,
-        "model": f"{config['model']}-{config['size']}",
+        "task": task.name,
+        **({"form": task.form} if task.form else {}),
+        "contract": task.contract,
+        "model": f"{model}-{size}",
         "preset": preset,
-        "halo": module.halo(config["size"]),
+        "halo": keras_models.halo(model, size),
         "training": training,
     }
 
@@ -103,21 +107,52 @@ def export(
 
 
 def write(path: Path, flatbuffer: bytes, card: Mapping[str, Any]) -> None:
-    """Wrap a FlatBuffer with its card and a golden pair, and write it whole or not at all."""
-    golden = _golden(flatbuffer)
-    write_whole(path, package.join(flatbuffer, card, golden))
+    """Wrap a FlatBuffer with its card and a golden pair, and write it whole or not at all.
 
-
-def _golden(flatbuffer: bytes) -> dict[str, Any]:
-    """A small real input and what this machine makes of it."""
-    photograph = skimage.data.astronaut()[96 : 96 + _GOLDEN_SIDE, 192 : 192 + _GOLDEN_SIDE]
-    inputs = chroma.encode(chroma.degrade(np.ascontiguousarray(photograph)))
+    A graph that cannot be resized is ``static`` on its card, and its pair is of its own size.
+    """
+    task = tasks.record(card["task"], card.get("form", ""))
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.tflite"
         file.write_bytes(flatbuffer)
-        graph = Graph(file)
+        inputs = _golden_input(task)
+        static = not _resizes(Graph(file), inputs, task)
+        golden = _golden(Graph(file), inputs, static)
+    facts = {"static": True} if static else {}
+    write_whole(path, package.join(flatbuffer, {**card, **facts}, golden))
+
+
+def _golden_input(task: Task) -> dict[str, NDArray[np.float32]]:
+    """A small real input."""
+    side = slice(96, 96 + _GOLDEN_SIDE), slice(192, 192 + _GOLDEN_SIDE)
+    photograph = np.ascontiguousarray(skimage.data.astronaut()[side])
+    restored = restoration.of(task)
+    return restored.encode(restored.degrade(photograph, "golden", restored.siting(None)))
+
+
+def _resizes(graph: Graph, inputs: Mapping[str, NDArray[np.float32]], task: Task) -> bool:
+    """Whether a graph takes pictures of another size, and answers in theirs.
+
+    Some operations, such as a bilinear resize, hold the size that they were converted for.
+    """
+    try:
         graph.resize({name: (1, *values.shape) for name, values in inputs.items()})
         outputs = graph.run(inputs)
-    return {f"input_{k}": v for k, v in inputs.items()} | {
-        f"output_{k}": v for k, v in outputs.items()
+    except (RuntimeError, ValueError):
+        return False
+    expected = {
+        tensor.name: (_GOLDEN_SIDE // tensor.downscale, _GOLDEN_SIDE // tensor.downscale)
+        for tensor in task.outputs
     }
+    return all(outputs[name].shape[:2] == shape for name, shape in expected.items())
+
+
+def _golden(
+    graph: Graph, inputs: Mapping[str, NDArray[np.float32]], static: bool
+) -> dict[str, Any]:
+    """An input and what this machine makes of it."""
+    pair = {f"input_{k}": v for k, v in inputs.items()}
+    if static:
+        return edgetpu_compiler.golden_at(graph.inputs, pair, graph.run)
+    graph.resize({name: (1, *values.shape) for name, values in inputs.items()})
+    return pair | {f"output_{k}": v for k, v in graph.run(inputs).items()}

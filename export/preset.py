@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import keras_models
-from datasets import sources
-from edge_demo.runtime import package, quality, results
+from datasets import samples, sources
+from edge_demo.runtime import package, quality, restoration, results
 from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.model import TFLiteModel
-from edge_demo.runtime.siting import SITINGS
-from edge_demo.runtime.tiling import reconstruct
+from edge_demo.runtime.restoration import Restoration
+from edge_demo.runtime.tasks.record import Task
 from keras_models import runs
 
 from . import files
@@ -28,6 +28,10 @@ from .recipes import NAMES, RECIPES
 ROOT = Path(__file__).parent.parent
 MODELS = ROOT / "edge_demo" / "models"
 PAGES = ROOT / "docs" / "models"
+# What a network's cost is stated on where it sees whole pictures: width, height.
+COST_SIZE = (600, 400)
+
+Tables = Mapping[str | None, Mapping[str, Any]]  # by siting; None where the task has none
 
 
 def ship(
@@ -76,8 +80,9 @@ def ship(
         # Its files would stay behind, of other weights than the new ones.
         raise UserError(f"{name} has a quantisation-aware run; name the one to ship with --qat")
 
-    task = keras_models.get(record["config"]["model"]).TASK
-    calibration = collect(calibration_source, TILE)
+    task = keras_models.task(record["config"]["model"], record["config"]["size"])
+    restored = restoration.of(task)
+    calibration = collect(restored, calibration_source, TILE)
     networks = [(run, record, Network(runs.load_model(run), task, calibration))]
     if qat:
         networks.append((qat, runs.read_record(qat), Network(runs.load_model(qat), task)))
@@ -94,10 +99,12 @@ def ship(
             ]
             drafts += files.export(network, card, chosen, Path(folder))
         drafts.sort(key=lambda path: NAMES.index(package.read_card(path).values["recipe"]))
-        tables = {siting: _measure(drafts, evaluation_source, siting) for siting in SITINGS}
-        written = [
-            _with_metrics(draft, tables["center"], evaluation_source.text) for draft in drafts
-        ]
+        tables: Tables = {
+            siting: _measure(restored, drafts, evaluation_source, siting)
+            for siting in restored.sitings or (None,)
+        }
+        usual = tables[restored.siting(None)]
+        written = [_with_metrics(draft, usual, evaluation_source.text) for draft in drafts]
     sizes = {package.read_card(p).values["recipe"]: p.stat().st_size for p in written}
     for row in (row for table in tables.values() for row in table["rows"] if "recipe" in row):
         row["bytes"] = sizes[row["recipe"]]  # with the metrics in its card
@@ -144,7 +151,9 @@ def _keep_weights(run: Path, record: Mapping[str, Any], name: str, terms: str) -
     return [model, plain, told]
 
 
-def _measure(drafts: list[Path], source: sources.Source, siting: str) -> dict[str, Any]:
+def _measure(
+    restored: Restoration, drafts: list[Path], source: sources.Source, siting: str | None
+) -> dict[str, Any]:
     """A schema-1 table of every recipe and baseline."""
 
     def candidate(path: Path) -> quality.Candidate:
@@ -154,12 +163,15 @@ def _measure(drafts: list[Path], source: sources.Source, siting: str) -> dict[st
             values["preset"],
             values["recipe"],
             path.stat().st_size,
-            lambda planes: reconstruct(planes, model),
+            restored.method(model),
         )
 
-    photographs = sources.photographs(source)
     document, _, _ = quality.table(
-        [candidate(path) for path in drafts], photographs, public_name(source.text), siting
+        restored,
+        [candidate(path) for path in drafts],
+        samples.samples(restored, source, siting),
+        public_name(source.text),
+        siting,
     )
     return document
 
@@ -179,14 +191,12 @@ def _with_metrics(draft: Path, table: Mapping[str, Any], data: str) -> Path:
     return target
 
 
-def _document(
-    name: str, written: list[Path], tables: Mapping[str, Mapping[str, Any]]
-) -> list[Path]:
+def _document(name: str, written: list[Path], tables: Tables) -> list[Path]:
     """The preset's page and its tables as JSON."""
     PAGES.mkdir(parents=True, exist_ok=True)
     out = []
     for siting, table in tables.items():
-        path = PAGES / f"{name}.{siting}.json"
+        path = PAGES / (f"{name}.{siting}.json" if siting else f"{name}.json")
         results.write_json(path, table, overwrite=True)
         out.append(path)
     page = PAGES / f"{name}.md"
@@ -194,20 +204,22 @@ def _document(
     return [*out, page]
 
 
-def _page(name: str, written: list[Path], tables: Mapping[str, Mapping[str, Any]]) -> str:
+def _page(name: str, written: list[Path], tables: Tables) -> str:
     cards = {path: package.read_card(path).values for path in written}
     by_recipe = {values["recipe"]: values for values in cards.values()}
     values = by_recipe["float32"]
+    task = package.read_card(written[0]).task
     calibration, training = by_recipe["int8"]["calibration"], values["training"]
     config, versions = training["config"], training["versions"]
+    form = f", form {task.form}" if task.form else ""
     lines = [
         f"# {name}",
         "",
         "Generated by `python -m export preset`; the same card travels inside each file.",
         "",
-        f"- Task: {values['task']}, contract {values['contract']}",
+        f"- Task: {values['task']}, contract {values['contract']}{form}",
         f"- Network: `keras_models/{config['model']}.py`, size {config['size']}, "
-        f"{kilo_macs_per_pixel(written[0]):.1f} kMAC per luma pixel",
+        f"{_cost(task, kilo_macs_per_pixel(written[0]))}",
         f"- Trained on: {training['data']}",
         f"- Terms: {training['terms']}",
         *(_stage(stage) for stage in training["stages"]),
@@ -219,21 +231,43 @@ def _page(name: str, written: list[Path], tables: Mapping[str, Mapping[str, Any]
     ]
     if "qat" in by_recipe:
         lines.append(f"- qat: {_stage(by_recipe['qat']['training']['stages'][-1])[2:]}")
-    lines += [f"- Tiles overlap by {values['halo']} pixels on each side", ""]
+    if not restoration.of(task).whole:
+        lines.append(f"- Tiles overlap by {values['halo']} pixels on each side")
+    lines.append("")
     for siting, table in tables.items():
-        lines += _siting_section(siting, table)
+        lines += _section(task, siting, table)
     lines += [
         "## Files",
         "",
-        "| file | KiB | largest tile | ranges | sha256 of the network |",
+        f"| file | KiB | {_SIZE[task.name]} | ranges | sha256 of the network |",
         "|---|---:|---:|---|---|",
     ]
     lines += [
-        f"| `{path.name}` | {path.stat().st_size / 1024:.0f} | {card['tile']} | "
+        f"| `{path.name}` | {path.stat().st_size / 1024:.0f} | {_taken(task, card)} | "
         f"{card.get('ranges', '')} | `{card['weights_sha256'][:16]}` |"
         for path, card in cards.items()
     ]
     return "\n".join(lines) + "\n"
+
+
+# What the size in a card is.
+_SIZE = {"chroma": "largest tile", "enhance": "pixels at once"}
+
+
+def _taken(task: Task, card: Mapping[str, Any]) -> str:
+    """How much of a picture a file takes at once."""
+    if not restoration.of(task).whole:
+        return str(card["tile"])
+    return f"{card['tile']}x{card['tile']}" if card.get("static") else "any"
+
+
+def _cost(task: Task, kilo_macs: float) -> str:
+    """What a network has to multiply."""
+    per_pixel = f"{kilo_macs:.1f} kMAC per luma pixel"
+    if not restoration.of(task).whole:
+        return per_pixel
+    width, height = COST_SIZE
+    return f"{per_pixel}, {kilo_macs * width * height / 1e6:.1f} GMAC at {width}x{height}"
 
 
 def _stage(stage: Mapping[str, Any]) -> str:
@@ -248,24 +282,50 @@ def _stage(stage: Mapping[str, Any]) -> str:
     )
 
 
-def _siting_section(siting: str, table: Mapping[str, Any]) -> list[str]:
+# Columns of each task's tables: metric, and how a reader knows it. The first is also given as
+# minimum, maximum and over the task's reference.
+_COLUMNS: Mapping[str, Mapping[str, str]] = {
+    "chroma": {
+        "chroma_psnr": "chroma PSNR, dB",
+        "chroma_ssim": "chroma SSIM",
+        "rgb_psnr": "RGB PSNR, dB",
+        "rgb_ssim": "RGB SSIM",
+    },
+    "enhance": {
+        "rgb_psnr": "PSNR, dB",
+        "rgb_ssim": "SSIM",
+        "delta_e_2000": "ΔE 2000",
+        "rgb_psnr_gt_mean": "PSNR with the truth's brightness, dB",
+        "flat_noise": "noise, codes",
+        "clipped": "clipped",
+    },
+}
+
+
+def _section(task: Task, siting: str | None, table: Mapping[str, Any]) -> list[str]:
     rows = table["rows"]
-    floor = next(r for r in rows if r["name"] == "bilinear")["metrics"]["chroma_psnr"]["mean"]
+    (headline, title), *others = _COLUMNS[task.name].items()
+    first = next(r for r in rows if r["name"] == task.reference)
+    floor = first["metrics"][headline]["mean"]
+    what = f"{table['images']} photographs of {table['data']}"
     lines = [
-        f"## {table['images']} photographs of {table['data']}, {siting} siting",
+        f"## {what}, {siting} siting" if siting else f"## {what}",
         "",
         "Mean over photographs of each one's figure, on 8-bit values.",
         "",
-        "| method | chroma PSNR, dB | minimum | maximum | over bilinear, dB | chroma SSIM | "
-        "RGB PSNR, dB | RGB SSIM |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|",
+        f"| method | {title} | minimum | maximum | over {task.reference}, dB | "
+        f"{' | '.join(name for _, name in others)} |",
+        "|---|---:|---:|---:|---:|" + "---:|" * len(others),
     ]
     for r in rows:
         m = r["metrics"]
-        psnr = m["chroma_psnr"]
+        psnr = m[headline]
+        further = (
+            f"{m[metric]['mean']:.{results.METRICS[metric].digits}f}" if metric in m else ""
+            for metric, _ in others
+        )
         lines.append(
             f"| {results.label(r)} | {psnr['mean']:.2f} | {psnr['min']:.2f} | {psnr['max']:.2f} | "
-            f"{psnr['mean'] - floor:+.2f} | {m['chroma_ssim']['mean']:.4f} | "
-            f"{m['rgb_psnr']['mean']:.2f} | {m['rgb_ssim']['mean']:.4f} |"
+            f"{psnr['mean'] - floor:+.2f} | {' | '.join(further)} |"
         )
     return [*lines, ""]

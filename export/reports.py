@@ -6,12 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from datasets import sources
-from edge_demo.runtime import html, results
+from datasets import samples, sources
+from edge_demo.runtime import html, restoration, results, tasks
 from edge_demo.runtime.model import TFLiteModel
-from edge_demo.runtime.quality import Method
-from edge_demo.runtime.tasks import chroma
-from edge_demo.runtime.tiling import reconstruct
+from edge_demo.runtime.restoration import Method, Restoration
 
 from . import compare
 from .sensitivity import Analysis, Sensitivity
@@ -29,7 +27,8 @@ def comparison(table: Mapping[str, Any], files: Sequence[Path], source: sources.
         source: of it.
     """
     header, lines = compare.columns(table)
-    task = chroma.TASK
+    restored = restoration.of(table["task"])
+    metric = restored.task.headline_metric
     sections = [
         html.Section(
             "Table",
@@ -41,18 +40,18 @@ def comparison(table: Mapping[str, Any], files: Sequence[Path], source: sources.
         html.Point(
             results.label(row) if len(networks) > 1 else row["recipe"],
             row["latency_ms"]["p50"],
-            row["metrics"][task.headline_metric]["mean"],
+            row["metrics"][metric]["mean"],
             row["kind"],
         )
         for row in table["rows"]
         if row["status"] == "ok" and row["kind"] == "model"
     ]
     if points:
-        unit = results.UNITS[task.headline_metric]
+        unit = results.METRICS[metric].unit
         drawing = html.scatter(
             points,
             "time of an inference (ms, p50, logarithmic)",
-            f"{task.headline_metric} ({unit})",
+            results.heading(metric),
             "; ".join(f"{p.label}: {p.x:.1f} ms, {p.y:.2f} {unit}" for p in points),
         )
         sections.append(
@@ -62,14 +61,11 @@ def comparison(table: Mapping[str, Any], files: Sequence[Path], source: sources.
         )
     names = compare.worst(table)
     if names:
-        chosen = sources.Source(
-            source.text, tuple(path for path in source.paths if path.name in names)
-        )
-        pictures = {path.name: rgb for path, rgb in sources.photographs(chosen)}
-        shown = [(name, pictures[name]) for name in names]
-        methods = _methods(files, _losers(table))
+        found = samples.named(restored, source, names, table.get("siting"))
+        found.sort(key=lambda sample: names.index(sample.path.name))
+        methods = _methods(restored, files, _losers(table))
         whole, *losers = methods
-        crops = html.crops(shown, methods, table["siting"], suspect=(losers[0], whole))
+        crops = html.crops(restored, found, methods, suspect=(losers[0], whole))
         sections.append(html.Section("The photographs that lose most", crops))
     title = f"Quantised against float: {', '.join(sorted(networks))}"
     return html.page(title, sections, _finding(table))
@@ -84,19 +80,17 @@ def _losers(table: Mapping[str, Any]) -> list[str]:
     return [f"{rows[0]['name']}.{compare.REFERENCE}", *map(results.label, of_one)]
 
 
-def _methods(files: Sequence[Path], labels: Sequence[str]) -> dict[str, Method]:
+def _methods(
+    restored: Restoration, files: Sequence[Path], labels: Sequence[str]
+) -> dict[str, Method]:
     """Reconstructions by label, in the labels' order."""
-
-    def method(model: TFLiteModel) -> Method:
-        return lambda planes: reconstruct(planes, model)
-
     models = {model.card.name: model for model in map(TFLiteModel, files)}
-    return {label: method(models[label]) for label in labels}
+    return {label: restored.method(models[label]) for label in labels}
 
 
 def _finding(table: Mapping[str, Any]) -> str:
     """The cheapest file that loses little, in a sentence."""
-    unit = results.UNITS[chroma.TASK.headline_metric]
+    unit = results.METRICS[tasks.record(table["task"]).headline_metric].unit
     good = [
         row for row in table["rows"] if "drop" in row and row["drop"]["mean"] <= table["limit_db"]
     ]
@@ -110,15 +104,17 @@ def _finding(table: Mapping[str, Any]) -> str:
     )
 
 
-def sensitivity(analysis: Analysis, name: str, data: str) -> str:
+def sensitivity(analysis: Analysis, restored: Restoration, name: str, data: str) -> str:
     """The page of a sensitivity analysis.
 
     Args:
         analysis: what was found.
+        restored: of the network's task.
         name: of the network.
         data: the calibration's source.
     """
     header, lines = operations_table(analysis)
+    figures = f"{restored.look.figures[0].upper()}{restored.look.figures[1:]}"
     gains = bars([(line.name, line.gain_db) for line in analysis.operations], "dB gained", 4)
     by_noise = sorted(analysis.operations, key=lambda line: line.snr_db)
     noise = bars([(line.name, line.snr_db) for line in by_noise], "dB signal to error", 1)
@@ -126,7 +122,7 @@ def sensitivity(analysis: Analysis, name: str, data: str) -> str:
         f"Sensitivity of {name} to 8 bits",
         [
             html.Section("What each would gain in floats", html.figure(
-                gains, "Chroma PSNR gained by keeping this operation alone in floats.")),
+                gains, f"{figures} gained by keeping this operation alone in floats.")),
             html.Section("How exact each one's output is", html.figure(
                 noise, "Signal to error of what each operation writes, all before it included: "
                 "the shortest bar is the noisiest.")),

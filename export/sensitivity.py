@@ -10,9 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from edge_demo.runtime import metrics
-from edge_demo.runtime.colour import round_to_uint8
 from edge_demo.runtime.interpreter import Graph
-from edge_demo.runtime.tasks import chroma
 from keras_models.fakequant import Range
 
 from . import graph, quantise
@@ -77,15 +75,18 @@ def layer_name(operation: graph.Op) -> str:
 
 
 def score(flatbuffer: bytes, calibration: Calibration) -> float:
-    """Headline metric of a graph, mean over the calibration's tiles, dB."""
+    """PSNR of what a graph makes of the calibration's tiles, mean, dB.
+
+    It is each task's headline metric: of chroma planes, or of RGB pictures.
+    """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.tflite"
         file.write_bytes(flatbuffer)
         runner = Graph(file, threads=2)
-        tiles = zip(calibration.planes, calibration.inputs, calibration.targets, strict=True)
+        tiles = zip(calibration.tiles, calibration.inputs, calibration.targets, strict=True)
         values = [
-            metrics.psnr(round_to_uint8(chroma.decode(runner.run(inputs), planes)), target)
-            for planes, inputs, target in tiles
+            metrics.psnr(calibration.decode(runner.run(inputs), tile), target)
+            for tile, inputs, target in tiles
         ]
     return float(np.mean(values))
 
@@ -129,7 +130,7 @@ def analyse(
     found.sort(key=lambda line: -line.gain_db)
     return Analysis(
         round(score(network, calibration), 4), round(integer_db, 4), tuple(found),
-        len(calibration.pieces),
+        len(calibration.tiles),
     )  # fmt: skip
 
 
@@ -151,7 +152,7 @@ def _errors(
                 signal + float(np.mean(np.square(truth), dtype=np.float64)),
                 error + float(np.mean(np.square(integers[name] - truth), dtype=np.float64)),
             )
-    return {name: (a / len(few.pieces), b / len(few.pieces)) for name, (a, b) in sums.items()}
+    return {name: (a / len(few.tiles), b / len(few.tiles)) for name, (a, b) in sums.items()}
 
 
 def choose_floats(

@@ -50,6 +50,12 @@ def task(name: str, size: str) -> Task:
     return record
 
 
+def halo(name: str, size: str) -> int:
+    """A model's reach, see ``Model.halo``; 0 where it sees whole pictures and states none."""
+    reach = getattr(get(name), "halo", None)
+    return int(reach(size)) if reach else 0
+
+
 def build(name: str, size: str) -> keras.Model:
     """The Keras model of a name and a size, with fresh weights.
 

@@ -43,8 +43,9 @@ def _parser() -> argparse.ArgumentParser:
     evaluate = commands.add_parser("evaluate", help="measure a run or a model file")
     evaluate.add_argument("target", type=Path, metavar="RUN|FILE.tflite")
     evaluate.add_argument("--data", required=True, help="sample, or folder:PATH")
-    evaluate.add_argument("--siting", default="center", choices=SITINGS,
-                          help="of the 4:2:0 chroma made from each photograph")  # fmt: skip
+    evaluate.add_argument("--siting", choices=SITINGS,
+                          help="of the 4:2:0 chroma made from each photograph; "
+                          f"default: {SITINGS[0]}")  # fmt: skip
     evaluate.add_argument("--json", type=Path, metavar="FILE")
     evaluate.add_argument("--html", type=Path, metavar="FILE")
     evaluate.add_argument("--overwrite", action="store_true", help="replace existing FILEs")

@@ -8,15 +8,13 @@ from typing import Any
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
 import keras_models
-from datasets import sources
-from edge_demo.runtime import quality
+from datasets import samples, sources
+from edge_demo.runtime import quality, restoration
 from edge_demo.runtime.model import TFLiteModel
-from edge_demo.runtime.tasks import chroma
 from edge_demo.runtime.tasks.record import Task
-from edge_demo.runtime.tiling import Runner, reconstruct
+from edge_demo.runtime.tiling import Runner
 from keras_models import runs
 
 
@@ -32,7 +30,7 @@ class KerasRunner:
         (self.output,) = (tensor.name for tensor in task.outputs)
 
     def fit(self, height: int, width: int) -> tuple[int, int]:
-        """Any even size will do."""
+        """Any size that the task allows will do."""
         return height, width
 
     def run(self, values: dict[str, Any]) -> dict[str, Any]:
@@ -73,26 +71,34 @@ def load(target: Path) -> Evaluated:
         name = values.get("preset") or values["model"]
         return Evaluated(name, values["recipe"], model.card.task, model, target.stat().st_size)
     config = runs.read_record(target)["config"]
-    module = keras_models.get(config["model"])
-    runner = KerasRunner(runs.load_model(target), module.TASK, module.halo(config["size"]))
+    model, size = config["model"], config["size"]
+    task = keras_models.task(model, size)
+    runner = KerasRunner(runs.load_model(target), task, keras_models.halo(model, size))
     # A preset is known by its name, a run by what it is.
-    name = target.name if runs.is_preset(target) else f"{config['model']}-{config['size']}"
+    name = target.name if runs.is_preset(target) else f"{model}-{size}"
     size_bytes = runs.model_file(target).stat().st_size
-    return Evaluated(name, "keras", module.TASK, runner, size_bytes)
+    return Evaluated(name, "keras", task, runner, size_bytes)
 
 
 def evaluate(
-    target: Evaluated, source: sources.Source, siting: str
-) -> tuple[dict[str, Any], list[str], dict[str, dict[str, list[float]]]]:
-    """The table, the photographs' names and the values behind it."""
+    target: Evaluated, source: sources.Source, siting: str | None = None
+) -> tuple[dict[str, Any], list[str], dict[str, quality.Values]]:
+    """The table, the photographs' names and the values behind it.
 
-    def method(planes: chroma.Planes) -> NDArray[np.uint8]:
-        return reconstruct(planes, target.runner)
-
+    Raises:
+        UserError: a siting of a task that has none, or no usable photograph.
+    """
+    restored = restoration.of(target.task)
+    siting = restored.siting(siting)
     total = len(source.paths)
 
     def progress(done: int) -> None:
         print(f"\r{done}/{total} photographs", end="" if done < total else "\n", flush=True)
 
-    measured = quality.Candidate(target.name, target.recipe, target.size_bytes, method)
-    return quality.table([measured], sources.photographs(source), source.text, siting, progress)
+    measured = quality.Candidate(
+        target.name, target.recipe, target.size_bytes, restored.method(target.runner)
+    )
+    return quality.table(
+        restored, [measured], samples.samples(restored, source, siting), source.text, siting,
+        progress,
+    )  # fmt: skip

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from datasets import sources
-from edge_demo.runtime import html, quality, results
-from edge_demo.runtime.tiling import reconstruct
+from datasets import samples, sources
+from edge_demo.runtime import html, quality, restoration, results
 
 from .evaluate import Evaluated
 
@@ -19,7 +18,7 @@ _SHOWN = 4
 def evaluation_html(
     table: Mapping[str, Any],
     names: Sequence[str],
-    values: Mapping[str, Mapping[str, Sequence[float]]],
+    values: Mapping[str, quality.Values],
     target: Evaluated,
     source: sources.Source,
 ) -> str:
@@ -34,22 +33,23 @@ def evaluation_html(
     rows = table["rows"]
     label = results.label(rows[-1])
     metric, reference = target.task.headline_metric, target.task.reference
-    gains = np.array(values[label][metric]) - np.array(values[reference][metric])
+    restored = restoration.of(target.task)
+    ours, theirs = values[label][metric], values[reference][metric]
+    gains = [_gain(metric, a, b) for a, b in zip(ours, theirs, strict=True)]
     least = {names[i] for i in np.argsort(gains)[:_SHOWN]}
-    chosen = sources.Source(source.text, tuple(p for p in source.paths if p.name in least))
     methods = {
-        reference: quality.baselines()[reference],
-        label: lambda planes: reconstruct(planes, target.runner),
+        reference: restored.baselines()[reference],
+        label: restored.method(target.runner),
     }
-    photographs = [(path.name, rgb) for path, rgb in sources.photographs(chosen)]
-    summary = [_section(m, rows) for m in results.UNITS]
+    shown = samples.named(restored, source, least, table.get("siting"))
+    summary = [_section(m, rows) for m in results.METRICS if m in rows[-1]["metrics"]]
     return html.page(
         f"{label} on {table['images']} photographs",
         [
             *summary,
             html.Section(
                 "Where it gains least",
-                html.crops(photographs, methods, table["siting"]),
+                html.crops(restored, shown, methods),
             ),
             html.Section("Every photograph", _each(names, values, label, reference, metric)),
         ],
@@ -57,17 +57,23 @@ def evaluation_html(
     )
 
 
+def _gain(metric: str, ours: float | None, theirs: float | None) -> float:
+    """How much better ours is; a headline metric has a value of every photograph."""
+    assert ours is not None and theirs is not None
+    return results.METRICS[metric].gain(ours, theirs)
+
+
 def _section(metric: str, rows: Sequence[results.Row]) -> html.Section:
-    unit = results.UNITS[metric]
-    digits = 2 if unit else 4
+    kind = results.METRICS[metric]
     body = [
         [
             results.label(r),
-            *(f"{r['metrics'][metric][k]:.{digits}f}" for k in ("mean", "min", "max")),
+            *(f"{r['metrics'][metric][k]:.{kind.digits}f}" for k in ("mean", "min", "max")),
         ]
         for r in rows
+        if metric in r["metrics"]
     ]
-    title = f"{metric}, {unit}" if unit else metric
+    title = f"{metric}, {kind.unit}" if kind.unit else metric
     return html.Section(
         title,
         html.table(
@@ -81,16 +87,21 @@ def _section(metric: str, rows: Sequence[results.Row]) -> html.Section:
 
 def _each(
     names: Sequence[str],
-    values: Mapping[str, Mapping[str, Sequence[float]]],
+    values: Mapping[str, quality.Values],
     label: str,
     reference: str,
     metric: str,
 ) -> html.Html:
-    ours, theirs = values[label][metric], values[reference][metric]
-    body = [
-        [name, f"{b:.2f}", f"{a:.2f}", f"{a - b:+.2f}"]
-        for name, a, b in sorted(
-            zip(names, ours, theirs, strict=True), key=lambda entry: entry[1] - entry[2]
+    kind = results.METRICS[metric]
+    lines = [
+        (name, theirs, ours, _gain(metric, ours, theirs))
+        for name, ours, theirs in zip(
+            names, values[label][metric], values[reference][metric], strict=True
         )
     ]
-    return html.table(f"{metric}, dB", ["photograph", reference, label, "gain"], body, (1, 2, 3))
+    body = [
+        [name, f"{theirs:.{kind.digits}f}", f"{ours:.{kind.digits}f}", f"{gain:+.{kind.digits}f}"]
+        for name, theirs, ours, gain in sorted(lines, key=lambda line: line[-1])
+    ]
+    title = f"{metric}, {kind.unit}" if kind.unit else metric
+    return html.table(title, ["photograph", reference, label, "gain"], body, (1, 2, 3))

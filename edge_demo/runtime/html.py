@@ -21,15 +21,11 @@ from numpy.typing import NDArray
 from . import metrics
 from .containers import load
 from .errors import UserError
-from .quality import Method, baselines, to_rgb
-from .tasks import chroma
+from .quality import Sample
+from .restoration import Method, Restoration, Window
 
 Html = NewType("Html", str)
-Window = tuple[int, int, int, int]  # top, left, height, width
 
-ERROR_GAIN = 8
-# What a reconstruction of a crop may depend on around it, in pixels; even.
-_MARGIN = 64
 _THUMBNAIL = 192
 # Formats that every browser shows.
 _MIME = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
@@ -275,34 +271,36 @@ def figure(body: Html, caption: str) -> Html:
 
 
 def telling_window(
-    rgb: NDArray[np.uint8],
-    siting: str = "center",
-    side: int = 64,
+    restoration: Restoration,
+    sample: Sample,
+    side: int | None = None,
     method: Method | None = None,
     than: Method | None = None,
 ) -> tuple[Window, float]:
     """Where a method errs most, or most in excess of another.
 
     Args:
-        rgb: the true picture (H, W, 3).
-        siting: of the 4:2:0 chroma made from it.
-        side: of the window, even; a smaller picture gives a smaller window.
-        method: whose errors; None: bilinear upsampling's.
+        restoration: of the sample's task.
+        sample: a picture and its truth.
+        side: of the window, even; a smaller picture gives a smaller window; None: the task's own.
+        method: whose errors; None: the task's reference's.
         than: a method whose squared errors are taken off; None: none.
 
     Returns:
-        Top and left (even), height and width; and the mean squared chroma error inside.
+        Top and left (even), height and width; and the mean squared error inside, of all of a
+        result's channels together.
     """
-    planes, truth = chroma.degrade(rgb, siting), chroma.target(rgb)
+    truth = restoration.target(sample.truth)
 
     def squared(one: Method) -> NDArray[np.float32]:
-        error = one(planes).astype(np.float32) - truth
+        error = one(sample.degraded).astype(np.float32) - truth
         return np.asarray(np.square(error).sum(axis=-1), np.float32)
 
-    errors = squared(method or baselines()["bilinear"])
+    errors = squared(method or restoration.baselines()[restoration.task.reference])
     if than:
         errors -= squared(than)
-    height, width = (min(side, length) for length in rgb.shape[:2])
+    side = side or restoration.look.side
+    height, width = (min(side, length) for length in truth.shape[:2])
     total = cv2.integral(errors, sdepth=cv2.CV_64F)
     sums = (
         total[height:, width:]
@@ -311,89 +309,88 @@ def telling_window(
         + total[:-height, :-width]
     )[::2, ::2]
     top, left = (2 * int(i) for i in np.unravel_index(int(sums.argmax()), sums.shape))
-    return (top, left, height, width), float(sums.max()) / (2 * height * width)
+    count = height * width * truth.shape[-1]
+    return (top, left, height, width), float(sums.max()) / count
 
 
 def crops(
-    photographs: Iterable[tuple[str, NDArray[np.uint8]]],
+    restoration: Restoration,
+    samples: Iterable[Sample],
     methods: Mapping[str, Method],
-    siting: str = "center",
-    side: int = 64,
-    zoom: int = 3,
+    side: int | None = None,
     suspect: tuple[str, str] | None = None,
 ) -> Html:
     """What each method makes of the part of each photograph that tells most.
 
-    A column a method: the crop, and below it the chroma error, amplified around mid grey. The
-    first shows the input, its chroma samples repeated; the last the truth.
+    A column a method: the crop, and below it the error, amplified around mid grey. The first shows
+    the input, the last the truth.
 
     Args:
-        photographs: name and true RGB (H, W, 3) uint8.
-        methods: label to reconstruction; each runs on the crop and its surroundings only.
-        siting: of the 4:2:0 chroma made from the photographs.
-        side: of a crop in pixels, even.
-        zoom: screen pixels per pixel, where the screen is wide enough.
+        restoration: of the samples' task.
+        samples: pictures and their truth.
+        methods: label to reconstruction; each is given what a crop may depend on.
+        side: of a crop in pixels, even; None: the task's own.
         suspect: labels of two methods: the crop is where the first loses most against the second,
-            whose whole photographs are worked out for it; None: where bilinear errs most.
+            whose whole photographs are worked out for it; None: where the task's reference errs
+            most.
     """
-    where = f"{suspect[0]} loses most against {suspect[1]}" if suspect else "bilinear errs most"
+    look, reference = restoration.look, restoration.task.reference
+    side = side or look.side
+    where = f"{suspect[0]} loses most against {suspect[1]}" if suspect else f"{reference} errs most"
     both = (methods[suspect[0]], methods[suspect[1]]) if suspect else (None, None)
+    size = "its own size" if look.zoom == 1 else f"{look.zoom} times its size"
     parts = [
         paragraph(
             f"Each crop is the {side}x{side} pixels of its photograph where {where}, "
-            f"at {zoom} times its size. The lower pictures show the chroma error, "
-            f"{ERROR_GAIN} times amplified around mid grey: plain grey is no error. Figures are "
-            "chroma PSNR on the crop alone."
+            f"at {size}. The lower pictures show the {look.error}, "
+            f"{look.error_gain} times amplified around mid grey: plain grey is no error. Figures "
+            f"are {look.figures} on the crop alone."
         )
     ]
-    for name, rgb in photographs:
-        window, _ = telling_window(rgb, siting, side, *both)
-        crop = _crop(name, rgb, methods, siting, window, zoom * side)
-        parts += [Html(f"<h3>{escape(name)}</h3>"), crop]
+    for sample in samples:
+        window, _ = telling_window(restoration, sample, side, *both)
+        parts += [
+            Html(f"<h3>{escape(sample.path.name)}</h3>"),
+            _crop(restoration, sample, methods, window, look.zoom * side),
+        ]
     return join(*parts)
 
 
-def _nearest(planes: chroma.Planes) -> NDArray[np.uint8]:
-    """The input as it is: each chroma sample on its 2x2 block of luma."""
-    height, width = planes.size
-    repeated = planes.cbcr.repeat(2, axis=0).repeat(2, axis=1)
-    return np.asarray(repeated[:height, :width], np.uint8)
-
-
 def _crop(
-    name: str,
-    rgb: NDArray[np.uint8],
+    restoration: Restoration,
+    sample: Sample,
     methods: Mapping[str, Method],
-    siting: str,
     window: Window,
     column: int,
 ) -> Html:
+    look = restoration.look
     top, left, height, width = window
-    first, start = max(0, top - _MARGIN), max(0, left - _MARGIN)
-    region = rgb[first : top + height + _MARGIN, start : left + width + _MARGIN]
-    inside = np.s_[top - first : top - first + height, left - start : left - start + width]
-    planes = chroma.degrade(region, siting)
-    luma, truth = planes.y[inside], chroma.target(region)[inside]
+    given, inside = restoration.around(sample.degraded, window)
+    name = sample.path.name
     place = f"{name}, {width}x{height} pixels at ({left}, {top})"
+    rgb = np.ascontiguousarray(sample.truth[top : top + height, left : left + width])
+    truth = restoration.target(rgb)
 
     cells = []
-    for label, method in {"input (4:2:0)": _nearest, **methods}.items():
-        cbcr = np.ascontiguousarray(method(planes)[inside])
-        shown = to_rgb(luma, cbcr)
+    for label, method in {look.source: restoration.unrestored, **methods}.items():
+        whole = method(given)
+        result = np.ascontiguousarray(whole[inside])
+        shown = np.ascontiguousarray(restoration.picture(given, whole)[inside])
+        error = 128.0 + look.error_gain * (result.astype(np.float32) - truth)
         cells.append(
             _cell(
                 label,
-                f"{metrics.psnr(cbcr, np.ascontiguousarray(truth)):.2f} dB",
+                f"{metrics.psnr(result, truth):.2f} dB",
                 image(shown, f"{label}: {place}"),
-                image(_error(cbcr, truth), f"Chroma error of {label}: {place}"),
+                image(restoration.tint(error), f"{look.error.capitalize()} of {label}: {place}"),
             )
         )
-    overview = _overview(rgb, (top, left, height, width))
+    overview = _overview(sample.truth, window)
     cells.append(
         _cell(
             "truth",
             "and where it lies",
-            image(np.ascontiguousarray(region[inside]), f"Truth: {place}"),
+            image(rgb, f"Truth: {place}"),
             image(overview, f"{name} as a whole, the crop framed", smooth=True),
         )
     )
@@ -408,12 +405,6 @@ def _cell(label: str, note: str, *pictures: Html) -> Html:
         "</figcaption>"
         "</figure>"
     )
-
-
-def _error(cbcr: NDArray[np.uint8], truth: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A chroma error as colour on mid grey."""
-    difference = cbcr.astype(np.float32) - truth
-    return to_rgb(np.full(truth.shape[:2], 128.0, np.float32), 128.0 + ERROR_GAIN * difference)
 
 
 def _overview(rgb: NDArray[np.uint8], window: Window) -> NDArray[np.uint8]:

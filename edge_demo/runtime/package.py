@@ -1,6 +1,6 @@
 """A model file that describes itself: a card and a golden pair behind the FlatBuffer.
 
-The appended zip holds ``card.json`` (task, contract, preset, recipe, training data and terms,
+The appended zip holds ``card.json`` (task, form, contract, preset, recipe, training data and terms,
 metrics, sha256) and ``golden.npz`` (one input of the graph and its output). A FlatBuffer is read
 from its front and a zip from its back, so interpreters and zip tools both open the file as it is.
 """
@@ -45,9 +45,8 @@ class Card:
 
     @property
     def task(self) -> Task:
-        """The record of the model's task."""
-        record: Task = tasks.load(self.values["task"]).TASK
-        return record
+        """The record of the model's task, in the form that the model answers in."""
+        return tasks.record(self.values["task"], self.values.get("form", ""))
 
     @property
     def name(self) -> str:
@@ -105,7 +104,8 @@ def read_card(path: Path) -> Card:
     """The card of a model file.
 
     Raises:
-        UserError: no file, no card, an incomplete card, an unknown task or another contract.
+        UserError: no file, no card, an incomplete card, an unknown task or form, or another
+            contract.
     """
     with _open(path) as archive:
         try:
@@ -129,7 +129,7 @@ def read_card(path: Path) -> Card:
 
 def _sensible(values: Mapping[str, Any]) -> bool:
     """Whether the values that the runtime relies on are of the right kind and range."""
-    texts = all(isinstance(values[key], str) for key in ("task", "model", "recipe"))
+    texts = all(isinstance(values.get(key, ""), str) for key in ("task", "form", "model", "recipe"))
     numbers = all(type(values[key]) is int for key in ("contract", "tile", "halo"))
     if not (texts and numbers):
         return False

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,77 +11,103 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import metrics, results
-from .colour import round_to_uint8, ycbcr_to_rgb
-from .siting import baseline
-from .tasks import chroma
+from . import results
+from .errors import UserError
+from .restoration import Method, Restoration
 
-Method = Callable[[chroma.Planes], NDArray[np.uint8]]
-METRICS = ("chroma_psnr", "chroma_ssim", "rgb_psnr", "rgb_ssim")
-
-
-def baselines() -> dict[str, Method]:
-    """The classical methods by name."""
-
-    def method(name: str) -> Method:
-        return lambda planes: round_to_uint8(
-            baseline(name, planes.cbcr, planes.size, planes.siting)
-        )
-
-    return {name: method(name) for name in chroma.TASK.baselines}
+# Of a restored and the true RGB picture; beside what the restoration itself measures.
+Metric = Callable[[NDArray[np.uint8], NDArray[np.uint8]], float]
+Values = dict[str, list[float | None]]  # metric to one value a photograph
 
 
-def to_rgb(y: NDArray[Any], cbcr: NDArray[Any]) -> NDArray[np.uint8]:
-    """Luma (H, W) and chroma (H, W, 2), BT.601 full range, to RGB (H, W, 3) uint8."""
-    return round_to_uint8(ycbcr_to_rgb(np.concatenate([y[..., None], cbcr], axis=-1)))
+@dataclass(frozen=True)
+class Sample:
+    """A picture to measure on.
+
+    Attributes:
+        path: its file.
+        truth: RGB (H, W, 3) uint8.
+        degraded: what a method is given, of the kind that the restoration restores.
+    """
+
+    path: Path
+    truth: NDArray[np.uint8]
+    degraded: Any
 
 
-def measure(
-    rgb: NDArray[np.uint8], planes: chroma.Planes, cbcr: NDArray[np.uint8]
-) -> dict[str, float]:
-    """Every metric of one reconstruction.
+def degraded(
+    restoration: Restoration,
+    photographs: Iterable[tuple[Path, NDArray[np.uint8]]],
+    siting: str | None = None,
+) -> Iterator[Sample]:
+    """Samples made of photographs.
 
     Args:
-        rgb: the true picture (H, W, 3).
-        planes: what was made of it.
-        cbcr: the reconstruction (H, W, 2).
+        restoration: how they are degraded.
+        photographs: file and RGB (H, W, 3) uint8.
+        siting: as ``Restoration.siting`` gives it.
     """
-    truth = chroma.target(rgb)
-    restored = to_rgb(planes.y, cbcr)
-    return {
-        "chroma_psnr": metrics.psnr(cbcr, truth),
-        "chroma_ssim": metrics.ssim(cbcr, truth),
-        "rgb_psnr": metrics.psnr(restored, rgb),
-        "rgb_ssim": metrics.ssim(restored, rgb),
-    }
+    for path, rgb in photographs:
+        yield Sample(path, rgb, restoration.degrade(rgb, path.name, siting))
+
+
+def paired(
+    pairs: Iterable[tuple[Path, NDArray[np.uint8], NDArray[np.uint8]]], least_side: int = 32
+) -> Iterator[Sample]:
+    """Samples made of pairs: file, degraded and true RGB (H, W, 3) uint8, of one size.
+
+    Tiny ones are named on stderr and skipped.
+
+    Raises:
+        UserError: when not one could be used.
+    """
+    count = used = 0
+    for path, low, high in pairs:
+        count += 1
+        height, width = high.shape[:2]
+        if min(height, width) < least_side:
+            least = f"{least_side}x{least_side}"
+            print(f"skipped: {path}: {width}x{height} pixels, below {least}", file=sys.stderr)
+            continue
+        used += 1
+        yield Sample(path, high, low)
+    if not used:
+        raise UserError(f"none of {count} pairs could be used")
 
 
 def evaluate(
-    photographs: Iterable[tuple[Path, NDArray[np.uint8]]],
+    restoration: Restoration,
+    samples: Iterable[Sample],
     methods: Mapping[str, Method],
-    siting: str = "center",
     progress: Callable[[int], None] | None = None,
-) -> tuple[list[str], dict[str, dict[str, list[float]]]]:
-    """Measure methods on photographs.
+    further: Mapping[str, Metric] | None = None,
+) -> tuple[list[str], dict[str, Values]]:
+    """Measure methods on samples.
 
     Args:
-        photographs: file and RGB (H, W, 3) uint8.
+        restoration: the samples' task.
+        samples: to measure on.
         methods: name to reconstruction.
-        siting: of the 4:2:0 chroma that is made from each photograph.
-        progress: called with the number of photographs done.
+        progress: called with the number of samples done.
+        further: metrics beside the restoration's own, of RGB pictures.
 
     Returns:
-        The photographs' names, and values[method][metric], one a photograph.
+        The samples' names, and values[method][metric], one a sample.
     """
+    further = further or {}
     names: list[str] = []
-    values: dict[str, dict[str, list[float]]] = {
-        name: {metric: [] for metric in METRICS} for name in methods
+    values: dict[str, Values] = {
+        name: {metric: [] for metric in (*restoration.metrics, *further)} for name in methods
     }
-    for path, rgb in photographs:
-        names.append(path.name)
-        planes = chroma.degrade(rgb, siting)
+    for sample in samples:
+        names.append(sample.path.name)
         for name, method in methods.items():
-            for metric, value in measure(rgb, planes, method(planes)).items():
+            result = method(sample.degraded)
+            found = restoration.measure(sample.truth, sample.degraded, result)
+            if further:
+                picture = restoration.picture(sample.degraded, result)
+                found |= {key: metric(picture, sample.truth) for key, metric in further.items()}
+            for metric, value in found.items():
                 values[name][metric].append(value)
         if progress:
             progress(len(names))
@@ -110,27 +137,32 @@ class Candidate:
 
 
 def table(
+    restoration: Restoration,
     candidates: Sequence[Candidate],
-    photographs: Iterable[tuple[Path, NDArray[np.uint8]]],
+    samples: Iterable[Sample],
     data: str,
-    siting: str,
+    siting: str | None,
     progress: Callable[[int], None] | None = None,
-) -> tuple[dict[str, Any], list[str], dict[str, dict[str, list[float]]]]:
+    further: Mapping[str, Metric] | None = None,
+) -> tuple[dict[str, Any], list[str], dict[str, Values]]:
     """Baselines and candidates measured: a document of schema 1, and the values behind it.
 
     Args:
+        restoration, samples, progress, further: as for ``evaluate``.
         candidates: of different labels.
-        photographs, siting, progress: as for ``evaluate``.
         data: the source, for the document.
+        siting: of the samples, for the document; None where the task has none.
 
     Returns:
         The document, and what ``evaluate`` returned.
     """
-    methods = baselines() | {one.label: one.method for one in candidates}
-    names, values = evaluate(photographs, methods, siting, progress)
-    rows = [results.row(name, "baseline", values[name]) for name in baselines()]
+    baselines = restoration.baselines()
+    methods = {**baselines, **{one.label: one.method for one in candidates}}
+    names, values = evaluate(restoration, samples, methods, progress, further)
+    rows = [results.row(name, "baseline", values[name]) for name in baselines]
     rows += [
         results.row(one.name, "model", values[one.label], recipe=one.recipe, bytes=one.size_bytes)
         for one in candidates
     ]
-    return results.document(chroma.TASK, len(names), data, rows, siting=siting), names, values
+    document = results.document(restoration.task, len(names), data, rows, siting=siting)
+    return document, names, values

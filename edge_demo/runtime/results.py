@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,52 @@ from .files import write_whole
 from .tasks.record import Task
 
 Row = dict[str, Any]
-UNITS = {"chroma_psnr": "dB", "rgb_psnr": "dB", "chroma_ssim": "", "rgb_ssim": ""}
+
+
+@dataclass(frozen=True)
+class Metric:
+    """How a figure is to be read.
+
+    Attributes:
+        unit: "" where it has none.
+        digits: behind the decimal point, for a reader.
+        higher: whether more is better.
+    """
+
+    unit: str
+    digits: int
+    higher: bool = True
+
+    def gain(self, value: float, origin: float) -> float:
+        """By how much a value is better than another."""
+        return value - origin if self.higher else origin - value
+
+
+# In the order of tables.
+METRICS = {
+    "chroma_psnr": Metric("dB", 2),
+    "rgb_psnr": Metric("dB", 2),
+    "chroma_ssim": Metric("", 4),
+    "rgb_ssim": Metric("", 4),
+    "delta_e_2000": Metric("", 2, higher=False),
+    # Brightness taken from the truth first, so never the headline.
+    "rgb_psnr_gt_mean": Metric("dB", 2),
+    "flat_noise": Metric("codes", 2, higher=False),
+    "clipped": Metric("", 4, higher=False),
+    "lpips": Metric("", 4, higher=False),
+}
+
+
+def heading(metric: str) -> str:
+    """A metric's name with its unit, ``rgb_psnr (dB)``."""
+    unit = METRICS[metric].unit
+    return f"{metric} ({unit})" if unit else metric
 
 
 def row(
     name: str,
     kind: str,
-    values: Mapping[str, Sequence[float]] | None = None,
+    values: Mapping[str, Sequence[float | None]] | None = None,
     *,
     recipe: str | None = None,
     status: str = "ok",
@@ -31,7 +71,7 @@ def row(
     Args:
         name: preset, run or baseline.
         kind: ``model`` or ``baseline``.
-        values: metric name to one value a photograph.
+        values: metric name to one value a photograph, None where a photograph has none.
         recipe: of a model.
         status: ``ok`` or ``failed: WHY``.
         other: further keys of the schema (bytes, latency_ms, ...); None is left out.
@@ -40,21 +80,27 @@ def row(
     if recipe:
         out["recipe"] = recipe
     if values:
+        found = {
+            metric: [value for value in list_ if value is not None]
+            for metric, list_ in values.items()
+        }
         out["metrics"] = {
             metric: {
                 "mean": round(float(np.mean(list_)), 6),
                 "min": round(float(np.min(list_)), 6),
                 "max": round(float(np.max(list_)), 6),
             }
-            for metric, list_ in values.items()
+            for metric, list_ in found.items()
+            if list_
         }
     out |= {key: value for key, value in other.items() if value is not None}
     return out | {"status": status}
 
 
 def document(task: Task, images: int, data: str, rows: Sequence[Row], **other: Any) -> dict:
-    """The whole table."""
-    return {"schema": 1, "task": task.name, "images": images, "data": data, **other,
+    """The whole table; of ``other`` keys, None is left out."""
+    further = {key: value for key, value in other.items() if value is not None}
+    return {"schema": 1, "task": task.name, "images": images, "data": data, **further,
             "rows": list(rows)}  # fmt: skip
 
 
@@ -66,6 +112,7 @@ def label(line: Row) -> str:
 def verdicts(rows: Sequence[Row], task: Task) -> list[str]:
     """``NAME gains +x dB of METRIC over REFERENCE`` for each model's row."""
     metric = task.headline_metric
+    kind = METRICS[metric]
     floor = next(
         (
             r["metrics"][metric]["mean"]
@@ -77,7 +124,7 @@ def verdicts(rows: Sequence[Row], task: Task) -> list[str]:
     if floor is None:
         return []
     return [
-        f"{label(r)}: {r['metrics'][metric]['mean'] - floor:+.2f} {UNITS[metric]} {metric} "
+        f"{label(r)}: {kind.gain(r['metrics'][metric]['mean'], floor):+.2f} {kind.unit} {metric} "
         f"over {task.reference}"
         for r in rows
         if r["kind"] == "model" and "metrics" in r
@@ -89,17 +136,17 @@ def quality_text(rows: Sequence[Row], task: Task) -> str:
     measured = [r for r in rows if "metrics" in r]
     width = max([6, *(len(label(r)) for r in measured)])
     lines = []
-    for metric, unit in UNITS.items():
-        if not any(metric in r["metrics"] for r in measured):
+    for metric, kind in METRICS.items():
+        having = [r for r in measured if metric in r["metrics"]]
+        if not having:
             continue
-        digits = 2 if unit else 4
-        lines.append(f"{metric}{f' ({unit})' if unit else ''}")
+        lines.append(heading(metric))
         lines.append(f"  {'method':<{width}}  {'average':>9}  {'minimum':>9}  {'maximum':>9}")
-        for r in measured:
+        for r in having:
             v = r["metrics"][metric]
             lines.append(
                 f"  {label(r):<{width}}"
-                + "".join(f"  {v[key]:>9.{digits}f}" for key in ("mean", "min", "max"))
+                + "".join(f"  {v[key]:>9.{kind.digits}f}" for key in ("mean", "min", "max"))
             )
         lines.append("")
     lines += verdicts(rows, task)

@@ -39,8 +39,9 @@ def _export(folder: Path, photograph: NDArray[np.uint8]) -> dict[str, Path]:
     import keras
 
     import keras_models
+    from edge_demo.runtime import restoration
     from export import convert, files, recipes
-    from export.calibrate import Calibration
+    from export.calibrate import of_pieces
 
     keras.utils.set_random_seed(1)
     module = keras_models.get("chroma_residual")
@@ -51,7 +52,8 @@ def _export(folder: Path, photograph: NDArray[np.uint8]) -> dict[str, Path]:
         "versions": {},
     }
     card = {**files.base_card(record, None, None), "tile": TILE}
-    calibration = Calibration((np.ascontiguousarray(photograph[:TILE, :TILE]),), {})
+    pieces = (np.ascontiguousarray(photograph[:TILE, :TILE]),)
+    calibration = of_pieces(restoration.of("chroma"), pieces, {})
     network = convert.Network(model, module.TASK, calibration, TILE)
     paths = {}
     for recipe in recipes.parse("float32,int8"):

@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 
 from edge_demo import __main__ as command
 from edge_demo import benchmark, benchmark_report, benchmark_worker
-from edge_demo.runtime import package, quality, results
+from edge_demo.runtime import package, restoration, results
+from edge_demo.runtime import photographs as reader
 from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.model import TFLiteModel
 from edge_demo.runtime.tasks import chroma
-from edge_demo.runtime.tiling import reconstruct
 
+CHROMA = restoration.of("chroma")
 METRIC = "chroma_psnr"
 
 
@@ -97,7 +98,7 @@ def test_measured_rows_are_complete(table: dict[str, Any], tiny_models: dict[str
         assert times["runs"] >= 1
         assert times["threads"] == 1
         assert line["megapixels"] == pytest.approx(160 * 128 / 1e6, abs=1e-4)
-        assert set(line["metrics"]) == set(quality.METRICS)
+        assert set(line["metrics"]) == set(CHROMA.metrics)
         assert all(v["min"] <= v["mean"] <= v["max"] for v in line["metrics"].values())
     for recipe, path in tiny_models.items():
         line = rows_of(table, "model")[f"chroma_residual-test.{recipe}"]
@@ -136,18 +137,18 @@ def test_metrics_are_those_of_quality(
     table: dict[str, Any], tiny_models: dict[str, Path], photographs: Path
 ) -> None:
     model = TFLiteModel(tiny_models["int8"])
-    methods: dict[str, quality.Method] = {
-        "bilinear": quality.baselines()["bilinear"],
-        "chroma_residual-test.int8": lambda planes: reconstruct(planes, model),
+    methods: dict[str, restoration.Method] = {
+        "bilinear": CHROMA.baselines()["bilinear"],
+        "chroma_residual-test.int8": CHROMA.method(model),
     }
     found = {**rows_of(table, "baseline"), **rows_of(table, "model")}
-    pictures = [benchmark.photographs.read(photographs / name) for name in ("a.png", "b.png")]
+    pictures = [reader.read(photographs / name) for name in ("a.png", "b.png")]
     for label, method in methods.items():
         measured = [
-            quality.measure(rgb, planes, method(planes))
+            CHROMA.measure(rgb, planes, method(planes))
             for rgb, planes in ((rgb, chroma.degrade(rgb)) for rgb in pictures)
         ]
-        for metric in quality.METRICS:
+        for metric in CHROMA.metrics:
             values = [one[metric] for one in measured]
             expected = {"mean": np.mean(values), "min": min(values), "max": max(values)}
             assert found[label]["metrics"][metric] == pytest.approx(expected, abs=2e-6)
@@ -163,14 +164,14 @@ def test_each_photographs_values_when_asked(
     assert out["photographs"] == ["sub/x.png", "x.png"]
     assert len(out["rows"]) == 5
     for line in out["rows"]:
-        assert set(line["values"]) == set(quality.METRICS)
+        assert set(line["values"]) == set(CHROMA.metrics)
         for metric, values in line["values"].items():
             assert len(values) == 2
             assert line["metrics"][metric]["mean"] == pytest.approx(np.mean(values), abs=2e-6)
     bilinear = rows_of(out, "baseline")["bilinear"]["values"][METRIC]
-    rgb = benchmark.photographs.read(tmp_path / "x.png")
+    rgb = reader.read(tmp_path / "x.png")
     planes = chroma.degrade(rgb)
-    again = quality.measure(rgb, planes, quality.baselines()["bilinear"](planes))[METRIC]
+    again = CHROMA.measure(rgb, planes, CHROMA.baselines()["bilinear"](planes))[METRIC]
     assert bilinear[1] == pytest.approx(again, abs=1e-5)
 
 
@@ -178,13 +179,13 @@ def test_a_photograph_that_vanishes_fails_the_row(
     photographs: Path, tmp_path: Path, tiny_models: dict[str, Path]
 ) -> None:
     planes = tmp_path / "planes.npz"
-    rgb = benchmark.photographs.read(photographs / "a.png")
-    benchmark_worker.write_planes(planes, chroma.degrade(rgb))
+    rgb = reader.read(photographs / "a.png")
+    benchmark_worker.write_picture(CHROMA, planes, chroma.degrade(rgb))
     gone = [str(photographs / "a.png"), str(tmp_path / "gone.png")]
     job = {
         "kind": "model", "target": str(tiny_models["int8"]), "task": "chroma", "threads": 1,
-        "limit": 0.01, "sustained": False, "planes": str(planes), "photographs": gone,
-        "siting": "center",
+        "limit": 0.01, "sustained": False, "picture": str(planes), "photographs": gone,
+        "low": [], "siting": "center",
     }  # fmt: skip
     with pytest.raises(UserError, match="changed"):
         benchmark_worker.measure(job, lambda *_: None)
@@ -392,10 +393,10 @@ def test_text_is_aligned() -> None:
 
 def test_the_next_model_is_the_fastest_of_the_good_ones() -> None:
     poor = a_row("poor", "model", 41.0, 2.0, recipe="int8")
-    best = benchmark._best([*ROWS, poor])
+    best = benchmark._best([*ROWS, poor], chroma.TASK)
     assert best is not None
     assert results.label(best) == "net.int8"
-    assert benchmark._best(ROWS[-1:]) is None
+    assert benchmark._best(ROWS[-1:], chroma.TASK) is None
 
 
 # The command --------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import pytest
 
 from edge_demo import __main__ as command
 from edge_demo import benchmark, benchmark_curve, benchmark_report, benchmark_worker, host
-from edge_demo.runtime import results
+from edge_demo.runtime import restoration, results
 from edge_demo.runtime.tasks import chroma
 
 
@@ -173,12 +173,13 @@ def test_a_row_tells_of_the_board_while_it_was_measured(
 ) -> None:
     planes = tmp_path / "planes.npz"
     picture = benchmark.synthetic(32, 32)
-    benchmark_worker.write_planes(planes, chroma.degrade(picture))
+    benchmark_worker.write_picture(restoration.of("chroma"), planes, chroma.degrade(picture))
     state = {"load_average": 9.0, "temperature_celsius": 61.5, "clock_mhz": 1500}
     monkeypatch.setattr(host, "state", lambda: state)
     job = {
         "kind": "baseline", "target": "bilinear", "task": "chroma", "threads": 1, "limit": 0.01,
-        "sustained": sustained, "planes": str(planes), "photographs": [], "siting": "center",
+        "sustained": sustained, "picture": str(planes), "photographs": [], "low": [],
+        "siting": "center",
     }  # fmt: skip
     found = benchmark_worker.measure(job, lambda *_: None)
     assert found["during"] == {"temperature_celsius": 61.5, "clock_mhz": 1500}

@@ -11,6 +11,7 @@ import pytest
 
 from datasets import sources
 from edge_demo.runtime.errors import UserError
+from edge_demo.runtime.tasks import chroma
 from export import compare, reports
 from export.__main__ import main
 
@@ -71,8 +72,8 @@ def document(**drops: list[float]) -> dict[str, Any]:
         for recipe, values in {"float32": [0.0, 0.0, 0.0], **drops}.items()
     ]  # fmt: skip
     for row in rows:
-        compare._add_drop(row, rows, 0.3)
-    return {"rows": rows, "photographs": ["a", "b", "c"]}
+        compare._add_drop(row, rows, 0.3, chroma.TASK)
+    return {"task": "chroma", "rows": rows, "photographs": ["a", "b", "c"]}
 
 
 def test_worst_photographs_come_first() -> None:

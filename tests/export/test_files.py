@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 
 import keras_models
 from datasets import sources
-from edge_demo.runtime import package
+from edge_demo.runtime import package, restoration
 from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.interpreter import Graph
 from edge_demo.runtime.selftest import selftest
 from edge_demo.runtime.tasks import chroma
 from export import files, graph
 from export.__main__ import main
-from export.calibrate import Calibration
+from export.calibrate import of_pieces
 from export.convert import Network, convert
 from export.recipes import RECIPES, find
 from keras_models import runs
@@ -140,7 +140,8 @@ def test_an_edge_tpu_export_is_refused_where_an_operation_does_not_map() -> None
     odd = keras.layers.Activation("hard_swish")(planes)
     model = keras.Model(planes, keras.layers.Conv2D(8, 1, name="correction")(odd))
     rng = np.random.default_rng(0)
-    calibration = Calibration((rng.integers(0, 256, (64, 64, 3)).astype(np.uint8),), {})
+    pieces = (rng.integers(0, 256, (64, 64, 3)).astype(np.uint8),)
+    calibration = of_pieces(restoration.of("chroma"), pieces, {})
     network = Network(model, chroma.TASK, calibration, 64)
     with pytest.raises(UserError, match=r"int8_edgetpu: not ready.*HARD_SWISH"):
         convert(network, dataclasses.replace(find("int8_edgetpu"), tile=64))

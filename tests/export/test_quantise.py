@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from keras import layers
 
+from edge_demo.runtime import restoration
 from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.interpreter import Graph
 from edge_demo.runtime.tasks.record import Task, Tensor
@@ -173,7 +174,7 @@ def test_what_training_cannot_round_is_named(build: Build, says: str) -> None:
 def test_an_integer_recipe_holds_integers_only() -> None:
     """An operation without an 8-bit form is no silent float within a file that says int8."""
     model, task, _ = network(lambda x: layers.LeakyReLU()(conv()(x)))
-    made = convert.Network(model, task, Calibration((), {}), TILE)
+    made = convert.Network(model, task, Calibration(restoration.of("chroma"), (), {}), TILE)
     vars(made)["ranges"] = dict.fromkeys(
         quantise._computed(made.floats), fakequant.Range(-1.0, 1.0)
     )

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge_demo.runtime import package
+from edge_demo.runtime import package, restoration
 from edge_demo.runtime.colour import round_to_uint8
 from edge_demo.runtime.interpreter import Graph
 from edge_demo.runtime.metrics import PSNR_LIMIT
 from edge_demo.runtime.tasks import chroma
 from export import graph, quantise, reports, sensitivity
 from export.__main__ import main
-from export.calibrate import Calibration
+from export.calibrate import of_pieces
 from export.convert import Network
 
 TILE = 64
@@ -33,14 +33,14 @@ def network(
 ) -> Network:
     """What the float graph makes of a tile counts as the tile's true chroma."""
     pieces = tuple(np.ascontiguousarray(natural[:TILE, left : left + TILE]) for left in (0, 32, 64))
-    calibration = Calibration(pieces, {"source": "test"})
+    calibration = of_pieces(restoration.of("chroma"), pieces, {"source": "test"})
     made = Network(lively("chroma_residual"), chroma.TASK, calibration, TILE)
     file = tmp_path_factory.mktemp("floats") / "floats.tflite"
     file.write_bytes(made.floats)
     runner = Graph(file)
     truth = [
-        round_to_uint8(chroma.decode(runner.run(inputs), planes))
-        for planes, inputs in zip(calibration.planes, calibration.inputs, strict=True)
+        round_to_uint8(chroma.decode(runner.run(inputs), tile.degraded))
+        for tile, inputs in zip(calibration.tiles, calibration.inputs, strict=True)
     ]
     vars(calibration)["targets"] = vars(made.judged)["targets"] = tuple(truth)
     return made

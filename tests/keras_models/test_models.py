@@ -14,13 +14,13 @@ import pytest
 from numpy.typing import NDArray
 
 import keras_models
-from edge_demo.runtime import tasks
+from edge_demo.runtime import restoration, tasks
 from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.interpreter import Graph
 from edge_demo.runtime.tasks import chroma
 from edge_demo.runtime.tiling import reconstruct
 from export import graph
-from export.calibrate import Calibration
+from export.calibrate import of_pieces
 from export.convert import Network, convert, float_graph
 from export.recipes import find
 from training.evaluate import KerasRunner
@@ -252,7 +252,7 @@ def test_int8_floor(
         for t in (0, 16, 32)
         for s in (0, 32, 64)
     )
-    network = Network(model, module.TASK, Calibration(tiles, {}), TILE)
+    network = Network(model, module.TASK, of_pieces(restoration.of(module.TASK), tiles, {}), TILE)
     data, _ = convert(network, dataclasses.replace(find("int8"), tile=TILE))
     contents = graph.read(data)
     assert {kind for _, kind, _ in (*contents.inputs, *contents.outputs)} == {"int8"}

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 
 from datasets import sources
-from edge_demo.runtime import quality
+from edge_demo.runtime import restoration
 from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.siting import BASELINES, SITINGS
 from edge_demo.runtime.tasks import chroma
-from edge_demo.runtime.tiling import reconstruct
 from export.__main__ import main as export_main
 from training.__main__ import main
 from training.evaluate import evaluate, load
 
+CHROMA = restoration.of("chroma")
 METRICS = {"chroma_psnr", "chroma_ssim", "rgb_psnr", "rgb_ssim"}
 
 
@@ -97,10 +97,10 @@ def test_siting_is_that_of_the_chroma_made(run_folder: Path, one_photograph: Pat
         table, _, values = evaluate(target, source, siting)
         assert table["siting"] == siting
         planes = chroma.degrade(rgb, siting)
-        expected = quality.measure(rgb, planes, reconstruct(planes, target.runner))
+        expected = CHROMA.measure(rgb, planes, CHROMA.method(target.runner)(planes))
         ours = values["chroma_residual-test.keras"]
         assert {metric: value for metric, (value,) in ours.items()} == expected
-        bilinear = quality.measure(rgb, planes, quality.baselines()["bilinear"](planes))
+        bilinear = CHROMA.measure(rgb, planes, CHROMA.baselines()["bilinear"](planes))
         assert values["bilinear"]["chroma_psnr"] == [bilinear["chroma_psnr"]]
         found[siting] = expected["chroma_psnr"]
     assert len(set(found.values())) == len(SITINGS)

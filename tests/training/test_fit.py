@@ -21,7 +21,7 @@ import pytest
 from numpy.typing import NDArray
 
 from datasets import pipeline, sources
-from edge_demo.runtime import quality
+from edge_demo.runtime import restoration
 from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.siting import upsample
 from edge_demo.runtime.tasks import chroma
@@ -69,9 +69,10 @@ def test_it_overfits_one_photograph(learned: Path, natural: NDArray[np.uint8]) -
     # And the model that is kept does it, too, on rounded values.
     (output,) = runs.load_model(learned).predict_on_batch(chroma.encode(planes)["planes"][None])
     restored = np.clip(np.rint(chroma.decode({"correction": output}, planes)), 0, 255)
-    ours = quality.measure(crop, planes, restored.astype(np.uint8))
-    theirs = quality.measure(crop, planes, quality.baselines()["bilinear"](planes))
-    for metric in quality.METRICS:
+    found = restoration.of("chroma")
+    ours = found.measure(crop, planes, restored.astype(np.uint8))
+    theirs = found.measure(crop, planes, found.baselines()["bilinear"](planes))
+    for metric in found.metrics:
         assert ours[metric] > theirs[metric], metric
     assert ours["chroma_psnr"] > theirs["chroma_psnr"] + 1.5
 
@@ -155,11 +156,11 @@ def test_a_picture_shows_truth_input_and_prediction(natural: NDArray[np.uint8]) 
     truth, given, predicted = np.split(picture, 3, axis=1)
     assert np.abs(truth.astype(int) - rgb).max() <= 2
     nothing = {"correction": np.zeros((16, 16, 8), np.float32)}
-    decoded = quality.to_rgb(planes.y, chroma.decode(nothing, planes))
+    decoded = restoration.to_rgb(planes.y, chroma.decode(nothing, planes))
     assert np.abs(decoded.astype(int) - predicted).max() <= 1
     assert not np.array_equal(given, predicted) and not np.array_equal(given, truth)
     bilinear = upsample(planes.cbcr, (32, 32), "center", "bilinear")
-    assert np.abs(quality.to_rgb(planes.y, bilinear).astype(int) - given).max() <= 1
+    assert np.abs(restoration.to_rgb(planes.y, bilinear).astype(int) - given).max() <= 1
 
 
 # -------------------------------------------------------------------------------------- interrupted

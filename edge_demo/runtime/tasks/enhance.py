@@ -17,6 +17,7 @@ size (Li et al., "Zero-DCE++", TPAMI 2021). ``decode`` makes a picture of each.
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +35,7 @@ LIFT = 0.4  # exponent of the lifted channels
 PERCENTILES = (0.5, 99.5)
 LEAST_SPAN = 8.0
 ITERATIONS = 8  # of the curve LE(x) = x + a x (1 - x)
+_STRIP = 1 << 14  # pixels that curves are applied to at a time
 
 # Mean of the square root of luma (0..1) up to which a picture counts as dark, and from which it is
 # left as it is; in between, the enhancement fades. Of 70 photographs in low light all are below
@@ -77,8 +79,22 @@ class Levels:
 
 def levels(picture: NDArray[Any]) -> Levels:
     """The levels of a whole picture (H, W, 3) in code values 0..255."""
-    black, white = np.percentile(picture, PERCENTILES)
+    percentiles = _percentiles_of_codes if picture.dtype == np.uint8 else np.percentile
+    black, white = percentiles(picture, PERCENTILES)
     return Levels(float(black), float(max(white, black + LEAST_SPAN)))
+
+
+def _percentiles_of_codes(picture: NDArray[np.uint8], wanted: tuple[float, ...]) -> list[float]:
+    """``np.percentile`` of uint8, by counting: many times faster than by sorting."""
+    rows = np.ascontiguousarray(picture).reshape(1, -1)
+    counts = cv2.calcHist([rows], [0], None, [256], [0, 256]).astype(np.int64)
+    below = np.cumsum(counts)  # how many values are at most this code
+    found = []
+    for percentile in wanted:
+        place = percentile / 100 * (rows.size - 1)
+        lower, upper = np.searchsorted(below, [int(place), math.ceil(place)], side="right")
+        found.append(lower + (upper - lower) * (place % 1.0))
+    return found
 
 
 def levelled(picture: NDArray[Any], span: Levels) -> Array:
@@ -158,19 +174,39 @@ def apply_curves(stretched: Array, curves: Array) -> Array:
     """
     height, width = stretched.shape[:2]
     out = stretched.copy()
-    if curves.shape[-1] == out.shape[-1]:
-        curves = _resized(curves, height, width)
-    for index in range(ITERATIONS):
-        shared = curves.shape[-1] == out.shape[-1]
-        a = curves if shared else _resized(curves[..., 3 * index : 3 * index + 3], height, width)
-        out += a * (out - out * out)
+    # In strips that stay in a processor's cache over all iterations.
+    step = max(1, _STRIP // max(1, width))
+    for top in range(0, height, step):
+        strip = out[top : top + step]
+        maps = _resized_rows(curves, height, width, top, top + len(strip))
+        scratch = np.empty_like(strip)
+        for index in range(ITERATIONS):
+            # x (1 + a (1 - x)), the least work for the same.
+            np.subtract(1.0, strip, out=scratch)
+            scratch *= maps[index % len(maps)]
+            scratch += 1.0
+            strip *= scratch
     return out
 
 
-def _resized(maps: Array, height: int, width: int) -> Array:
-    if maps.shape[:2] == (height, width):
-        return maps
-    return cv2.resize(np.ascontiguousarray(maps), (width, height), interpolation=cv2.INTER_LINEAR)
+def _resized_rows(curves: Array, height: int, width: int, top: int, bottom: int) -> list[Array]:
+    """Some rows of the maps resized to a whole picture, three channels each."""
+    h, w, depth = curves.shape
+    parts = [slice(first, first + 3) for first in range(0, depth, 3)]
+    if (h, w) == (height, width):
+        return [curves[top:bottom, :, part] for part in parts]
+    # Along the columns here, because OpenCV knows no part of a picture; along the rows by OpenCV.
+    places = np.clip((np.arange(top, bottom) + 0.5) * (h / height) - 0.5, 0, h - 1)
+    before = places.astype(int)
+    share = (places - before).astype(np.float32)[:, None, None]
+    above, below = curves[before], curves[np.minimum(before + 1, h - 1)]
+    rows = above + share * (below - above)
+    size = width, bottom - top
+    wide = [np.ascontiguousarray(rows[..., part]) for part in parts]
+    return [
+        np.asarray(cv2.resize(one, size, interpolation=cv2.INTER_LINEAR), np.float32)
+        for one in wide
+    ]
 
 
 def darkness(picture: NDArray[Any]) -> float:

@@ -75,6 +75,20 @@ def test_text_is_a_block_for_each_metric(rows: list[results.Row]) -> None:
     ]
 
 
+def test_less_is_better_of_some() -> None:
+    assert results.METRICS["rgb_psnr"].gain(3.0, 1.0) == 2.0
+    assert results.METRICS["delta_e_2000"].gain(3.0, 1.0) == -2.0
+    assert results.heading("flat_noise") == "flat_noise (codes)"
+    assert results.heading("delta_e_2000") == "delta_e_2000"
+
+
+def test_a_photograph_without_a_value_is_not_averaged() -> None:
+    found = results.row("n", "model", {"flat_noise": [None, 2.0, 4.0], "clipped": [None, None]})
+    assert found["metrics"] == {"flat_noise": {"mean": 3.0, "min": 2.0, "max": 4.0}}
+    document = results.document(chroma.TASK, 3, "sample", [found], siting=None)
+    assert "siting" not in document
+
+
 def test_json_is_written_whole(tmp_path: Path, rows: list[results.Row]) -> None:
     path = tmp_path / "deep" / "table.json"
     document = results.document(chroma.TASK, 3, "sample", rows)

@@ -1,0 +1,51 @@
+"""Samples to measure on or to calibrate with: what a source's pictures are for a task."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Iterator
+
+from edge_demo.runtime import quality
+from edge_demo.runtime.quality import Sample
+from edge_demo.runtime.restoration import Restoration
+
+from . import sources
+
+
+def samples(
+    restoration: Restoration, source: sources.Source, siting: str | None = None
+) -> Iterator[Sample]:
+    """Each usable picture of a source with its truth.
+
+    Args:
+        restoration: the task's. Of a source of pairs, one that restores them is given them; in all
+            other cases photographs are degraded.
+        source: pictures.
+        siting: as ``Restoration.siting`` gives it.
+
+    Raises:
+        UserError: when not one picture could be used.
+    """
+    if restoration.pairs and source.low:
+        return quality.paired(sources.pairs(source))
+    return quality.degraded(restoration, sources.photographs(source), siting)
+
+
+def named(
+    restoration: Restoration,
+    source: sources.Source,
+    names: Collection[str],
+    siting: str | None = None,
+) -> list[Sample]:
+    """The samples of the files of some names."""
+    chosen = [index for index, path in enumerate(source.paths) if path.name in names]
+    return list(samples(restoration, some(source, chosen), siting))
+
+
+def some(source: sources.Source, indices: Collection[int]) -> sources.Source:
+    """A source of only some of another's files."""
+    return dataclasses.replace(
+        source,
+        paths=tuple(source.paths[i] for i in indices),
+        low=tuple(source.low[i] for i in indices) if source.low else (),
+    )

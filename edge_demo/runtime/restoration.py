@@ -1,0 +1,273 @@
+"""What each task means to whoever measures, draws, calibrates or times its models.
+
+A *degraded* picture is what a device is given: 4:2:0 ``Planes`` for chroma, RGB in low light for
+enhance. A *result* is what a method makes of it and what is compared with the truth: CbCr for
+chroma, RGB for enhance; uint8 always.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import classical, metrics, tasks
+from .colour import round_to_uint8, ycbcr_to_rgb
+from .enhancing import enhance_picture
+from .errors import UserError
+from .siting import SITINGS, baseline, check_siting
+from .tasks import chroma, enhance
+from .tasks.record import Task
+from .tiling import Runner, reconstruct
+
+Picture = NDArray[np.uint8]  # RGB (H, W, 3), or a result
+Method = Callable[[Any], Picture]
+Progress = Callable[[int, int], None]
+Window = tuple[int, int, int, int]  # top, left, height, width
+
+# What a reconstruction of a crop may depend on around it, in pixels; even.
+_MARGIN = 64
+
+
+@dataclass(frozen=True)
+class Look:
+    """How crops are shown on pages.
+
+    Attributes:
+        side: of a crop in pixels, even.
+        zoom: screen pixels per pixel, where the screen is wide enough.
+        source: what the degraded picture is called.
+        error: what the lower pictures show.
+        error_gain: how often it is amplified around mid grey.
+        figures: what the figures below the crops are.
+    """
+
+    side: int
+    zoom: int
+    source: str
+    error: str
+    error_gain: int
+    figures: str
+
+
+@dataclass(frozen=True)
+class Restoration:
+    """A task, as generic loops need it.
+
+    Attributes:
+        task: its record.
+        metrics: names in ``results.METRICS`` of what ``measure`` gives.
+        sitings: of the degraded pictures, the first is the default; none where a task has none.
+        whole: whether a network is to see whole pictures, not tiles.
+        pairs: whether pairs of a low and a high picture are its degraded pictures and their truth.
+        degrade: a picture RGB (H, W, 3), its file's name and a siting (or None) to a degraded one.
+        target: RGB to what results are compared with.
+        context: what ``decode`` must know of the whole degraded picture.
+        encode: a degraded picture, or a part, to the graph's inputs.
+        decode: the graph's outputs, what ``encode`` was given and the context to a result.
+        restore: a degraded picture through a graph, as a device does it.
+        baselines: the classical methods by name.
+        measure: RGB truth, degraded picture and result to every metric; None for one that a
+            picture has no value of.
+        picture: a degraded picture and a result to RGB.
+        unrestored: a degraded picture to the result that looks like it.
+        tint: a difference of results (H, W, C), around 128, to RGB.
+        around: a degraded picture and a window to what a method must be given to restore the
+            window, and where the window lies in that.
+        size: a degraded picture's (H, W).
+        timed: a degraded picture to one on which the network has work to do.
+        pack, unpack: a degraded picture to named arrays and back.
+        look: of crops on pages.
+    """
+
+    task: Task
+    metrics: tuple[str, ...]
+    sitings: tuple[str, ...]
+    whole: bool
+    pairs: bool
+    degrade: Callable[[Picture, str, str | None], Any]
+    target: Callable[[Picture], Picture]
+    context: Callable[[Any], Any]
+    encode: Callable[[Any], dict[str, NDArray[np.float32]]]
+    decode: Callable[[dict[str, NDArray[np.float32]], Any, Any], Picture]
+    restore: Callable[[Any, Runner, Progress | None], Picture]
+    baselines: Callable[[], Mapping[str, Method]]
+    measure: Callable[[Picture, Any, Picture], dict[str, float | None]]
+    picture: Callable[[Any, Picture], Picture]
+    unrestored: Method
+    tint: Callable[[NDArray[np.float32]], Picture]
+    around: Callable[[Any, Window], tuple[Any, tuple[slice, slice]]]
+    size: Callable[[Any], tuple[int, int]]
+    timed: Callable[[Any], Any]
+    pack: Callable[[Any], dict[str, NDArray[Any]]]
+    unpack: Callable[[Mapping[str, NDArray[Any]]], Any]
+    look: Look
+
+    def method(self, runner: Runner) -> Method:
+        """A graph as a method."""
+        return lambda degraded: self.restore(degraded, runner, None)
+
+    def siting(self, wanted: str | None) -> str | None:
+        """The siting to degrade with: the one wanted, or the default; None without sitings.
+
+        Raises:
+            UserError: an unknown siting, or one wanted of a task that has none.
+        """
+        if not self.sitings:
+            if wanted is not None:
+                raise UserError(f"--siting is of 4:2:0 chroma; the {self.task.name} task has none")
+            return None
+        if wanted is not None:
+            check_siting(wanted)
+        return wanted or self.sitings[0]
+
+
+def of(task: Task | str) -> Restoration:
+    """The restoration of a task, or of one of its forms.
+
+    Raises:
+        UserError: an unknown task.
+    """
+    record = tasks.record(task) if isinstance(task, str) else task
+    return dataclasses.replace(_BY_TASK[record.name], task=record)
+
+
+# Chroma ---------------------------------------------------------------------------------------
+
+
+def to_rgb(y: NDArray[Any], cbcr: NDArray[Any]) -> Picture:
+    """Luma (H, W) and chroma (H, W, 2), BT.601 full range, to RGB (H, W, 3) uint8."""
+    return round_to_uint8(ycbcr_to_rgb(np.concatenate([y[..., None], cbcr], axis=-1)))
+
+
+def _chroma_baseline(name: str) -> Method:
+    return lambda planes: round_to_uint8(baseline(name, planes.cbcr, planes.size, planes.siting))
+
+
+def _chroma_measure(
+    truth: Picture, planes: chroma.Planes, cbcr: Picture
+) -> dict[str, float | None]:
+    wanted, restored = chroma.target(truth), to_rgb(planes.y, cbcr)
+    return {
+        "chroma_psnr": metrics.psnr(cbcr, wanted),
+        "chroma_ssim": metrics.ssim(cbcr, wanted),
+        "rgb_psnr": metrics.psnr(restored, truth),
+        "rgb_ssim": metrics.ssim(restored, truth),
+    }
+
+
+def _nearest(planes: chroma.Planes) -> Picture:
+    """Each chroma sample on its 2x2 block of luma."""
+    height, width = planes.size
+    repeated = planes.cbcr.repeat(2, axis=0).repeat(2, axis=1)
+    return np.asarray(repeated[:height, :width], np.uint8)
+
+
+def _chroma_around(
+    planes: chroma.Planes, window: Window
+) -> tuple[chroma.Planes, tuple[slice, slice]]:
+    """The window, at an even place, with what upsampling and networks may look at around it."""
+    top, left, height, width = window
+    first, start = max(0, top - _MARGIN), max(0, left - _MARGIN)
+    y = planes.y[first : top + height + _MARGIN, start : left + width + _MARGIN]
+    rows, columns = (y.shape[0] + 1) // 2, (y.shape[1] + 1) // 2
+    cbcr = planes.cbcr[first // 2 : first // 2 + rows, start // 2 : start // 2 + columns]
+    inside = np.s_[top - first : top - first + height, left - start : left - start + width]
+    return chroma.Planes(y, cbcr, planes.siting), inside
+
+
+def _chroma_unpack(arrays: Mapping[str, NDArray[Any]]) -> chroma.Planes:
+    return chroma.Planes(arrays["y"], arrays["cbcr"], str(arrays["siting"]))
+
+
+_CHROMA = Restoration(
+    task=chroma.TASK,
+    metrics=("chroma_psnr", "chroma_ssim", "rgb_psnr", "rgb_ssim"),
+    sitings=SITINGS,
+    whole=False,
+    pairs=False,
+    degrade=lambda rgb, _, siting: chroma.degrade(rgb, siting or SITINGS[0]),
+    target=chroma.target,
+    context=lambda _: None,
+    encode=chroma.encode,
+    decode=lambda outputs, planes, _: round_to_uint8(chroma.decode(outputs, planes)),
+    restore=reconstruct,
+    baselines=lambda: {name: _chroma_baseline(name) for name in chroma.TASK.baselines},
+    measure=_chroma_measure,
+    picture=lambda planes, cbcr: to_rgb(planes.y, cbcr),
+    unrestored=_nearest,
+    tint=lambda difference: to_rgb(np.full(difference.shape[:2], 128.0, np.float32), difference),
+    around=_chroma_around,
+    size=lambda planes: planes.size,
+    timed=lambda planes: planes,
+    pack=lambda planes: {"y": planes.y, "cbcr": planes.cbcr, "siting": np.array(planes.siting)},
+    unpack=_chroma_unpack,
+    look=Look(64, 3, "input (4:2:0)", "chroma error", 8, "chroma PSNR"),
+)
+
+
+# Enhance --------------------------------------------------------------------------------------
+
+
+def _enhance_baselines() -> Mapping[str, Method]:
+    return {name: classical.METHODS[name] for name in enhance.TASK.baselines}
+
+
+def _enhance_measure(truth: Picture, _: Picture, result: Picture) -> dict[str, float | None]:
+    return {
+        "rgb_psnr": metrics.psnr(result, truth),
+        "rgb_ssim": metrics.ssim(result, truth),
+        "delta_e_2000": metrics.delta_e_2000(result, truth),
+        "rgb_psnr_gt_mean": metrics.psnr(metrics.mean_scaled(result, truth), truth),
+        "flat_noise": metrics.flat_noise(result, truth),
+        "clipped": metrics.clipped(result),
+    }
+
+
+def _made_dark(picture: Picture) -> Picture:
+    """A picture that is dark enough to be enhanced."""
+    while enhance.darkness(picture) < 1.0:
+        picture = picture // 2
+    return picture
+
+
+def _enhance_around(picture: Picture, window: Window) -> tuple[Picture, tuple[slice, slice]]:
+    """All of the picture: every method looks at all of it."""
+    top, left, height, width = window
+    return picture, np.s_[top : top + height, left : left + width]
+
+
+_ENHANCE = Restoration(
+    task=enhance.TASK,
+    metrics=(
+        "rgb_psnr", "rgb_ssim", "delta_e_2000", "rgb_psnr_gt_mean", "flat_noise", "clipped",
+    ),
+    sitings=(),
+    whole=True,
+    pairs=True,
+    # A seed of the file's own: it depends on no order.
+    degrade=lambda rgb, name, _: enhance.degrade(rgb, zlib.crc32(name.encode())),
+    target=enhance.target,
+    context=enhance.levels,
+    encode=enhance.encode,
+    decode=lambda outputs, picture, span: round_to_uint8(enhance.decode(outputs, picture, span)),
+    restore=lambda picture, runner, progress: enhance_picture(picture, runner, progress=progress),
+    baselines=_enhance_baselines,
+    measure=_enhance_measure,
+    picture=lambda _, result: result,
+    unrestored=lambda picture: picture,
+    tint=round_to_uint8,
+    around=_enhance_around,
+    size=lambda picture: picture.shape[:2],
+    timed=_made_dark,
+    pack=lambda picture: {"picture": picture},
+    unpack=lambda arrays: arrays["picture"],
+    look=Look(192, 1, "input", "error", 2, "RGB PSNR"),
+)  # fmt: skip
+
+_BY_TASK = {"chroma": _CHROMA, "enhance": _ENHANCE}
