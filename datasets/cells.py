@@ -59,7 +59,7 @@ def cut(
     for index, (_, rgb) in enumerate(photographs(source, least_side)):
         count += 1
         versions = [rgb, *augment.copies(rgb, copies, size, seed * 100_003 + index)]
-        cells = [cell for version in versions for cell in _grid(version, size)]
+        cells = [cell for version in versions for cell in grid(version, size)]
         seen += len(cells)
         if len(cells) > per_photo:
             chosen = sorted(rng.choice(len(cells), per_photo, replace=False))
@@ -74,7 +74,7 @@ def cut(
     return Cells(np.stack(kept), count)
 
 
-def _grid(rgb: NDArray[np.uint8], size: int) -> list[NDArray[np.uint8]]:
+def grid(rgb: NDArray[np.uint8], size: int) -> list[NDArray[np.uint8]]:
     """Cells that cover a photograph, each overlapping its neighbours by a fifth or more."""
     height, width = rgb.shape[:2]
     if min(height, width) < size:

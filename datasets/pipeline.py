@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from .cells import Cells
 from .chroma import example
+from .crops import Draws, crops, draws
 
 
 def _siting_counts(shares: Mapping[str, float], batch: int) -> dict[str, int]:
@@ -55,17 +56,10 @@ def batches(
     with tf.device("cpu"):
         bank = tf.constant(cells.ycbcr)
 
+    wanted = Draws(count, batch, seed)
+
     def draw(step: tf.Tensor) -> tf.Tensor:
-        indices = step * batch + tf.range(batch, dtype=tf.int64)
-        epochs = tf.cast(indices // count, tf.int32)
-        seeds = tf.stack([tf.fill([batch], seed), epochs, tf.zeros_like(epochs)], 1)
-        # The raw op: its public face, tf.random.experimental.index_shuffle, mispads many seeds.
-        last = tf.fill([batch], tf.constant(count - 1, tf.int64))
-        positions = tf.raw_ops.RandomIndexShuffle(index=indices % count, seed=seeds, max_index=last)
-        key = tf.stack([tf.cast(seed, tf.int64), step])
-        corners = tf.random.stateless_uniform([batch, 2], key, 0, size - patch + 1, dtype=tf.int64)
-        coins = tf.random.stateless_uniform([batch, 3], tf.stack([key[0] + 1, step])) < 0.5
-        return tf.stack(_crops(bank, positions, corners, coins, patch))
+        return tf.stack(crops(bank, draws(wanted, step, size, patch), patch))
 
     # Compiled, because a training step must not wait for it: fused, it takes a quarter of the time.
     @tf.function(jit_compile=True)
@@ -76,8 +70,7 @@ def batches(
         return tf.concat(planes, 0), tf.concat(correction, 0)
 
     # One thread is enough for a step of 10 ms and more, and more would take the step's own cores.
-    crops = tf.data.Dataset.range(start, steps).map(draw)
-    encoded = crops.map(encode)
+    encoded = tf.data.Dataset.range(start, steps).map(draw).map(encode)
     half = patch // 2
 
     def with_shape(planes: tf.Tensor, correction: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -87,29 +80,6 @@ def batches(
         )
 
     return encoded.map(with_shape).prefetch(4)
-
-
-def _crops(
-    bank: tf.Tensor, positions: tf.Tensor, corners: tf.Tensor, coins: tf.Tensor, patch: int
-) -> list[tf.Tensor]:
-    """Squares of cells, upside down, mirrored and transposed as three coins each fell.
-
-    Rows are copied whole in either order, and mirroring is that between two transpositions:
-    reversed strides, or choosing between two states of a batch, take ten times as long.
-    """
-    forth = tf.range(patch, dtype=tf.int64)
-    back = patch - 1 - forth
-    rows = corners[:, :1] + tf.where(coins[:, :1], back, forth)
-    columns = tf.where(coins[:, 1:2], back, forth)
-    orders = tf.where(coins[:, 2:], [[0, 1, 2]], [[1, 0, 2]])
-    squares = []
-    for i in range(positions.shape[0]):
-        left = corners[i, 1]
-        square = tf.gather(bank[positions[i], :, left : left + patch], rows[i])
-        mirrored = tf.gather(tf.transpose(square, [1, 0, 2]), columns[i])
-        turned = tf.transpose(mirrored, orders[i])
-        squares.append(tf.ensure_shape(turned, [patch, patch, 3]))
-    return squares
 
 
 def fixed(patches: np.ndarray, siting: str, batch: int = 8) -> tf.data.Dataset:

@@ -12,8 +12,9 @@ import tensorflow as tf
 import keras_models
 from datasets import sources
 
+from . import feeds
 from .config import FitConfig
-from .fit import batches, compiled, cut
+from .fit import compiled
 
 # Steps that a round makes before it is timed: starting a pipeline is paid once a run.
 _WARM_UP = 20
@@ -49,14 +50,15 @@ def bench(config: FitConfig, data: str, rounds: int = 5, steps: int = 60) -> Wai
         rounds: of each kind.
         steps: measured in a round; the first few of each, unmeasured, start the pipeline.
     """
-    bank = cut(sources.open_source(data, "train"), config)
-    model = compiled(replace(config, steps=10_000), keras_models.get(config.model).TASK)
-    first = batches(config, bank, start=0, steps=1)
+    source = sources.open_source(data, "train")
+    feed = feeds.prepare(config, [source], sources.hold_out(source)[1])
+    model = compiled(replace(config, steps=10_000), keras_models.task(config.model, config.size))
+    first = feed.batches(0, 1)
     cached = tf.data.Dataset.from_tensors(next(iter(first))).repeat()
     times: dict[str, list[float]] = {"real": [], "cached": []}
     for index in range(rounds):
         begin = index * steps
-        fresh = batches(config, bank, start=begin, steps=begin + _WARM_UP + steps)
+        fresh = feed.batches(begin, begin + _WARM_UP + steps)
         times["real"].append(_round(model, fresh, steps))
         times["cached"].append(_round(model, cached, steps))
     return Waiting(

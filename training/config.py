@@ -6,15 +6,18 @@ import ast
 import dataclasses
 import difflib
 import importlib
+import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.siting import check_siting
 
 PRECISIONS = ("mixed_bfloat16", "float32")
-LOSSES = ("charbonnier", "log_error")
+LOSSES = ("charbonnier", "log_error", "charbonnier_ms_ssim", "zero_reference")
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,10 @@ class FitConfig:
     # Data
     patch: int = 96  # side of a crop in pixels, even
     batch: int = 16  # crops a step
+    # Low light: crops that grow, each a share of all steps, a patch and a batch, in place of the
+    # two above; () for none.
+    progressive: tuple[tuple[float, int, int], ...] = ()
+    synthetic: float = 0.3  # low light: share of crops that are photographs made dark, beside pairs
     cell: int = 192  # photographs are kept as squares of this side to crop from
     copies: int = 3  # augmented copies of each photograph
     cells_gib: float = 1.5  # most memory for the cells
@@ -39,8 +46,12 @@ class FitConfig:
     learning_rate: float = 2e-3  # peak; cosine to a hundredth after the warm-up
     warmup_steps: int = 300
     ema: float = 0.999  # decay of the weights' moving average, which is what is kept
-    loss: str = "charbonnier"  # or "log_error", which is PSNR itself; for a last, short run
+    # "charbonnier"; "log_error", which is PSNR itself, for a last, short run; low light's
+    # "charbonnier_ms_ssim", and "zero_reference" for curves that are learnt without pairs.
+    loss: str = "charbonnier"
     charbonnier: float = 0.5  # that loss is quadratic below this error, in 8-bit code values
+    ms_ssim: float = 0.1  # share of the second in charbonnier_ms_ssim
+    exposure: float = 0.45  # zero_reference: the brightness that it strives for, 0..1
     start_from: str = ""  # a finished run or preset whose weights to start from; "": none
     qat: str = ""  # the same, for quantisation-aware training: --qat RUN on the command line
     precision: str = "mixed_bfloat16"
@@ -48,6 +59,33 @@ class FitConfig:
     # Bookkeeping
     epoch_steps: int = 500  # a checkpoint, a history row and a validation every so many steps
     picture_every: int = 10  # epochs between pictures
+
+
+class Stage(NamedTuple):
+    """Some epochs of a run, and the crops of each of their steps."""
+
+    start: int
+    stop: int
+    patch: int
+    batch: int
+
+
+def epochs(config: FitConfig) -> tuple[int, int]:
+    """Number of epochs and steps in each; a run shorter than one epoch is one epoch."""
+    epoch_steps = min(config.epoch_steps, config.steps)
+    return math.ceil(config.steps / epoch_steps), epoch_steps
+
+
+def plan(config: FitConfig) -> list[Stage]:
+    """A run's stages: one, or those of ``progressive``, each of whole epochs."""
+    total, _ = epochs(config)
+    sizes = config.progressive or ((1.0, config.patch, config.batch),)
+    ends = [round(end * total) for end in itertools.accumulate(share for share, _, _ in sizes)]
+    return [
+        Stage(start, stop, patch, batch)
+        for start, stop, (_, patch, batch) in zip([0, *ends[:-1]], ends, sizes, strict=True)
+        if start < stop
+    ]
 
 
 def load(name: str, qat: str = "") -> FitConfig:
@@ -137,6 +175,12 @@ def _validate(config: FitConfig) -> None:
         raise UserError("--qat trains in float32: bfloat16 has too few digits for 8-bit steps")
     if config.qat and config.start_from:
         raise UserError("--qat starts from its own RUN: --set start_from has no place beside it")
+    _check_progressive(config)
+    for key in ("synthetic", "ms_ssim"):
+        if not 0 <= getattr(config, key) <= 1:
+            raise UserError(f"--set {key}={getattr(config, key)}: must be in 0..1")
+    if not 0 < config.exposure < 1:
+        raise UserError(f"--set exposure={config.exposure}: must be between 0 and 1")
     if config.loss not in LOSSES:
         raise UserError(f"--set loss={config.loss}: known are {', '.join(LOSSES)}")
     if config.seed < 0:
@@ -147,3 +191,22 @@ def _validate(config: FitConfig) -> None:
         check_siting(siting)
     if not config.sitings or min(config.sitings.values()) <= 0:
         raise UserError("--set sitings: a share above 0 for each siting named is needed")
+
+
+def _check_progressive(config: FitConfig) -> None:
+    if not config.progressive:
+        return
+    where = f"--set progressive={config.progressive}"
+    whole = all(
+        isinstance(stage, tuple)
+        and len(stage) == 3
+        and isinstance(stage[0], int | float)
+        and all(type(value) is int for value in stage[1:])
+        for stage in config.progressive
+    )
+    if not whole or min(value for stage in config.progressive for value in stage) <= 0:
+        raise UserError(f"{where}: each stage needs a share of the steps, a patch and a batch")
+    if abs(sum(stage[0] for stage in config.progressive) - 1) > 1e-6:
+        raise UserError(f"{where}: the shares must add up to 1")
+    if max(stage[1] for stage in config.progressive) > config.cell:
+        raise UserError(f"{where}: patches must be at most cell={config.cell}")

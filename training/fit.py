@@ -17,19 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 import keras_models
-from datasets import cells as cells_module
-from datasets import pipeline, sources
-from edge_demo.runtime import tasks
-from edge_demo.runtime.colour import rgb_to_ycbcr, round_to_uint8, ycbcr_to_rgb
+from datasets import sources
 from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.files import write_whole
-from edge_demo.runtime.siting import upsample
 from edge_demo.runtime.tasks.record import Task
 from keras_models import fakequant, runs
 
-from . import plots
+from . import feeds, plots
 from .callbacks import Checkpoint, Pictures, Progress, duration
-from .config import FitConfig
+from .config import FitConfig, epochs, plan
 from .losses import Charbonnier, LogError, residual_psnr
 
 Ranges = Mapping[str, fakequant.Range]
@@ -55,7 +51,7 @@ def fit(config: FitConfig, data: str, val: str | None, out: Path, command: str) 
     Raises:
         UserError: bad source, a folder that holds something else or cannot be written.
     """
-    task = keras_models.get(config.model).TASK
+    task = keras_models.task(config.model, config.size)
     train, held_out = _split(data, val)
     start = _starting_weights(config)
     keras_models.check_size(config.model, config.size)
@@ -67,55 +63,51 @@ def fit(config: FitConfig, data: str, val: str | None, out: Path, command: str) 
         return final
 
     keras.utils.set_random_seed(config.seed)
-    crops = validation_crops(held_out, config)
-    print(f"reading {len(train.paths)} photographs of {train.text}", flush=True)
-    bank = cut(train, config)
-    print(f"{len(bank.ycbcr)} cells of {bank.photographs} photographs", flush=True)
+    print(f"reading {sum(len(s.paths) for s in train)} pictures of {data}", flush=True)
+    feed = feeds.prepare(config, train, held_out)
+    print(feed.summary, flush=True)
     _claim(out, record)  # only now: a mistake must not claim the folder
 
-    ranges = calibrated(config, bank, task) if config.qat else None
+    ranges = calibrated(config, feed, task) if config.qat else None
     model = compiled(config, task, ranges)
-    epochs, epoch_steps = _epochs(config)
+    total, epoch_steps = epochs(config)
     checkpoint = Checkpoint(out / "checkpoint.npz", epoch_steps)
     checkpoint.set_model(model)
     done = checkpoint.restore()
     if start and not done:
         model.set_weights(start)
     if done:
-        print(f"resuming after epoch {done} of {epochs}", flush=True)
-    model.fit(
-        batches(config, bank, start=done * epoch_steps, steps=epochs * epoch_steps),
-        validation_data=pipeline.fixed(crops, "center"),
-        epochs=epochs,
-        initial_epoch=done,
-        steps_per_epoch=epoch_steps,
-        verbose=0,
-        shuffle=False,
-        callbacks=[
-            keras.callbacks.SwapEMAWeights(),
-            checkpoint,
-            Progress(epochs, done),
-            Pictures(out, config.picture_every, lambda m: comparison(m, crops)),
-        ],
-    )
+        print(f"resuming after epoch {done} of {total}", flush=True)
+    callbacks = [
+        keras.callbacks.SwapEMAWeights(),
+        checkpoint,
+        Progress(total, done),
+        Pictures(out, config.picture_every, feed.draw),
+    ]
+    # A fit a stage: each of its networks is compiled for crops of one size.
+    for stage in plan(config):
+        first = max(done, stage.start)
+        if first >= stage.stop:
+            continue
+        if first == stage.start > 0:
+            # What the fit of the stage before ended with, whether or not it was in this process.
+            model.optimizer.finalize_variable_values(model.trainable_variables)
+        model.fit(
+            feed.batches(first * epoch_steps, stage.stop * epoch_steps),
+            validation_data=feed.validation,
+            epochs=stage.stop,
+            initial_epoch=first,
+            steps_per_epoch=epoch_steps,
+            verbose=0,
+            shuffle=False,
+            callbacks=callbacks,
+        )
     write_whole(out / "curve.png", plots.curve(checkpoint.rows, out.name))
     partial = out / "model.partial.keras"
     float32_copy(model, config, ranges).save(partial)
     partial.replace(final)
-    print(f"trained {epochs * epoch_steps} steps in {duration(checkpoint.seconds)}")
+    print(f"trained {total * epoch_steps} steps in {duration(checkpoint.seconds)}")
     return final
-
-
-def cut(source: sources.Source, config: FitConfig) -> cells_module.Cells:
-    """A source's photographs as the cells that a run crops from."""
-    return cells_module.cut(
-        source,
-        size=config.cell,
-        least_side=min(config.patch, 64),
-        copies=config.copies,
-        seed=config.seed,
-        limit_bytes=int(config.cells_gib * 2**30),
-    )
 
 
 def network(config: FitConfig, precision: str, ranges: Ranges | None) -> keras.Model:
@@ -129,12 +121,12 @@ def network(config: FitConfig, precision: str, ranges: Ranges | None) -> keras.M
         keras.mixed_precision.set_dtype_policy(policy)
 
 
-def calibrated(config: FitConfig, bank: cells_module.Cells, task: Task) -> Ranges:
+def calibrated(config: FitConfig, feed: feeds.Feed, task: Task) -> Ranges:
     """A range for every activation of the run that ``config.qat`` names, on training crops.
 
     The same on every call, so that a resumed run goes on with its own.
     """
-    before = batches(config, bank, start=0, steps=_CALIBRATION_CROPS // config.batch + 1)
+    before = feed.batches(0, math.ceil(_CALIBRATION_CROPS / plan(config)[0].batch))
     inputs = np.concatenate([np.asarray(values) for values, _ in before])
     model = runs.load_model(Path(config.qat))
     return fakequant.choose_ranges(model, inputs, fakequant.stated_ranges(task))
@@ -144,11 +136,11 @@ def compiled(config: FitConfig, task: Task, ranges: Ranges | None = None) -> ker
     """The model, its loss and its optimizer, ready to fit."""
     model = network(config, config.precision, ranges)
     scale = task.outputs[0].scale
-    epochs, epoch_steps = _epochs(config)
-    warmup = min(config.warmup_steps, epochs * epoch_steps // 5)
+    total, epoch_steps = epochs(config)
+    warmup = min(config.warmup_steps, total * epoch_steps // 5)
     schedule = keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=config.learning_rate / 100,
-        decay_steps=max(1, epochs * epoch_steps - warmup),
+        decay_steps=max(1, total * epoch_steps - warmup),
         warmup_target=config.learning_rate,
         warmup_steps=warmup,
         alpha=0.01,
@@ -157,7 +149,8 @@ def compiled(config: FitConfig, task: Task, ranges: Ranges | None = None) -> ker
     model.compile(
         optimizer=optimizer,
         loss=_loss(config, scale),
-        metrics=[residual_psnr(scale)],
+        # Curves that are learnt without pairs have no truth to be measured against.
+        metrics=[] if config.loss == "zero_reference" else [residual_psnr(scale)],
     )
     return model
 
@@ -165,32 +158,15 @@ def compiled(config: FitConfig, task: Task, ranges: Ranges | None = None) -> ker
 def _loss(config: FitConfig, scale: float) -> keras.losses.Loss:
     if config.loss == "log_error":
         return LogError(scale)
+    if config.loss == "charbonnier_ms_ssim":
+        from .ms_ssim import CharbonnierMsSsim
+
+        return CharbonnierMsSsim(scale, config.charbonnier, config.ms_ssim)
+    if config.loss == "zero_reference":
+        from .zero_reference import ZeroReference
+
+        return ZeroReference(exposure=config.exposure)
     return Charbonnier(scale, config.charbonnier)
-
-
-def batches(config: FitConfig, bank: cells_module.Cells, start: int, steps: int):  # type: ignore[no-untyped-def]
-    """The run's training batches from a step on."""
-    return pipeline.batches(
-        bank,
-        patch=config.patch,
-        batch=config.batch,
-        steps=steps,
-        seed=config.seed,
-        sitings=config.sitings,
-        start=start,
-    )
-
-
-def validation_crops(source: sources.Source, config: FitConfig) -> NDArray[np.uint8]:
-    """Centre crops of the first photographs held out, (N, side, side, 3) YCbCr."""
-    crops: list[NDArray[np.uint8]] = []
-    chosen = dataclasses.replace(source, paths=source.paths[: config.val_photographs])
-    photographs = [rgb for _, rgb in sources.photographs(chosen)]
-    side = min(config.val_crop, *(min(rgb.shape[:2]) // 2 * 2 for rgb in photographs))
-    for rgb in photographs:
-        top, left = (rgb.shape[0] - side) // 2, (rgb.shape[1] - side) // 2
-        crops.append(round_to_uint8(rgb_to_ycbcr(rgb[top : top + side, left : left + side])))
-    return np.stack(crops)
 
 
 def float32_copy(
@@ -200,28 +176,6 @@ def float32_copy(
     plain = network(config, "float32", ranges)
     plain.set_weights(model.get_weights())
     return plain
-
-
-def comparison(model: keras.Model, crops: NDArray[np.uint8], rows: int = 3) -> NDArray[np.uint8]:
-    """Truth, input and prediction side by side for a few crops: RGB (rows * side, 3 * side, 3)."""
-    chroma = tasks.load("chroma")
-    lines = []
-    for crop in crops[:rows]:
-        planes = chroma.degrade_ycbcr(crop)
-        encoded = chroma.encode(planes)["planes"][None]
-        output = np.asarray(model(encoded, training=False), np.float32)[0]
-        bilinear = upsample(planes.cbcr, planes.size, planes.siting, chroma.TASK.reference)
-        pictures = [crop[..., 1:], bilinear, chroma.decode({"correction": output}, planes)]
-        lines.append(
-            np.concatenate(
-                [
-                    round_to_uint8(ycbcr_to_rgb(np.concatenate([crop[..., :1], cbcr], -1)))
-                    for cbcr in pictures
-                ],
-                axis=1,
-            )
-        )
-    return np.concatenate(lines)
 
 
 def _starting_weights(config: FitConfig) -> list[NDArray[np.floating]]:
@@ -246,18 +200,14 @@ def _starting_weights(config: FitConfig) -> list[NDArray[np.floating]]:
     return weights
 
 
-def _epochs(config: FitConfig) -> tuple[int, int]:
-    """Number of epochs and steps in each; a run shorter than one epoch is one epoch."""
-    epoch_steps = min(config.epoch_steps, config.steps)
-    return math.ceil(config.steps / epoch_steps), epoch_steps
-
-
-def _split(data: str, val: str | None) -> tuple[sources.Source, sources.Source]:
-    train = sources.open_source(data, "train")
+def _split(data: str, val: str | None) -> tuple[list[sources.Source], sources.Source]:
+    """The sources to train on, and the one to validate on."""
+    train = [sources.open_source(text.strip(), "train") for text in data.split(" + ")]
     if val is None:
-        return sources.hold_out(train)
+        train[0], held_out = sources.hold_out(train[0])
+        return train, held_out
     held_out = sources.open_source(val, "test")
-    if shared := set(train.paths) & set(held_out.paths):
+    if shared := {path for source in train for path in source.paths} & set(held_out.paths):
         raise UserError(f"--val {val}: {len(shared)} of its photographs are in --data too")
     return train, held_out
 

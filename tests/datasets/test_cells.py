@@ -29,7 +29,7 @@ def numbered(height: int, width: int) -> np.ndarray:
     "size", [(64, 64), (64, 65), (66, 64), (65, 127), (128, 128), (129, 200), (250, 64), (90, 90)]
 )
 def test_cells_cover_every_pixel_and_overlap(size: tuple[int, int]) -> None:
-    grid = cells._grid(numbered(*size), 64)
+    grid = cells.grid(numbered(*size), 64)
     assert all(cell.shape == (64, 64, 3) for cell in grid)
     seen = {tuple(pixel) for cell in grid for pixel in cell[..., :2].reshape(-1, 2)}
     assert len(seen) == size[0] * size[1]

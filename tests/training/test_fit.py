@@ -28,7 +28,8 @@ from edge_demo.runtime.tasks import chroma
 from keras_models import runs
 from training import callbacks, losses
 from training.config import FitConfig
-from training.fit import comparison, fit, validation_crops
+from training.feed_chroma import comparison, validation_crops
+from training.fit import fit
 
 ROOT = Path(__file__).parent.parent.parent
 Small = Callable[..., FitConfig]

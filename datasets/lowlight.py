@@ -1,0 +1,262 @@
+"""Low-light pairs for training: real ones, and photographs darkened afresh at every step.
+
+The TensorFlow twins of ``edge_demo.runtime.lowlight.darken`` and of
+``edge_demo.runtime.tasks.enhance.encode``; tests hold them equal to the numpy functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from edge_demo.runtime import lowlight
+from edge_demo.runtime.tasks import enhance
+
+from .cells import grid
+from .crops import Draws, crops, draws
+
+Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+
+
+@dataclass(frozen=True)
+class Bank:
+    """Square cells to crop from.
+
+    Attributes:
+        pairs: (N, size, size, 6) uint8: in low light, then by day, RGB each.
+        pair_levels: (N, 2) float32, black and white level of the whole low picture.
+        photographs: (M, size, size, 3) uint8 RGB, to be darkened.
+        photograph_levels: (M, 2) float32, of the whole photograph by day.
+        count: how many pictures they come from.
+    """
+
+    pairs: NDArray[np.uint8]
+    pair_levels: NDArray[np.float32]
+    photographs: NDArray[np.uint8]
+    photograph_levels: NDArray[np.float32]
+    count: int
+
+
+def cut(
+    pairs: Iterable[Pair],
+    photographs: Iterable[NDArray[np.uint8]],
+    *,
+    size: int,
+    limit_bytes: int,
+    photograph_count: int,
+    seed: int,
+) -> Bank:
+    """Cut pictures into overlapping cells.
+
+    Args:
+        pairs: low and high, (H, W, 3) uint8 of one size each.
+        photographs: by day, (H, W, 3) uint8.
+        size: side of a cell.
+        limit_bytes: most memory for photographs' cells; beyond it a random choice of each one's.
+        photograph_count: how many photographs there are at most.
+        seed: of that choice.
+    """
+    rng = np.random.default_rng(seed)
+    kept: dict[str, list[NDArray[np.uint8]]] = {"pairs": [], "photographs": []}
+    spans: dict[str, list[tuple[float, float]]] = {"pairs": [], "photographs": []}
+    count = 0
+    per_photo = max(1, limit_bytes // (size * size * 3) // max(1, photograph_count))
+
+    def keep(kind: str, cells: list[NDArray[np.uint8]], picture: NDArray[np.uint8]) -> None:
+        span = enhance.levels(picture)
+        kept[kind] += cells
+        spans[kind] += [(span.black, span.white)] * len(cells)
+
+    for low, high in pairs:
+        count += 1
+        keep("pairs", grid(np.concatenate([low, high], -1), size), low)
+    for picture in photographs:
+        count += 1
+        cells = grid(picture, size)
+        if len(cells) > per_photo:
+            cells = [cells[i] for i in sorted(rng.choice(len(cells), per_photo, replace=False))]
+        keep("photographs", cells, picture)
+
+    def stacked(kind: str, channels: int) -> NDArray[np.uint8]:
+        return np.stack(kept[kind]) if kept[kind] else np.zeros((0, size, size, channels), np.uint8)
+
+    def levels(kind: str) -> NDArray[np.float32]:
+        return np.array(spans[kind], np.float32).reshape(-1, 2)
+
+    return Bank(stacked("pairs", 6), levels("pairs"),
+                stacked("photographs", 3), levels("photographs"), count)  # fmt: skip
+
+
+def batches(
+    bank: Bank,
+    *,
+    patch: int,
+    batch: int,
+    start: int,
+    stop: int,
+    seed: int,
+    synthetic: float,
+    without_truth: bool = False,
+) -> tf.data.Dataset:
+    """Random crops, flipped and turned.
+
+    A pure function of its arguments: a resumed run sees what it would have seen.
+
+    Args:
+        bank: where to crop from.
+        patch: side of a crop, a multiple of 8, at most the cells' size.
+        batch: crops in a batch.
+        start, stop: the steps to give batches for.
+        seed: of everything random here.
+        synthetic: share of a batch that is darkened photographs, where the bank holds both kinds.
+        without_truth: give the low picture, levelled, in place of the truth: what curves that are
+            learnt without pairs are applied to.
+
+    Returns:
+        Pairs of ``picture`` (batch, patch, patch, 6) and the truth (batch, patch, patch, 3), both
+        float32 in 0..1.
+    """
+    if patch % enhance.TASK.size_multiple:
+        raise ValueError(f"a patch of {patch} must be a multiple of {enhance.TASK.size_multiple}")
+    dark = _counts(bank, batch, synthetic)
+    real = batch - dark
+    parts: list[tuple[Draws, tf.Tensor, tf.Tensor]] = []
+    with tf.device("cpu"):
+        if real:
+            parts.append((Draws(len(bank.pairs), real, seed),
+                          tf.constant(bank.pairs), tf.constant(bank.pair_levels)))  # fmt: skip
+        if dark:
+            parts.append((Draws(len(bank.photographs), dark, seed + 1),
+                          tf.constant(bank.photographs),
+                          tf.constant(bank.photograph_levels)))  # fmt: skip
+
+    def draw(step: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        out: list[tf.Tensor] = [step]
+        for wanted, cells, spans in parts:
+            chosen = draws(wanted, step, cells.shape[1], patch)
+            squares = crops(cells, chosen, patch)
+            out += [tf.stack(squares), tf.gather(spans, chosen.positions)]
+        return tuple(out)
+
+    # Compiled, so that its many small operations are one pass over memory.
+    @tf.function(jit_compile=True)
+    def encoded(step: tf.Tensor, *given: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        rest = list(given)
+        lows, goals = [], []
+        if real:
+            both, spans = rest.pop(0), rest.pop(0)
+            lows.append(tf.cast(both[..., :3], tf.float32))
+            goals.append(levelled(both[..., :3], spans) if without_truth else _unit(both[..., 3:]))
+        if dark:
+            truth, spans = rest.pop(0), rest.pop(0)
+            cameras = draw_cameras(dark, seed, step)
+            noise = tf.random.stateless_normal(
+                [dark, patch, patch, 3], tf.stack([tf.cast(seed + 3, tf.int64), step])
+            )
+            low = darken(truth, cameras, noise)
+            lows.append(low)
+            darkened = darkened_levels(spans, cameras)
+            goals.append(levelled(low, darkened) if without_truth else _unit(truth))
+        return encode(tf.concat(lows, 0)), tf.concat(goals, 0)
+
+    def with_shape(picture: tf.Tensor, truth: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return (
+            tf.ensure_shape(picture, [batch, patch, patch, 6]),
+            tf.ensure_shape(truth, [batch, patch, patch, 3]),
+        )
+
+    data = tf.data.Dataset.range(start, stop).map(draw).map(encoded)
+    return data.map(with_shape).prefetch(4)
+
+
+def _counts(bank: Bank, batch: int, synthetic: float) -> int:
+    """How many of a batch's crops are darkened photographs."""
+    if not len(bank.photographs):
+        return 0
+    if not len(bank.pairs):
+        return batch
+    return min(batch, round(batch * synthetic))
+
+
+def encode(low: tf.Tensor) -> tf.Tensor:
+    """``enhance.encode`` of a batch: whole code values (B, H, W, 3) to (B, H, W, 6), float32."""
+    values = tf.cast(low, tf.float32) / 255.0
+    lifted = tf.round(tf.pow(values, enhance.LIFT) * 255.0) / 255.0
+    return tf.concat([values, lifted], -1)
+
+
+def levelled(low: tf.Tensor, spans: tf.Tensor) -> tf.Tensor:
+    """``enhance.levelled`` of a batch: code values (B, H, W, 3) and (B, 2) levels to 0..1."""
+    black, white = spans[:, :1, None, None], spans[:, 1:, None, None]
+    return tf.clip_by_value((tf.cast(low, tf.float32) - black) / (white - black), 0.0, 1.0)
+
+
+def _unit(codes: tf.Tensor) -> tf.Tensor:
+    return tf.cast(codes, tf.float32) / 255.0
+
+
+def draw_cameras(count: int, seed: int, step: tf.Tensor) -> tf.Tensor:
+    """``count`` cameras, (count, 6): exposure, red, blue, shot, read, pedestal."""
+    even = tf.random.stateless_uniform([count, 6], tf.stack([tf.cast(seed + 2, tf.int64), step]))
+    limits = np.array([
+        np.log(lowlight.EXPOSURE), lowlight.WHITE_BALANCE, lowlight.WHITE_BALANCE,
+        np.log(lowlight.SHOT), np.log(lowlight.READ), lowlight.PEDESTAL,
+    ], np.float32)  # fmt: skip
+    values = limits[:, 0] + even * (limits[:, 1] - limits[:, 0])
+    logarithmic = np.array([True, False, False, True, True, False])
+    return tf.where(logarithmic, tf.exp(values), values)
+
+
+def darken(truth: tf.Tensor, cameras: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+    """``lowlight.darken`` of a batch: whole code values (B, H, W, 3), float32."""
+    exposure, red, blue, shot, read, pedestal = (
+        cameras[:, i, None, None, None] for i in range(cameras.shape[1])
+    )
+    gains = exposure * tf.concat([red, tf.ones_like(red), blue], -1)
+    signal = _to_linear(tf.cast(truth, tf.float32) / 255.0) * gains + pedestal
+    recorded = signal + noise * tf.sqrt(shot * signal + tf.square(read))
+    return tf.round(_from_linear(recorded) * 255.0)
+
+
+def darkened_levels(spans: tf.Tensor, cameras: tf.Tensor) -> tf.Tensor:
+    """Where a photograph's levels (B, 2) lie when it is darkened, noise and colour left out."""
+    exposure, pedestal = cameras[:, :1], cameras[:, 5:]
+    black, white = tf.unstack(
+        tf.round(_from_linear(_to_linear(spans / 255.0) * exposure + pedestal) * 255.0), axis=1
+    )
+    return tf.stack([black, tf.maximum(white, black + enhance.LEAST_SPAN)], 1)
+
+
+def _to_linear(values: tf.Tensor) -> tf.Tensor:
+    return tf.where(values <= 0.04045, values / 12.92, tf.pow((values + 0.055) / 1.055, 2.4))
+
+
+def _from_linear(values: tf.Tensor) -> tf.Tensor:
+    values = tf.clip_by_value(values, 0.0, 1.0)
+    return tf.where(values <= 0.0031308, values * 12.92, 1.055 * tf.pow(values, 1 / 2.4) - 0.055)
+
+
+def fixed(
+    pairs: Iterable[Pair], size: int, without_truth: bool = False, batch: int = 4
+) -> tf.data.Dataset:
+    """Encoded centre crops of pairs, in order, for validation.
+
+    Args:
+        pairs: low and high.
+        size: side of a crop.
+        without_truth: as for ``batches``.
+        batch: crops in a batch.
+    """
+    pictures, goals = [], []
+    for low, high in pairs:
+        top, left = (low.shape[0] - size) // 2, (low.shape[1] - size) // 2
+        part = np.s_[top : top + size, left : left + size]
+        pictures.append(enhance.encode(np.ascontiguousarray(low[part]))["picture"])
+        dark = enhance.levelled(low[part], enhance.levels(low))
+        goals.append(dark if without_truth else high[part].astype(np.float32) / 255.0)
+    data = tf.data.Dataset.from_tensor_slices((np.stack(pictures), np.stack(goals)))
+    return data.batch(batch).cache().prefetch(1)

@@ -1,0 +1,321 @@
+"""MIRNet: low light to daylight, through parallel streams that keep telling each other.
+
+Zamir et al., "Learning Enriched Features for Real Image Restoration and Enhancement", 2020.
+Recursive residual groups of multi-scale residual blocks. In a block, streams at full, half and
+quarter size run side by side through dual attention units; between two columns of units and at
+the block's end, selective kernel fusion weighs the streams against one another for each channel,
+by a softmax across the streams.
+
+Input ``picture`` (B, H, W, 6) in 0..1, output ``enhanced`` (B, H, W, 3) in 0..1, H and W multiples
+of 16; see ``edge_demo.runtime.tasks.enhance``. Global pooling: it is made for whole pictures.
+
+Sizes ``paper`` (31.8 M parameters, checked against the authors' count) and ``s`` have the published
+structure, on the picture itself with a long skip. As in the authors' network, units of one scale
+share their weights between a block's columns, and so do resamplers of one kind. Sizes ``lite`` and
+``test`` are made for 8-bit integers on small devices: they work at a quarter of the picture's size
+and come back through a shallow branch at full size; ReLU and biases; strided convolutions and
+bilinear upsampling as resamplers; channel attention alone (``docs/enhance.md`` has what the spatial
+one was worth); a learned colour matrix over both forms of the input as the long skip.
+
+kMAC per luma pixel: test 0.0, lite 0.0, s 0.0, paper 0.0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from edge_demo.runtime.tasks.enhance import TASK
+
+__all__ = ["SIZES", "TASK", "Size", "build"]
+
+
+@dataclass(frozen=True)
+class Size:
+    """What makes a size.
+
+    Attributes:
+        features: channels of each stream, from the largest picture to the smallest.
+        groups: recursive residual groups.
+        blocks: multi-scale residual blocks in a group.
+        stem: the largest stream's size is a ``stem``-th of the picture's.
+        branch: channels of the branch at full size; 0: the published structure, without one.
+    """
+
+    features: tuple[int, ...]
+    groups: int
+    blocks: int
+    stem: int = 1
+    branch: int = 0
+
+
+SIZES: dict[str, Size] = {
+    "test": Size((8, 8), 1, 1, stem=4, branch=4),
+    "lite": Size((32, 48, 64), 1, 1, stem=4, branch=16),
+    "s": Size((16, 32, 64), 2, 1),
+    "paper": Size((64, 128, 256), 3, 2),
+}
+COLUMNS = 2
+
+
+def build(size: str) -> keras.Model:
+    """The model for any height and width that are multiples of ``TASK.size_multiple``.
+
+    Args:
+        size: a key of ``SIZES``.
+    """
+    chosen = SIZES[size]
+    picture = keras.Input((None, None, TASK.inputs[0].channels), name=TASK.inputs[0].name)
+    residual, base = (_lite if chosen.branch else _published)(picture, chosen)
+    # float32, so that mixed precision does not round the picture.
+    whole = layers.Add(name="long_skip", dtype="float32")([base, residual])
+    enhanced = layers.Identity(name=TASK.outputs[0].name, dtype="float32")(
+        ops.clip(whole, TASK.outputs[0].low, TASK.outputs[0].high)
+    )
+    return keras.Model(picture, enhanced, name=f"enhance_mirnet-{size}")
+
+
+# ---------------------------------------------------------------------------- what both kinds share
+
+
+def _channel_attention(x: Any, squeeze: Any, excite: Any, name: str) -> Any:
+    """A weight in 0..1 for each channel, from the means of all (Hu et al., 2018)."""
+    means = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_pool")(x)
+    weights = layers.Activation("sigmoid", name=f"{name}_gate")(excite(squeeze(means)))
+    return layers.Multiply(name=f"{name}_scale")([x, weights])
+
+
+def _weighed(streams: list[Any], logits: Any, name: str) -> Any:
+    """The streams' sum, each channel weighed by a softmax across the streams.
+
+    Args:
+        streams: of one shape (B, h, w, C).
+        logits: (B, 1, 1, C * streams), the streams of a channel side by side.
+        name: prefix of the layers' names.
+    """
+    channels = streams[0].shape[-1]
+    by_stream = layers.Reshape((channels, len(streams)), name=f"{name}_by_stream")(logits)
+    weights = layers.Softmax(axis=-1, name=f"{name}_softmax")(by_stream)
+    weighed = [
+        layers.Multiply(name=f"{name}_scale{i}")(
+            [stream, layers.Reshape((1, 1, channels), name=f"{name}_weight{i}")(weights[..., i])]
+        )
+        for i, stream in enumerate(streams)
+    ]
+    return layers.Add(name=f"{name}_fused")(weighed)
+
+
+def _block(
+    x: Any,
+    levels: range,
+    unit: Callable[[Any, int, int], Any],
+    fuse: Callable[[list[Any], int, int], Any],
+    move: Callable[[Any, int, int, int], Any],
+) -> Any:
+    """A multi-scale residual block, but for its last convolution.
+
+    Args:
+        x: features of the first stream.
+        levels: of the streams.
+        unit: (features, level, column): a dual attention unit.
+        fuse: (streams at one level, level, column): selective kernel fusion.
+        move: (features, from level, to level, column): resampling.
+    """
+    streams: list[Any] = []
+    for level in levels:
+        x = x if level == 0 else move(x, level - 1, level, 0)
+        x = unit(x, level, 0)
+        streams.append(x)
+    for column in range(1, COLUMNS):
+        mixed = [
+            fuse([move(s, k, level, column) for k, s in enumerate(streams)], level, column)
+            for level in levels
+        ]
+        streams = [unit(m, level, column) for level, m in enumerate(mixed)]
+    return fuse([move(s, k, 0, COLUMNS) for k, s in enumerate(streams)], 0, COLUMNS)
+
+
+# ------------------------------------------------------------------------------- for small devices
+
+
+def _conv(filters: int, kernel: int, name: str, **options: Any) -> layers.Conv2D:
+    return layers.Conv2D(filters, kernel, padding="same", name=name, **options)
+
+
+def _lite(picture: Any, size: Size) -> tuple[Any, Any]:
+    """The residual and what it is added to, (B, H, W, 3) each."""
+    features, stem = size.features, size.stem
+    x = _conv(features[0], 2 * stem, "head", strides=stem, activation="relu")(picture)
+    for group in range(1, size.groups + 1):
+        y = x
+        for block in range(1, size.blocks + 1):
+            y = _lite_block(y, features, f"group{group}_block{block}")
+        y = _conv(features[0], 3, f"group{group}_last")(y)
+        x = layers.Add(name=f"group{group}_add")([x, y])
+    coarse = _conv(size.branch, 1, "narrow")(x)
+    coarse = layers.UpSampling2D(stem, interpolation="bilinear", name="to_full_size")(coarse)
+    fine = _conv(size.branch, 3, "branch")(picture)
+    both = layers.ReLU(name="joined")(layers.Add(name="join")([coarse, fine]))
+    # Small at first, so that training starts at the lifted picture.
+    start = keras.initializers.VarianceScaling(0.1)
+    residual = _conv(3, 3, "tail", kernel_initializer=start, dtype="float32")(both)
+    base = _conv(3, 1, "colours", kernel_initializer=_lifted, dtype="float32")(picture)
+    return residual, base
+
+
+def _lifted(shape: tuple[int, ...], dtype: Any = None) -> Any:
+    """A 1x1 kernel that takes the lifted channels, the last three of six."""
+    kernel = np.zeros(shape, np.float32)
+    kernel[0, 0, 3:] = np.eye(3)
+    return ops.convert_to_tensor(kernel, dtype)
+
+
+def _lite_block(x: Any, features: tuple[int, ...], name: str) -> Any:
+    def unit(x: Any, level: int, column: int) -> Any:
+        channels, own = features[level], f"{name}_unit{column}{level}"
+        y = _conv(channels, 3, f"{own}_a", activation="relu")(x)
+        y = _conv(channels, 3, f"{own}_b")(y)
+        squeeze = _conv(max(4, channels // 4), 1, f"{own}_squeeze", activation="relu")
+        y = _channel_attention(y, squeeze, _conv(channels, 1, f"{own}_excite"), own)
+        return layers.Add(name=f"{own}_add")([x, y])
+
+    def fuse(streams: list[Any], level: int, column: int) -> Any:
+        channels, own = features[level], f"{name}_fuse{column}{level}"
+        total = layers.Add(name=f"{own}_sum")(streams)
+        means = layers.GlobalAveragePooling2D(keepdims=True, name=f"{own}_pool")(total)
+        squeezed = _conv(max(4, channels // 8), 1, f"{own}_squeeze", activation="relu")(means)
+        logits = _conv(channels * len(streams), 1, f"{own}_excite")(squeezed)
+        return _weighed(streams, logits, own)
+
+    def move(x: Any, source: int, goal: int, column: int) -> Any:
+        own = f"{name}_move{column}{source}{goal}"
+        for level in range(source, goal):
+            x = _conv(features[level + 1], 3, f"{own}_down{level}", strides=2)(x)
+        for level in range(source, goal, -1):
+            x = _conv(features[level - 1], 1, f"{own}_narrow{level}")(x)
+            x = layers.UpSampling2D(interpolation="bilinear", name=f"{own}_up{level}")(x)
+        return x
+
+    y = _block(x, range(len(features)), unit, fuse, move)
+    y = _conv(features[0], 3, f"{name}_last")(y)
+    return layers.Add(name=f"{name}_add")([x, y])
+
+
+# ------------------------------------------------------------------------------------ as published
+
+
+class _Layers(dict[str, layers.Layer]):
+    """Layers by name, made once: what the authors' network shares is one layer here."""
+
+    def conv(self, filters: int, kernel: int, name: str, **options: Any) -> layers.Layer:
+        made = layers.Conv2D(filters, kernel, padding="same", use_bias=False, name=name, **options)
+        return self.setdefault(name, made)
+
+    def prelu(self, name: str) -> layers.Layer:
+        quarter = keras.initializers.Constant(0.25)
+        made = layers.PReLU(quarter, shared_axes=[1, 2, 3], name=name)
+        return self.setdefault(name, made)
+
+
+def _published(picture: Any, size: Size) -> tuple[Any, Any]:
+    """The residual and what it is added to, (B, H, W, 3) each."""
+    known = _Layers()
+    base = picture[..., :3]
+    x = known.conv(size.features[0], 3, "head")(base)
+    for group in range(1, size.groups + 1):
+        y = x
+        for block in range(1, size.blocks + 1):
+            y = _published_block(y, size.features, known, f"group{group}_block{block}")
+        y = known.conv(size.features[0], 3, f"group{group}_last")(y)
+        x = layers.Add(name=f"group{group}_add")([x, y])
+    return known.conv(3, 3, "tail", dtype="float32")(x), base
+
+
+def _published_block(x: Any, features: tuple[int, ...], known: _Layers, name: str) -> Any:
+    def unit(x: Any, level: int, column: int) -> Any:
+        channels, own = features[level], f"{name}_unit{level}"
+        tag = f"{own}_{column}"
+        y = known.prelu("units_prelu")(known.conv(channels, 3, f"{own}_a")(x))
+        y = known.conv(channels, 3, f"{own}_b")(y)
+        pooled = [ops.max(y, -1, keepdims=True), ops.mean(y, -1, keepdims=True)]
+        spatial = known.conv(1, 5, f"{own}_spatial")(
+            layers.Concatenate(name=f"{tag}_pools")(pooled)
+        )
+        where = layers.Activation("sigmoid", name=f"{tag}_spatial_gate")(spatial)
+        squeeze = known.conv(channels // 8, 1, f"{own}_squeeze", activation="relu")
+        excite = known.conv(channels, 1, f"{own}_excite")
+        both = [
+            layers.Multiply(name=f"{tag}_spatial_scale")([y, where]),
+            _channel_attention(y, squeeze, excite, tag),
+        ]
+        y = known.conv(channels, 1, f"{own}_merge")(layers.Concatenate(name=f"{tag}_both")(both))
+        return layers.Add(name=f"{tag}_add")([x, y])
+
+    def fuse(streams: list[Any], level: int, column: int) -> Any:
+        # One fusion a level; the block's end uses the first level's again.
+        channels, own = features[level], f"{name}_fuse{level}"
+        tag = f"{own}_{column}"
+        total = layers.Add(name=f"{tag}_sum")(streams)
+        means = layers.GlobalAveragePooling2D(keepdims=True, name=f"{tag}_pool")(total)
+        squeezed = known.conv(max(4, channels // 8), 1, f"{own}_squeeze")(means)
+        squeezed = known.prelu(f"{own}_prelu")(squeezed)
+        logits = known.conv(channels * len(streams), 1, f"{own}_excite")(squeezed)
+        return _weighed(streams, logits, tag)
+
+    def move(x: Any, source: int, goal: int, column: int) -> Any:
+        # The block's end has resamplers of its own.
+        own = f"{name}_{'end' if column == COLUMNS else 'move'}{source}{goal}"
+        if (source, goal) == (0, 1) or abs(source - goal) == 1:
+            own = f"{name}_{'end' if column == COLUMNS else 'move'}{source}{goal}"
+        for level in range(source, goal):
+            x = _reduced(x, features[level + 1], known, f"{own}_down{level}", f"_{column}")
+        for level in range(source, goal, -1):
+            x = _enlarged(x, features[level - 1], known, f"{own}_up{level}", f"_{column}")
+        return x
+
+    y = _block(x, range(len(features)), unit, fuse, move)
+    y = known.conv(features[0], 3, f"{name}_last")(y)
+    return layers.Add(name=f"{name}_add")([x, y])
+
+
+def _reduced(x: Any, filters: int, known: _Layers, own: str, tag: str) -> Any:
+    """Residual downsampling: blurred (Zhang, 2019), every second pixel, twice the channels."""
+    channels = x.shape[-1]
+    y = known.prelu(f"{own}_prelu_a")(known.conv(channels, 1, f"{own}_a")(x))
+    y = known.prelu(f"{own}_prelu_b")(known.conv(channels, 3, f"{own}_b")(y))
+    y = known.conv(filters, 1, f"{own}_c")(_Blur(name=f"{own}_blur_b{tag}")(y))
+    z = known.conv(filters, 1, f"{own}_d")(_Blur(name=f"{own}_blur_a{tag}")(x))
+    return layers.Add(name=f"{own}_add{tag}")([y, z])
+
+
+def _enlarged(x: Any, filters: int, known: _Layers, own: str, tag: str) -> Any:
+    """Residual upsampling: a transposed convolution beside a bilinear one, half the channels."""
+    channels = x.shape[-1]
+    y = known.prelu(f"{own}_prelu_a")(known.conv(channels, 1, f"{own}_a")(x))
+    transposed = layers.Conv2DTranspose(
+        channels, 3, 2, padding="same", use_bias=False, name=f"{own}_b"
+    )
+    y = known.prelu(f"{own}_prelu_b")(known.setdefault(f"{own}_b", transposed)(y))
+    y = known.conv(filters, 1, f"{own}_c")(y)
+    z = layers.UpSampling2D(interpolation="bilinear", name=f"{own}_bilinear{tag}")(x)
+    return layers.Add(name=f"{own}_add{tag}")([y, known.conv(filters, 1, f"{own}_d")(z)])
+
+
+@keras.saving.register_keras_serializable("chromaedge")
+class _Blur(layers.DepthwiseConv2D):
+    """The fixed 3x3 binomial filter at every second pixel: downsampling without aliases."""
+
+    def __init__(self, **options: Any) -> None:
+        fixed = {"kernel_size": 3, "strides": 2, "padding": "same", "use_bias": False}
+        super().__init__(**(options | fixed | {"trainable": False}))
+
+    def build(self, input_shape: Any) -> None:
+        """Set the filter."""
+        super().build(input_shape)
+        taps = np.outer([1, 2, 1], [1, 2, 1]).astype(np.float32) / 16
+        self.kernel.assign(np.broadcast_to(taps[..., None, None], self.kernel.shape))

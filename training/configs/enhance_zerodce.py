@@ -1,0 +1,17 @@
+"""Zero-DCE, size lite."""
+
+from training.config import FitConfig
+
+CONFIG = FitConfig(
+    model="enhance_zerodce",
+    size="lite",
+    steps=6_000,
+    patch=256,
+    batch=8,
+    cell=384,
+    synthetic=0.5,
+    loss="zero_reference",
+    learning_rate=1e-3,
+    epoch_steps=300,
+    val_crop=384,
+)

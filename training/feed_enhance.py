@@ -1,0 +1,91 @@
+"""Low light's data: real pairs, and photographs darkened afresh at every step."""
+
+from __future__ import annotations
+
+import itertools
+import zlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from datasets import lowlight, sources
+from edge_demo.runtime.colour import round_to_uint8
+from edge_demo.runtime.tasks import enhance
+
+from .config import FitConfig, epochs, plan
+
+_SHOWN = 3
+
+
+def prepare(
+    config: FitConfig, train: Sequence[sources.Source], held_out: sources.Source
+) -> tuple[Any, ...]:
+    """The parts of a ``feeds.Feed``."""
+    kept = list(itertools.islice(_validation_pairs(held_out), config.val_photographs))
+    size = enhance.TASK.size_multiple
+    side = min(config.val_crop, *(min(low.shape[:2]) // size * size for low, _ in kept))
+    photographs = [source for source in train if not source.low]
+    bank = lowlight.cut(
+        ((low, high) for source in train if source.low for _, low, high in sources.pairs(source)),
+        (rgb for source in photographs for _, rgb in sources.photographs(source)),
+        size=config.cell,
+        limit_bytes=int(config.cells_gib * 2**30),
+        photograph_count=sum(len(source.paths) for source in photographs),
+        seed=config.seed,
+    )
+    summary = (
+        f"{len(bank.pairs)} cells of pairs and {len(bank.photographs)} of photographs "
+        f"from {bank.count} pictures"
+    )
+    free = config.loss == "zero_reference"
+    return (
+        summary,
+        lambda start, stop: _batches(config, bank, start, stop),
+        lowlight.fixed(kept, side, free),
+        lambda model: comparison(model, kept[:_SHOWN], side),
+    )
+
+
+def _batches(config: FitConfig, bank: lowlight.Bank, start: int, stop: int) -> tf.data.Dataset:
+    """Steps of one stage of the plan."""
+    _, epoch_steps = epochs(config)
+    stage = next(s for s in plan(config) if start < s.stop * epoch_steps)
+    return lowlight.batches(
+        bank,
+        patch=stage.patch,
+        batch=stage.batch,
+        start=start,
+        stop=stop,
+        seed=config.seed,
+        synthetic=config.synthetic,
+        without_truth=config.loss == "zero_reference",
+    )
+
+
+def _validation_pairs(source: sources.Source) -> Iterator[lowlight.Pair]:
+    """A source's pairs; of a source of photographs, pairs with a camera drawn for each."""
+    if source.low:
+        for _, low, high in sources.pairs(source):
+            yield low, high
+    else:
+        for path, rgb in sources.photographs(source):
+            yield enhance.degrade(rgb, zlib.crc32(path.name.encode())), rgb
+
+
+def comparison(model: keras.Model, pairs: Sequence[lowlight.Pair], side: int) -> NDArray[np.uint8]:
+    """Truth, input and prediction side by side, centre crops: RGB (rows * side, 3 * side, 3)."""
+    lines = []
+    for low, high in pairs:
+        top, left = (low.shape[0] - side) // 2, (low.shape[1] - side) // 2
+        part = np.s_[top : top + side, left : left + side]
+        dark = np.ascontiguousarray(low[part])
+        output = np.asarray(
+            model(enhance.encode(dark)["picture"][None], training=False), np.float32
+        )[0]
+        found = enhance.decode({model.output_names[0]: output}, dark, enhance.levels(low))
+        lines.append(np.concatenate([high[part], dark, round_to_uint8(found)], axis=1))
+    return np.concatenate(lines)

@@ -1,0 +1,49 @@
+"""What a run is fed with: batches, validation and pictures, as each task needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from datasets import sources
+
+from . import feed_chroma, feed_enhance
+from .config import FitConfig
+
+
+@dataclass(frozen=True)
+class Feed:
+    """A run's data.
+
+    Attributes:
+        summary: what was read, for the user.
+        batches: training batches from a step up to another of the same stage, always the same.
+        validation: the batches that each epoch is measured on.
+        draw: truth, input and prediction side by side, RGB (H, W, 3) uint8, of a model.
+    """
+
+    summary: str
+    batches: Callable[[int, int], tf.data.Dataset]
+    validation: tf.data.Dataset
+    draw: Callable[[keras.Model], NDArray[np.uint8]]
+
+
+def prepare(config: FitConfig, train: Sequence[sources.Source], held_out: sources.Source) -> Feed:
+    """Read the photographs of a run.
+
+    Args:
+        config: of the run.
+        train: sources to train on.
+        held_out: a source to validate on.
+
+    Raises:
+        UserError: nothing usable in a source.
+    """
+    task = config.model.partition("_")[0]
+    module = {"chroma": feed_chroma, "enhance": feed_enhance}[task]
+    return Feed(*module.prepare(config, train, held_out))
