@@ -12,8 +12,8 @@ of 16; see ``edge_demo.runtime.tasks.enhance``. Global pooling: it is made for w
 Sizes ``paper`` (31.8 M parameters, checked against the authors' count) and ``s`` have the published
 structure, on the picture itself with a long skip. As in the authors' network, units of one scale
 share their weights between a block's columns, and so do resamplers of one kind. Sizes ``lite`` and
-``test`` are made for 8-bit integers on small devices: they work at a quarter of the picture's size
-and come back through a shallow branch at full size; ReLU and biases; strided convolutions and
+``test`` are made for 8-bit integers on small devices: the streams start at a quarter of the picture's
+size, with a shallow ladder down to it and back; ReLU and biases; strided convolutions and
 bilinear upsampling as resamplers; channel attention alone (``docs/enhance.md`` has what the spatial
 one was worth); a learned colour matrix over both forms of the input as the long skip.
 
@@ -43,20 +43,19 @@ class Size:
         features: channels of each stream, from the largest picture to the smallest.
         groups: recursive residual groups.
         blocks: multi-scale residual blocks in a group.
-        stem: the largest stream's size is a ``stem``-th of the picture's.
-        branch: channels of the branch at full size; 0: the published structure, without one.
+        ladder: channels at full size, half, ... on the way down to the streams and back; none for
+            the published structure, whose first stream has the picture's size.
     """
 
     features: tuple[int, ...]
     groups: int
     blocks: int
-    stem: int = 1
-    branch: int = 0
+    ladder: tuple[int, ...] = ()
 
 
 SIZES: dict[str, Size] = {
-    "test": Size((8, 8), 1, 1, stem=4, branch=4),
-    "lite": Size((32, 48, 64), 1, 1, stem=4, branch=16),
+    "test": Size((8, 8), 1, 1, ladder=(4, 6)),
+    "lite": Size((32, 48, 64), 1, 1, ladder=(12, 24)),
     "s": Size((16, 32, 64), 2, 1),
     "paper": Size((64, 128, 256), 3, 2),
 }
@@ -71,7 +70,7 @@ def build(size: str) -> keras.Model:
     """
     chosen = SIZES[size]
     picture = keras.Input((None, None, TASK.inputs[0].channels), name=TASK.inputs[0].name)
-    residual, base = (_lite if chosen.branch else _published)(picture, chosen)
+    residual, base = (_lite if chosen.ladder else _published)(picture, chosen)
     # float32, so that mixed precision does not round the picture.
     whole = layers.Add(name="long_skip", dtype="float32")([base, residual])
     enhanced = layers.Identity(name=TASK.outputs[0].name, dtype="float32")(
@@ -149,21 +148,31 @@ def _conv(filters: int, kernel: int, name: str, **options: Any) -> layers.Conv2D
 
 def _lite(picture: Any, size: Size) -> tuple[Any, Any]:
     """The residual and what it is added to, (B, H, W, 3) each."""
-    features, stem = size.features, size.stem
-    x = _conv(features[0], 2 * stem, "head", strides=stem, activation="relu")(picture)
+    features, ladder = size.features, size.ladder
+    # Down the ladder: a rung of features at full size, half, ...
+    rungs = [_conv(ladder[0], 3, "rung0")(picture)]
+    x = picture
+    for rung, channels in enumerate((*ladder[1:], features[0]), 1):
+        x = _conv(channels, 4, f"down{rung}", strides=2, activation="relu")(x)
+        if rung < len(ladder):
+            rungs.append(_conv(channels, 3, f"rung{rung}")(x))
     for group in range(1, size.groups + 1):
         y = x
         for block in range(1, size.blocks + 1):
             y = _lite_block(y, features, f"group{group}_block{block}")
         y = _conv(features[0], 3, f"group{group}_last")(y)
         x = layers.Add(name=f"group{group}_add")([x, y])
-    coarse = _conv(size.branch, 1, "narrow")(x)
-    coarse = layers.UpSampling2D(stem, interpolation="bilinear", name="to_full_size")(coarse)
-    fine = _conv(size.branch, 3, "branch")(picture)
-    both = layers.ReLU(name="joined")(layers.Add(name="join")([coarse, fine]))
+    # And up: what the body found decides what of each rung is kept.
+    for rung in reversed(range(len(ladder))):
+        channels = ladder[rung]
+        x = _conv(channels, 1, f"narrow{rung}")(x)
+        x = layers.UpSampling2D(interpolation="bilinear", name=f"up{rung}")(x)
+        x = layers.ReLU(name=f"join{rung}_relu")(layers.Add(name=f"join{rung}")([x, rungs[rung]]))
+        y = _conv(channels, 3, f"smooth{rung}_a", activation="relu")(x)
+        x = layers.Add(name=f"smooth{rung}_add")([x, _conv(channels, 3, f"smooth{rung}_b")(y)])
     # Small at first, so that training starts at the lifted picture.
     start = keras.initializers.VarianceScaling(0.1)
-    residual = _conv(3, 3, "tail", kernel_initializer=start, dtype="float32")(both)
+    residual = _conv(3, 3, "tail", kernel_initializer=start, dtype="float32")(x)
     base = _conv(3, 1, "colours", kernel_initializer=_lifted, dtype="float32")(picture)
     return residual, base
 

@@ -5,8 +5,8 @@ from training.config import FitConfig
 CONFIG = FitConfig(
     model="enhance_mirnet",
     size="lite",
-    steps=12_000,
-    progressive=((0.4, 160, 8), (0.35, 256, 4), (0.25, 384, 2)),
+    steps=10_500,
+    progressive=((0.5, 160, 8), (0.3, 256, 4), (0.2, 384, 2)),
     cell=384,
     synthetic=0.3,
     charbonnier=5.0,
