@@ -1,0 +1,180 @@
+"""Losses that ask no truth: how a picture in low light should look once curves brighten it.
+
+Guo et al., "Zero-Reference Deep Curve Estimation for Low-Light Image Enhancement", CVPR 2020, and
+Li et al., "Learning to Enhance Low-Light Image via Zero-Reference Deep Curve Estimation", TPAMI
+2021 (Zero-DCE++). Pictures are RGB (B, H, W, 3) in 0..1; each loss is one number a picture, (B,).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from edge_demo.runtime.tasks.enhance import ITERATIONS
+
+# Sides of the squares whose mean brightness counts, pixels.
+REGION = 4
+EXPOSED = 16
+
+
+def upsampled(curves: Any, picture: Any) -> Any:
+    """Curve maps (B, h, w, C) at the size of a picture (B, H, W, 3): (B, H, W, C), float32.
+
+    Bilinear with half-pixel centres, as ``cv2.resize`` does with INTER_LINEAR.
+    """
+    curves = ops.cast(curves, "float32")
+    size = tuple(picture.shape[1:3])
+    if None not in size and tuple(curves.shape[1:3]) == size:
+        return curves
+    (cells_down, cells_across), (down, across) = (ops.shape(x)[1:3] for x in (curves, picture))
+    rows, columns = _interpolation(cells_down, down), _interpolation(cells_across, across)
+    return ops.einsum("yi,bijc,xj->byxc", rows, curves, columns)
+
+
+def _interpolation(cells: Any, pixels: Any) -> Any:
+    """What each of some cells in a row counts in each of the pixels that they span.
+
+    A matrix (pixels, cells), because ``ops.image.resize`` takes no open size, and ``fit`` traces a
+    loss with one as soon as it has met a second size of crops.
+    """
+    span = ops.cast(cells, "float32") / ops.cast(pixels, "float32")
+    centres = (ops.arange(pixels, dtype="float32") + 0.5) * span - 0.5
+    places = ops.clip(centres, 0.0, ops.cast(cells, "float32") - 1.0)
+    return ops.relu(1.0 - ops.abs(places[:, None] - ops.arange(cells, dtype="float32")))
+
+
+def apply_curves(picture: Any, curves: Any) -> Any:
+    """Eight iterations of LE(x) = x + a x (1 - x), in float32.
+
+    Args:
+        picture: with its levels stretched, (B, H, W, 3) in 0..1.
+        curves: a in -1..1, (B, h, w, 3), the same in each iteration, or (B, h, w, 24), three for
+            each; smaller maps are brought to the picture's size.
+
+    Returns:
+        (B, H, W, 3) in 0..1, as ``edge_demo.runtime.tasks.enhance.apply_curves`` computes it.
+
+    Raises:
+        ValueError: maps of another number of channels.
+    """
+    return _brightened(picture, upsampled(curves, picture))
+
+
+def _brightened(picture: Any, maps: Any) -> Any:
+    """``apply_curves`` for maps of the picture's size."""
+    bright = ops.cast(picture, "float32")
+    shared = _is_shared(maps)
+    for index in range(ITERATIONS):
+        a = maps if shared else maps[..., 3 * index : 3 * index + 3]
+        bright = bright + a * bright * (1.0 - bright)
+    return bright
+
+
+def spatial_consistency(picture: Any, enhanced: Any) -> Any:
+    """How much the contrast between neighbouring regions of 4x4 pixels has changed.
+
+    The mean over regions of (difference afterwards - difference before)^2, summed over a region's
+    neighbours above, below, left and right.
+    """
+    change = _means(enhanced, REGION) - _means(picture, REGION)
+    squares = [ops.square(change[:, 1:] - change[:, :-1]),
+               ops.square(change[:, :, 1:] - change[:, :, :-1])]  # fmt: skip
+    regions = ops.sum(ops.ones_like(change), axis=(1, 2, 3))
+    # Each pair of neighbours counts for both.
+    return 2.0 * sum(ops.sum(square, axis=(1, 2, 3)) for square in squares) / regions
+
+
+def exposure_control(enhanced: Any, level: float) -> Any:
+    """How far regions of 16x16 pixels are from a brightness: the mean of (region - level)^2."""
+    return ops.mean(ops.square(_means(enhanced, EXPOSED) - level), axis=(1, 2, 3))
+
+
+def colour_constancy(enhanced: Any) -> Any:
+    """How far the picture is from grey on average ("grey world").
+
+    The sum over pairs of colours of (difference of their means over the picture)^2.
+    """
+    means = ops.mean(enhanced, axis=(1, 2))
+    return ops.sum(ops.square(means - ops.roll(means, 1, axis=-1)), axis=-1)
+
+
+def illumination_smoothness(curves: Any) -> Any:
+    """How unsteady curve maps are: their total variation, at the picture's size.
+
+    Twice the mean square of the step to the next pixel, horizontally and vertically, summed over
+    the maps. Of maps that all iterations share, each counts once for every iteration.
+
+    Args:
+        curves: (B, H, W, 3) or (B, H, W, 24).
+    """
+    rows = ops.mean(ops.square(curves[:, 1:] - curves[:, :-1]), axis=(1, 2))
+    columns = ops.mean(ops.square(curves[:, :, 1:] - curves[:, :, :-1]), axis=(1, 2))
+    times = ITERATIONS if _is_shared(curves) else 1
+    return 2.0 * times * ops.sum(rows + columns, axis=-1)
+
+
+def _is_shared(curves: Any) -> bool:
+    """Whether all iterations share the maps."""
+    channels = curves.shape[-1]
+    if channels not in (3, 3 * ITERATIONS):
+        raise ValueError(f"curves have 3 or {3 * ITERATIONS} channels, not {channels}")
+    return bool(channels == 3)
+
+
+def _means(picture: Any, side: int) -> Any:
+    """Mean brightness of squares (B, H / side, W / side, 1); what is left at the edge is not."""
+    grey = ops.mean(picture, axis=-1, keepdims=True)
+    return ops.average_pool(grey, side, side, "valid", data_format="channels_last")
+
+
+@keras.saving.register_keras_serializable("chromaedge")
+class ZeroReference(keras.losses.Loss):
+    """Zero-DCE's four losses on the picture that predicted curves make.
+
+    ``y_true`` is what curves are applied to: the levelled picture (B, H, W, 3) in 0..1, H and W at
+    least 16. ``y_pred`` are the curves, (B, h, w, 24) or (B, h, w, 3) in -1..1, of its size or
+    smaller. All is computed in float32.
+
+    The weights are those of the authors' code (github.com/Li-Chongyi/Zero-DCE and
+    Zero-DCE_extension): spatial 1, exposure 10, colour 5, smoothness 200. For shared maps it has
+    1600, which is the same, because here they count eight times. Two things differ from it. Its
+    colour loss is the square root of a sum of fourth powers, which has no gradient on a grey
+    picture; this is the paper's sum of squares. And neighbours outside the picture, which are black
+    there, do not count here.
+
+    Args:
+        exposure: the brightness that regions should have, 0..1; 0.6 as published.
+        spatial, exposed, colour, smooth: the weights of the four.
+    """
+
+    def __init__(
+        self,
+        exposure: float = 0.6,
+        spatial: float = 1.0,
+        exposed: float = 10.0,
+        colour: float = 5.0,
+        smooth: float = 200.0,
+        name: str = "zero_reference",
+    ) -> None:
+        super().__init__(name=name)
+        self.exposure = exposure
+        self.weights = {"spatial": spatial, "exposed": exposed, "colour": colour, "smooth": smooth}
+
+    def call(self, y_true, y_pred):  # type: ignore[no-untyped-def]
+        """The loss of each picture."""
+        picture = ops.cast(y_true, "float32")
+        curves = upsampled(y_pred, picture)
+        enhanced = _brightened(picture, curves)
+        losses = {
+            "spatial": spatial_consistency(picture, enhanced),
+            "exposed": exposure_control(enhanced, self.exposure),
+            "colour": colour_constancy(enhanced),
+            "smooth": illumination_smoothness(curves),
+        }
+        return sum(self.weights[name] * loss for name, loss in losses.items())
+
+    def get_config(self) -> dict:
+        """What ``from_config`` needs."""
+        return {"exposure": self.exposure, **self.weights, "name": self.name}
