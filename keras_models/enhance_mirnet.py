@@ -1,6 +1,6 @@
 """MIRNet: low light to daylight, through parallel streams that keep telling each other.
 
-Zamir et al., "Learning Enriched Features for Real Image Restoration and Enhancement", 2020.
+Zamir et al. (2020), "Learning Enriched Features for Real Image Restoration and Enhancement".
 Recursive residual groups of multi-scale residual blocks. In a block, streams at full, half and
 quarter size run side by side through dual attention units; between two columns of units and at
 the block's end, selective kernel fusion weighs the streams against one another for each channel,
@@ -12,8 +12,8 @@ of 16; see ``edge_demo.runtime.tasks.enhance``. Global pooling: it is made for w
 Sizes ``paper`` (31.8 M parameters, checked against the authors' count) and ``s`` have the published
 structure, on the picture itself with a long skip. As in the authors' network, units of one scale
 share their weights between a block's columns, and so do resamplers of one kind. Sizes ``lite`` and
-``test`` are made for 8-bit integers on small devices: the streams start at a quarter of the picture's
-size, with a shallow ladder down to it and back; ReLU and biases; strided convolutions and
+``test`` are made for 8-bit integers on small devices: the streams start at a quarter of the
+picture's size, with a shallow ladder down to it and back; ReLU and biases; strided convolutions and
 bilinear upsampling as resamplers; channel attention alone (``docs/enhance.md`` has what the spatial
 one was worth); a learned colour matrix over both forms of the input as the long skip.
 
@@ -173,15 +173,19 @@ def _lite(picture: Any, size: Size) -> tuple[Any, Any]:
     # Small at first, so that training starts at the lifted picture.
     start = keras.initializers.VarianceScaling(0.1)
     residual = _conv(3, 3, "tail", kernel_initializer=start, dtype="float32")(x)
-    base = _conv(3, 1, "colours", kernel_initializer=_lifted, dtype="float32")(picture)
+    base = _conv(3, 1, "colours", kernel_initializer=Lifted(), dtype="float32")(picture)
     return residual, base
 
 
-def _lifted(shape: tuple[int, ...], dtype: Any = None) -> Any:
-    """A 1x1 kernel that takes the lifted channels, the last three of six."""
-    kernel = np.zeros(shape, np.float32)
-    kernel[0, 0, 3:] = np.eye(3)
-    return ops.convert_to_tensor(kernel, dtype)
+@keras.saving.register_keras_serializable("chromaedge")
+class Lifted(keras.initializers.Initializer):
+    """A 1x1 kernel (1, 1, 6, 3) that takes the lifted channels, the last three of six."""
+
+    def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
+        """The kernel."""
+        kernel = np.zeros(shape, np.float32)
+        kernel[0, 0, 3:] = np.eye(3)
+        return ops.convert_to_tensor(kernel, dtype)
 
 
 def _lite_block(x: Any, features: tuple[int, ...], name: str) -> Any:
@@ -297,8 +301,8 @@ def _reduced(x: Any, filters: int, known: _Layers, own: str, tag: str) -> Any:
     channels = x.shape[-1]
     y = known.prelu(f"{own}_prelu_a")(known.conv(channels, 1, f"{own}_a")(x))
     y = known.prelu(f"{own}_prelu_b")(known.conv(channels, 3, f"{own}_b")(y))
-    y = known.conv(filters, 1, f"{own}_c")(_Blur(name=f"{own}_blur_b{tag}")(y))
-    z = known.conv(filters, 1, f"{own}_d")(_Blur(name=f"{own}_blur_a{tag}")(x))
+    y = known.conv(filters, 1, f"{own}_c")(Blur(name=f"{own}_blur_b{tag}")(y))
+    z = known.conv(filters, 1, f"{own}_d")(Blur(name=f"{own}_blur_a{tag}")(x))
     return layers.Add(name=f"{own}_add{tag}")([y, z])
 
 
@@ -316,7 +320,7 @@ def _enlarged(x: Any, filters: int, known: _Layers, own: str, tag: str) -> Any:
 
 
 @keras.saving.register_keras_serializable("chromaedge")
-class _Blur(layers.DepthwiseConv2D):
+class Blur(layers.DepthwiseConv2D):
     """The fixed 3x3 binomial filter at every second pixel: downsampling without aliases."""
 
     def __init__(self, **options: Any) -> None:

@@ -66,11 +66,9 @@ def lively(natural: NDArray[np.uint8]) -> Callable[[str], Any]:
     A fresh model corrects nothing, so that a test of its output would test bilinear upsampling.
     """
     import keras_models
-    from edge_demo.runtime import tasks
+    from tests.pictures import encoded
 
     def make(name: str) -> Any:
-        task = keras_models.get(name).TASK
-        chroma = tasks.load(task.name)
         model = keras_models.build(name, "test")
         rng = np.random.default_rng(7)
         model.set_weights(
@@ -81,7 +79,7 @@ def lively(natural: NDArray[np.uint8]) -> Callable[[str], Any]:
                 for w in model.get_weights()
             ]
         )
-        values = chroma.encode(chroma.degrade(natural))["planes"][None]
+        values = encoded(keras_models.task(name, "test"), natural)[None]
         last = next(layer for layer in reversed(model.layers) if layer.get_weights())
         for _ in range(8):
             output = model.predict_on_batch(values)

@@ -36,7 +36,8 @@ class KerasRunner:
     def run(self, values: dict[str, Any]) -> dict[str, Any]:
         """One tile through the model."""
         (source,) = values.values()
-        outputs = self.model.predict_on_batch(source[None])
+        # Not predict: compiled for pictures of no fixed size, Keras cannot resize.
+        outputs = self.model(source[None], training=False)
         return {self.output: np.asarray(outputs[0], np.float32)}
 
 

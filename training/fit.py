@@ -27,6 +27,8 @@ from . import feeds, plots
 from .callbacks import Checkpoint, Pictures, Progress, duration
 from .config import FitConfig, epochs, plan
 from .losses import Charbonnier, LogError, residual_psnr
+from .ms_ssim import CharbonnierMsSsim
+from .zero_reference import ZeroReference
 
 Ranges = Mapping[str, fakequant.Range]
 
@@ -84,7 +86,7 @@ def fit(config: FitConfig, data: str, val: str | None, out: Path, command: str) 
         Progress(total, done),
         Pictures(out, config.picture_every, feed.draw),
     ]
-    # A fit a stage: each of its networks is compiled for crops of one size.
+    # A fit a stage, and a step compiled for each: for crops of no fixed size Keras cannot resize.
     for stage in plan(config):
         first = max(done, stage.start)
         if first >= stage.stop:
@@ -92,6 +94,7 @@ def fit(config: FitConfig, data: str, val: str | None, out: Path, command: str) 
         if first == stage.start > 0:
             # What the fit of the stage before ended with, whether or not it was in this process.
             model.optimizer.finalize_variable_values(model.trainable_variables)
+        model.make_train_function(force=True)
         model.fit(
             feed.batches(first * epoch_steps, stage.stop * epoch_steps),
             validation_data=feed.validation,
@@ -159,12 +162,8 @@ def _loss(config: FitConfig, scale: float) -> keras.losses.Loss:
     if config.loss == "log_error":
         return LogError(scale)
     if config.loss == "charbonnier_ms_ssim":
-        from .ms_ssim import CharbonnierMsSsim
-
         return CharbonnierMsSsim(scale, config.charbonnier, config.ms_ssim)
     if config.loss == "zero_reference":
-        from .zero_reference import ZeroReference
-
         return ZeroReference(exposure=config.exposure)
     return Charbonnier(scale, config.charbonnier)
 
@@ -215,7 +214,7 @@ def _split(data: str, val: str | None) -> tuple[list[sources.Source], sources.So
 def _record(config: FitConfig, data: str, val: str | None, command: str) -> dict[str, Any]:
     """What ``run.json`` holds."""
     return {
-        "config": dataclasses.asdict(config),
+        "config": _as_read(config),
         "data": data,
         "val": val,
         "command": command,
@@ -226,13 +225,19 @@ def _record(config: FitConfig, data: str, val: str | None, command: str) -> dict
     }
 
 
+def _as_read(config: FitConfig) -> dict[str, Any]:
+    """A config as it comes back from JSON, which knows no tuples."""
+    values: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(config)))
+    return values
+
+
 def _check_folder(out: Path, record: Mapping[str, Any]) -> None:
     """Refuse a folder that holds another run, or something else."""
     try:
         if (out / "run.json").exists():
             before = runs.read_record(out)
             # A setting added since then had its default.
-            defaults = dataclasses.asdict(FitConfig(model=record["config"]["model"]))
+            defaults = _as_read(FitConfig(model=record["config"]["model"]))
             old = {**defaults, **before["config"], "data": before["data"], "val": before["val"]}
             new = {**record["config"], "data": record["data"], "val": record["val"]}
             if changed := [f"{key}={old.get(key)!r}" for key in new if old.get(key) != new[key]]:

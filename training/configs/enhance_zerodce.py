@@ -5,9 +5,9 @@ from training.config import FitConfig
 CONFIG = FitConfig(
     model="enhance_zerodce",
     size="lite",
-    steps=6_000,
+    steps=3_000,
     patch=256,
-    batch=8,
+    batch=4,
     cell=384,
     synthetic=0.5,
     loss="zero_reference",

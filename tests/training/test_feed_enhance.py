@@ -1,0 +1,127 @@
+"""What low light's runs are fed with, and a run of them from end to end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from datasets import sources
+from edge_demo.runtime.images import read_rgb, write_image
+from edge_demo.runtime.tasks import enhance
+from keras_models import runs
+from training import feeds
+from training.config import FitConfig, load
+from training.fit import fit
+
+
+@pytest.fixture(scope="module")
+def pairs(small_photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of five pairs made from photographs."""
+    folder = tmp_path_factory.mktemp("lowlight")
+    source = sources.open_source(f"folder:{small_photographs}")
+    for index, (path, rgb) in enumerate(sources.photographs(source)):
+        for part, picture in (("low", enhance.degrade(rgb, index)), ("high", rgb)):
+            (folder / part).mkdir(exist_ok=True)
+            write_image(folder / part / f"{path.stem}.png", picture)
+    return folder
+
+
+def small(**changes: object) -> FitConfig:
+    base = FitConfig(
+        model="enhance_mirnet", size="test", cell=96, batch=2, patch=32, steps=6, epoch_steps=2,
+        val_crop=64, warmup_steps=0, precision="float32", picture_every=1,
+        progressive=((0.5, 32, 4), (0.5, 64, 2)),
+    )  # fmt: skip
+    return replace(base, **changes)  # type: ignore[arg-type]
+
+
+def opened(pairs: Path, photographs: Path) -> tuple[list[sources.Source], sources.Source]:
+    train = [
+        sources.open_source(f"pairs:{pairs}:train"), sources.open_source(f"folder:{photographs}")
+    ]  # fmt: skip
+    return train, sources.open_source(f"pairs:{pairs}:test")
+
+
+def test_crops_grow_from_stage_to_stage(pairs: Path, small_photographs: Path) -> None:
+    feed = feeds.prepare(small(), *opened(pairs, small_photographs))
+    shapes = [tuple(p.shape) for a, b in ((0, 4), (4, 6)) for p, _ in feed.batches(a, b)]
+    assert shapes == [(4, 32, 32, 6)] * 4 + [(2, 64, 64, 6)] * 2
+    ((picture, truth),) = list(feed.validation)
+    assert picture.shape[1:] == (64, 64, 6) and truth.shape[1:] == (64, 64, 3)
+
+
+def test_validation_without_pairs_is_of_darkened_photographs(small_photographs: Path) -> None:
+    source = sources.open_source(f"folder:{small_photographs}")
+    feed = feeds.prepare(small(val_photographs=2), [source], source)
+    ((picture, truth),) = list(feed.validation)
+    assert len(picture) == 2
+    assert (np.mean(picture[..., :3], (1, 2, 3)) < np.mean(truth, (1, 2, 3))).all()
+
+
+def test_the_picture_shows_truth_input_and_prediction(pairs: Path, small_photographs: Path) -> None:
+    feed = feeds.prepare(small(), *opened(pairs, small_photographs))
+    lift = keras.Sequential([keras.layers.Lambda(lambda x: x[..., 3:])])
+    lift.build((None, None, None, 6))
+    lift.output_names = ["enhanced"]
+    picture = feed.draw(lift)
+    side = picture.shape[1] // 3
+    truth, low, found = (picture[:side, i * side : (i + 1) * side] for i in range(3))
+    assert low.mean() < truth.mean()
+    np.testing.assert_allclose(found, enhance.encode(low)["picture"][..., 3:] * 255, atol=1)
+
+
+def test_a_run_in_stages_can_be_stopped_between_any_two_epochs(
+    pairs: Path, small_photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = f"pairs:{pairs}:train + folder:{small_photographs}"
+    whole = fit(small(), data, f"pairs:{pairs}:test", tmp_path / "whole", "command")
+
+    class Stop(Exception):
+        pass
+
+    from training import callbacks
+
+    after = callbacks.Progress.on_epoch_end
+
+    def stop(self: callbacks.Progress, epoch: int, logs: dict[str, float] | None = None) -> None:
+        after(self, epoch, logs)
+        raise Stop
+
+    out = tmp_path / "stopped"
+    with monkeypatch.context() as patch:
+        patch.setattr(callbacks.Progress, "on_epoch_end", stop)
+        for _ in range(2):
+            with pytest.raises(Stop):
+                fit(small(), data, f"pairs:{pairs}:test", out, "command")
+    again = fit(small(), data, f"pairs:{pairs}:test", out, "command")
+    for one, other in zip(
+        runs.load_model(whole.parent).get_weights(), runs.load_model(again.parent).get_weights(),
+        strict=True,
+    ):  # fmt: skip
+        np.testing.assert_allclose(one, other, atol=1e-6)
+    rows = (again.parent / "history.csv").read_text().splitlines()
+    assert len(rows) == 4 and "val_psnr" in rows[0]
+    assert (again.parent / "curve.png").exists()
+
+
+def test_curves_are_learnt_without_the_bright_half(
+    pairs: Path, small_photographs: Path, tmp_path: Path
+) -> None:
+    config = replace(
+        load("enhance_zerodce"), size="test", cell=96, batch=2, patch=32, steps=4, epoch_steps=2,
+        val_crop=64, precision="float32",
+    )  # fmt: skip
+    data, val = f"pairs:{pairs}:train", f"pairs:{pairs}:test"
+    first = fit(config, data, val, tmp_path / "one", "command")
+    for path in (pairs / "high").iterdir():
+        write_image(path, np.zeros_like(read_rgb(path).rgb), overwrite=True)
+    second = fit(config, data, val, tmp_path / "two", "command")
+    for one, other in zip(
+        runs.load_model(first.parent).get_weights(), runs.load_model(second.parent).get_weights(),
+        strict=True,
+    ):  # fmt: skip
+        np.testing.assert_array_equal(one, other)
