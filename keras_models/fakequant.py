@@ -40,8 +40,14 @@ class Range:
 
 
 def nudged(low: float, high: float) -> Range:
-    """The nearest range to low..high that holds 0 exactly, as TensorFlow nudges it."""
-    low, high = min(low, 0.0), max(high, 0.0, low + 1e-6)
+    """The nearest range to low..high that holds 0 exactly, as TensorFlow nudges it.
+
+    Of a tensor that is 0 everywhere, as behind a dead ReLU, it is 0..1: any range holds it, and an
+    interpreter refuses a convolution whose output has much smaller steps than its products.
+    """
+    low, high = min(low, 0.0), max(high, 0.0)
+    if high - low < 1e-6:
+        low, high = 0.0, 1.0
     scale = (high - low) / LEVELS
     zero = np.clip(np.rint(-low / scale), 0, LEVELS)
     return Range(float(-zero * scale), float((LEVELS - zero) * scale))

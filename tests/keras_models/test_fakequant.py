@@ -34,6 +34,26 @@ def test_a_range_holds_zero_and_256_steps() -> None:
     assert fakequant.nudged(-128 / 255, 127 / 255).scale == pytest.approx(1 / 255)
 
 
+def test_a_tensor_of_zeros_has_a_range_that_a_device_takes(
+    pictures: np.ndarray, tmp_path: Path
+) -> None:
+    """A dead ReLU, as a narrow layer behind a global pool may be."""
+    dead = keras.initializers.Constant(-100.0)
+    model = toy(
+        lambda x: conv(8)(conv(4, 1, activation="relu", bias_initializer=dead, name="dead")(x))
+    )
+    ranges = fakequant.choose_ranges(model, pictures, fakequant.stated_ranges(PICTURE))
+    assert (ranges["dead"].low, ranges["dead"].high) == (0.0, 1.0)
+    floats = convert.float_graph(model, PICTURE, TILE)
+    expected = model.predict_on_batch(pictures[:1])[0]
+    for choice in quantise.CHOICES:
+        found = quantise.calibrated_ranges(
+            floats, PICTURE, [{"picture": one} for one in pictures], choice
+        )
+        result = computed(quantise.integer(floats, found), pictures[0], tmp_path)
+        assert np.abs(result - expected).mean() < 2 / 255
+
+
 def test_the_least_error_range_leaves_outliers_out() -> None:
     rng = np.random.default_rng(0)
     values = np.concatenate([rng.uniform(0, 1, 100_000), [40.0]])
