@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from . import benchmark, models_folder
-from .restore import Restored, restore_file
-from .runtime import cli
+from .restore import Restored, check_options, restore_file
+from .runtime import cli, results
 from .runtime.errors import UserError
 from .runtime.images import EXTENSIONS
 from .runtime.model import TFLiteModel
@@ -23,14 +23,26 @@ def _parser() -> argparse.ArgumentParser:
 
     commands.add_parser("models", help="what ships here")
 
-    run = commands.add_parser("run", help="restore a picture, or every picture of a folder")
+    run = commands.add_parser(
+        "run", help="restore or brighten a picture, or every picture of a folder"
+    )
     run.add_argument("input", type=Path, metavar="INPUT")
     run.add_argument("output", type=Path, metavar="OUTPUT",
                      help=".png, .jpg, .webp or .tif; a folder when INPUT is one")  # fmt: skip
-    run.add_argument("--model", metavar="NAME|FILE", help="default: the shipped int8 model")
+    run.add_argument(
+        "--model",
+        metavar="NAME|FILE",
+        help="its task decides what is done; default: the shipped 8-bit model of chroma",
+    )
     run.add_argument("--threads", type=int, default=2)
     run.add_argument("--resample", action="store_true",
                      help="rebuild full-resolution chroma that was 4:2:0 before")  # fmt: skip
+    run.add_argument(
+        "--strength",
+        type=float,
+        metavar="0..1",
+        help="how far a model of enhance brightens a dark picture; default: 1",
+    )
     run.add_argument("--overwrite", action="store_true")
 
     bench = commands.add_parser("benchmark", help="measure models here")
@@ -51,7 +63,8 @@ def _models(_: argparse.Namespace) -> int:
         card = read_card(path)
         measured = card.values.get("metrics", {})
         value = measured.get(card.task.headline_metric)
-        text = f"{value['mean']:.2f} dB on {value['data']}" if value else "not measured"
+        unit = results.METRICS[card.task.headline_metric].unit
+        text = f"{value['mean']:.2f} {unit} on {value['data']}" if value else "not measured"
         print(
             f"{name:<{width}}  {card.task.name:<8}  {path.stat().st_size / 1024:>5.0f}  "
             f"{card.task.headline_metric:<11}  {text}"
@@ -62,6 +75,7 @@ def _models(_: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     model = TFLiteModel(models_folder.find(options.model), options.threads)
+    check_options(model, options.resample, options.strength)
     if options.input.is_dir():
         return _run_folder(options, model)
     if not options.input.exists():
@@ -106,6 +120,7 @@ def _restore(
         target,
         model,
         resample=options.resample,
+        strength=options.strength,
         overwrite=options.overwrite,
         progress=_progress if sys.stderr.isatty() else None,
     )

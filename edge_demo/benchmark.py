@@ -79,7 +79,7 @@ def benchmark(
         ``threads``, ``siting``, ``limit_seconds``, ``sustained``, ``measured`` (date) and
         ``warnings`` beside its rows. With
         ``each`` also ``photographs`` (files, from ``images``), and in each row ``values``: metric
-        to one value a photograph, in that order.
+        to one value a photograph, in that order; None where it has none.
 
     Raises:
         UserError: no files, files of several tasks, no usable photographs, values out of range, or
@@ -275,7 +275,8 @@ def _rows(
         line = results.row(name, kind, values, recipe=recipe, **other, **found)
         if each and values:
             line["values"] = {
-                metric: [round(v, 6) for v in all_] for metric, all_ in values.items()
+                metric: [None if v is None else round(v, 6) for v in all_]
+                for metric, all_ in values.items()
             }
         yield line
 

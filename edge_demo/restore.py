@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from .planes import read_planes
 from .runtime.colour import rgb_to_ycbcr, round_to_uint8, ycbcr_to_rgb
 from .runtime.containers import ImageInfo, probe
+from .runtime.enhancing import enhance_picture
 from .runtime.errors import UserError
 from .runtime.images import apply_orientation, read_rgb, write_image
 from .runtime.model import TFLiteModel
 from .runtime.siting import downsample
-from .runtime.tasks import chroma
+from .runtime.tasks import chroma, enhance
 from .runtime.tiling import reconstruct
 
 # Rows converted to RGB at a time, so that memory stays small on large pictures.
@@ -48,26 +49,81 @@ def restore_file(
     model: TFLiteModel,
     *,
     resample: bool = False,
+    strength: float | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Restored:
-    """Reconstruct the chroma of a picture.
+    """What a model's task does to a picture: reconstruct its chroma, or brighten it.
 
-    A 4:2:0 JPEG or lossy WebP is restored from its own planes. Other pictures hold their chroma at
-    full resolution: they are refused, unless ``resample`` says that it was upsampled from 4:2:0
-    before and is to be rebuilt.
+    A 4:2:0 JPEG or lossy WebP has its chroma restored from its own planes. Other pictures hold
+    their chroma at full resolution: they are refused, unless ``resample`` says that it was
+    upsampled from 4:2:0 before and is to be rebuilt.
+
+    Any picture can be enhanced, as far as it is dark.
+
+    Args:
+        source, target: files.
+        model: its task decides.
+        resample: of chroma alone.
+        strength: of enhance alone, 0..1; None: 1.
+        overwrite: replace an existing target.
+        progress: told pieces done and pieces in all.
 
     Raises:
-        UserError: unreadable, without chroma, nothing to restore, or an output that cannot be
-            written; nothing is written then.
+        UserError: as ``check_options``; unreadable, without chroma, nothing to restore, or an
+            output that cannot be written; nothing is written then.
     """
+    check_options(model, resample, strength)
     info = probe(source)
     if target.exists() and not overwrite:
         raise UserError(f"{target} exists already; choose another name or pass --overwrite")
+    if model.card.task.name == enhance.TASK.name:
+        amount = 1.0 if strength is None else strength
+        return _brightened(source, target, model, amount, overwrite, progress)
     restore = _from_planes if info.subsampling == "4:2:0" else _from_rgb
     if restore is _from_rgb:
         _check_resample(info, resample)
     return restore(source, target, model, overwrite, progress)
+
+
+def check_options(model: TFLiteModel, resample: bool, strength: float | None) -> None:
+    """Raise UserError for an option that is not of the model's task, or out of range."""
+    task, name = model.card.task.name, model.card.name
+    if strength is not None and task != enhance.TASK.name:
+        raise UserError(f"--strength is of the enhance task; {name} is a model of {task}")
+    if strength is not None and not 0.0 <= strength <= 1.0:
+        raise UserError(f"--strength is from 0 (as it is) to 1 (all), not {strength:g}")
+    if resample and task != chroma.TASK.name:
+        raise UserError(f"--resample is of the chroma task; {name} is a model of {task}")
+
+
+def _brightened(
+    source: Path,
+    target: Path,
+    model: TFLiteModel,
+    strength: float,
+    overwrite: bool,
+    progress: Progress | None,
+) -> Restored:
+    clock = _Clock()
+    picture = read_rgb(source)
+    clock.lap("read")
+    rgb: NDArray[Any] = picture.rgb
+    deep = rgb.dtype == np.uint16
+    codes = rgb / np.float32(257.0) if deep else rgb
+    bright = strength > 0.0 and enhance.darkness(codes) == 0.0
+    if strength > 0.0 and not bright:
+        rgb = enhance_picture(codes, model, strength, progress)
+        if deep:
+            rgb = np.clip(np.rint(rgb * np.float32(257.0)), 0, 65535).astype(np.uint16)
+    clock.lap("restore")
+    notes = write_image(
+        target, rgb, alpha=picture.alpha, exif=picture.exif, icc=picture.icc, overwrite=overwrite
+    )
+    clock.lap("write")
+    if bright:
+        notes = ("The picture is bright enough, so it was left as it is.", *notes)
+    return Restored(picture.info, clock.seconds, notes)
 
 
 def _check_resample(info: ImageInfo, resample: bool) -> None:

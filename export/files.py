@@ -16,14 +16,15 @@ from edge_demo.runtime import package, restoration, tasks
 from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.files import write_whole
 from edge_demo.runtime.interpreter import Graph
+from edge_demo.runtime.selftest import REPEATED, cut, repeated
 from edge_demo.runtime.tasks.record import Task
 
-from . import edgetpu_compiler
 from .calibrate import public_name
 from .convert import Network, check_fit, convert
 from .recipes import Recipe
 
 _GOLDEN_SIDE = 32
+Array = NDArray[np.float32]
 
 
 def base_card(
@@ -109,20 +110,23 @@ def export(
 def write(path: Path, flatbuffer: bytes, card: Mapping[str, Any]) -> None:
     """Wrap a FlatBuffer with its card and a golden pair, and write it whole or not at all.
 
-    A graph that cannot be resized is ``static`` on its card, and its pair is of its own size.
+    A graph that cannot be resized is ``static`` on its card.
     """
     task = tasks.record(card["task"], card.get("form", ""))
+    inputs = _golden_input(task)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.tflite"
         file.write_bytes(flatbuffer)
-        inputs = _golden_input(task)
-        static = not _resizes(Graph(file), inputs, task)
-        golden = _golden(Graph(file), inputs, static)
-    facts = {"static": True} if static else {}
+        outputs, facts = _resized(Graph(file), inputs, task), {}
+        if outputs is None:
+            outputs = _repeated(Graph(file), inputs, task)
+            facts = {"static": True, "golden": REPEATED}
+    golden = {f"input_{k}": v for k, v in inputs.items()}
+    golden |= {f"output_{k}": v for k, v in outputs.items()}
     write_whole(path, package.join(flatbuffer, {**card, **facts}, golden))
 
 
-def _golden_input(task: Task) -> dict[str, NDArray[np.float32]]:
+def _golden_input(task: Task) -> dict[str, Array]:
     """A small real input."""
     side = slice(96, 96 + _GOLDEN_SIDE), slice(192, 192 + _GOLDEN_SIDE)
     photograph = np.ascontiguousarray(skimage.data.astronaut()[side])
@@ -130,29 +134,26 @@ def _golden_input(task: Task) -> dict[str, NDArray[np.float32]]:
     return restored.encode(restored.degrade(photograph, "golden", restored.siting(None)))
 
 
-def _resizes(graph: Graph, inputs: Mapping[str, NDArray[np.float32]], task: Task) -> bool:
-    """Whether a graph takes pictures of another size, and answers in theirs.
+def _resized(graph: Graph, inputs: Mapping[str, Array], task: Task) -> dict[str, Array] | None:
+    """What a graph makes of an input of another size; None where it holds to its own.
 
-    Some operations, such as a bilinear resize, hold the size that they were converted for.
+    Some operations, such as a bilinear resize, keep the size that they were converted for.
     """
     try:
         graph.resize({name: (1, *values.shape) for name, values in inputs.items()})
         outputs = graph.run(inputs)
     except (RuntimeError, ValueError):
-        return False
-    expected = {
-        tensor.name: (_GOLDEN_SIDE // tensor.downscale, _GOLDEN_SIDE // tensor.downscale)
+        return None
+    sides = {tensor.name: _GOLDEN_SIDE // tensor.downscale for tensor in task.outputs}
+    follows = all(outputs[name].shape[:2] == (side, side) for name, side in sides.items())
+    return outputs if follows else None
+
+
+def _repeated(graph: Graph, inputs: Mapping[str, Array], task: Task) -> dict[str, Array]:
+    """The beginning of what a graph makes of an input that is repeated until it fills it."""
+    full = {name: repeated(values, graph.inputs[name][1:]) for name, values in inputs.items()}
+    outputs = graph.run(full)
+    return {
+        tensor.name: cut(outputs[tensor.name], [2 * _GOLDEN_SIDE // tensor.downscale] * 2)
         for tensor in task.outputs
     }
-    return all(outputs[name].shape[:2] == shape for name, shape in expected.items())
-
-
-def _golden(
-    graph: Graph, inputs: Mapping[str, NDArray[np.float32]], static: bool
-) -> dict[str, Any]:
-    """An input and what this machine makes of it."""
-    pair = {f"input_{k}": v for k, v in inputs.items()}
-    if static:
-        return edgetpu_compiler.golden_at(graph.inputs, pair, graph.run)
-    graph.resize({name: (1, *values.shape) for name, values in inputs.items()})
-    return pair | {f"output_{k}": v for k, v in graph.run(inputs).items()}

@@ -64,6 +64,51 @@ def _export(folder: Path, photograph: NDArray[np.uint8]) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="session")
+def low_light_models(
+    left: Callable[[str, Callable[[], dict[str, Path]]], dict[str, Path]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, Path]:
+    """Files of untrained low-light networks: ``curves`` of any size, ``static`` of 64x64."""
+    return left("low_light_models", lambda: _low_light(tmp_path_factory.mktemp("low_light")))
+
+
+def _low_light(folder: Path) -> dict[str, Path]:
+    import keras
+
+    import keras_models
+    from export import convert, files
+
+    paths = {}
+    for kind, model, size in (
+        ("curves", "enhance_zerodce", "lite"),
+        ("static", "enhance_mirnet", "test"),
+    ):
+        keras.utils.set_random_seed(2)
+        network = keras_models.build(model, size)
+        rng = np.random.default_rng(2)
+        network.set_weights([w + rng.normal(0, 0.05, w.shape) for w in network.get_weights()])
+        record = {"config": {"model": model, "size": size}, "data": "synthetic", "versions": {}}
+        card = {**files.base_card(record, None, None), "recipe": "float32", "tile": TILE}
+        paths[kind] = folder / f"low_light.{kind}.tflite"
+        task = keras_models.task(model, size)
+        files.write(paths[kind], convert.float_graph(network, task, TILE), card)
+    return paths
+
+
+@pytest.fixture(scope="session")
+def pairs(tmp_path_factory: pytest.TempPathFactory, photograph: NDArray[np.uint8]) -> Path:
+    """A folder of two pairs in low and good light, and a picture without a partner."""
+    folder = tmp_path_factory.mktemp("pairs")
+    bgr = np.ascontiguousarray(photograph[..., ::-1])
+    for side, divisor in (("low", 8), ("high", 1)):
+        (folder / side).mkdir()
+        cv2.imwrite(str(folder / side / "a.png"), bgr // divisor)
+        cv2.imwrite(str(folder / side / "b.png"), bgr[:95, 7:104] // divisor)
+    cv2.imwrite(str(folder / "low" / "alone.png"), bgr)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def photographs(tmp_path_factory: pytest.TempPathFactory, photograph: NDArray[np.uint8]) -> Path:
     """A folder: two usable PNG, a grey one, one that is no picture, a tiny one and a text."""
     folder = tmp_path_factory.mktemp("photographs")

@@ -239,7 +239,7 @@ def test_curves_are_iterated_as_published(size: tuple[int, int], maps: int) -> N
     rng = np.random.default_rng(5)
     stretched = rng.uniform(0, 1, (300, 200, 3)).astype(np.float32)
     curves = rng.uniform(-1, 1, (*size, maps)).astype(np.float32)
-    assert enhance._STRIP < stretched[..., 0].size
+    assert stretched[..., 0].size > enhance._STRIP
     expected = stretched.copy()
     for index in range(8):
         part = curves[..., (3 * index) % maps :][..., :3]
