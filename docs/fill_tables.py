@@ -1,9 +1,9 @@
 """Fill the marked tables of the pages from measured results: ``python docs/fill_tables.py``.
 
-A table stands between ``<!-- table: NAME -->`` and ``<!-- end -->``. NAME is a preset and a siting,
-``benchmark``, ``compare``, ``pi``, ``quantisation``, ``recipes``, ``sensitivity`` or ``tiles``.
-What it shows is read from ``docs/models``, ``docs/results`` and ``export/recipes.py``; nobody types
-a figure.
+A table stands between ``<!-- table: NAME -->`` and ``<!-- end -->``. NAME is a preset, with a
+siting where its task has such; ``benchmark``, ``compare``, ``pi``, ``quantisation``,
+``sensitivity`` or ``tiles``, of chroma or followed by another task; or ``recipes``. What it shows
+is read from ``docs/models``, ``docs/results`` and ``export/recipes.py``; nobody types a figure.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # run as a script, whose own folder is docs
 
 # ruff: noqa: E402
+from edge_demo.runtime import tasks
 from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.results import label
+from edge_demo.runtime.results import METRICS, label
 from export.recipes import RECIPES, Recipe
 
 Json = Mapping[str, Any]
@@ -43,30 +44,33 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], text_columns: in
 
 def quality(found: Json) -> str:
     """What a preset's files reach beside the baselines; ``found`` is a table of schema 1."""
-    rows = found["rows"]
-    means = [{key: value["mean"] for key, value in row["metrics"].items()} for row in rows]
-    floor = next(
-        mean["chroma_psnr"]
-        for row, mean in zip(rows, means, strict=True)
-        if row["name"] == "bilinear"
-    )
+    task = tasks.record(found["task"])
+    means = [
+        (row, {key: value["mean"] for key, value in row["metrics"].items()})
+        for row in found["rows"]
+    ]
+    floor = next(mean for row, mean in means if row["name"] == task.reference)
+    headline = task.headline_metric
+    others = [name for name in METRICS if name in floor and name != headline]
+
+    def shown(mean: Mapping[str, float], metric: str) -> str:
+        return f"{mean[metric]:.{METRICS[metric].digits}f}" if metric in mean else ""
+
     cells = [
         [
             f"`{label(row)}`" if row["kind"] == "model" else label(row),
-            f"{mean['chroma_psnr']:.2f}",
-            f"{mean['chroma_psnr'] - floor:+.2f}",
-            f"{mean['rgb_psnr']:.2f}",
-            f"{mean['chroma_ssim']:.4f}",
-            f"{mean['rgb_ssim']:.4f}",
+            shown(mean, headline),
+            f"{mean[headline] - floor[headline]:+.2f}",
+            *(shown(mean, metric) for metric in others),
         ]
-        for row, mean in zip(rows, means, strict=True)
+        for row, mean in means
     ]
-    header = ["method", "chroma PSNR, dB", "over bilinear, dB", "RGB PSNR, dB", "chroma SSIM",
-              "RGB SSIM"]  # fmt: skip
+    header = ["method", METRICS[headline].column, f"over {task.reference}, dB",
+              *(METRICS[metric].column for metric in others)]  # fmt: skip
     source = found["data"].partition(":")[2] or found["data"]
+    siting = f", {found['siting']} siting" if "siting" in found else ""
     return (
-        f"{table(header, cells)}\n"
-        f"Means over {found['images']} photographs (`{source}`), {found['siting']} siting.\n"
+        f"{table(header, cells)}\nMeans over {found['images']} photographs (`{source}`){siting}.\n"
     )
 
 
@@ -125,6 +129,7 @@ def quantisation(found: Json) -> str:
 def compare(found: Json) -> str:
     """What each file of a preset costs beside its float32."""
     whole = next(row for row in found["rows"] if row.get("recipe") == "float32")
+    metric = tasks.record(found["task"]).headline_metric
     cells = []
     for row in found["rows"]:
         if row["kind"] != "model":
@@ -136,7 +141,7 @@ def compare(found: Json) -> str:
             [
                 f"`{row['recipe']}`",
                 f"{row['bytes'] / 1024:.0f}",
-                f"{row['metrics']['chroma_psnr']['mean']:.2f}",
+                f"{row['metrics'][metric]['mean']:.2f}",
                 *((f"{drop['mean']:.2f}", f"{drop['max']:.2f}", f"{drop['share_over']:.0%}")
                   if drop else ("", "", "")),
                 f"{times['p50']:.1f}",
@@ -146,7 +151,7 @@ def compare(found: Json) -> str:
             ]
         )  # fmt: skip
     limit = f"{found['limit_db']:g}"
-    header = ["recipe", "KiB", "chroma PSNR, dB", "drop, dB", "worst drop, dB",
+    header = ["recipe", "KiB", METRICS[metric].column, "drop, dB", "worst drop, dB",
               f"photographs over {limit} dB", "p50 ms", "speed", "peak MiB", "load ms"]  # fmt: skip
     timed = found["timed"]
     threads = "1 thread" if found["threads"] == 1 else f"{found['threads']} threads"
@@ -248,10 +253,11 @@ def content(name: str, root: Path) -> str:
     }
     if name == "recipes":
         return recipes()
-    if name in results:
-        return results[name](_read(root / "docs" / "results" / f"{name}.json"))
-    preset, _, siting = name.partition(" ")
-    return quality(_read(root / "docs" / "models" / f"{preset}.{siting}.json"))
+    first, _, second = name.partition(" ")
+    file = f"{first}.{second}.json" if second else f"{first}.json"
+    if first in results:
+        return results[first](_read(root / "docs" / "results" / file))
+    return quality(_read(root / "docs" / "models" / file))
 
 
 def _read(path: Path) -> Json:

@@ -45,12 +45,12 @@ def methods(model: TFLiteModel) -> dict[str, restoration.Method]:
     }
 
 
-def draw(path: Path, model: TFLiteModel) -> Pixels:
+def draw(rgb: Pixels, model: TFLiteModel) -> Pixels:
     """The whole picture, RGB: a column a method and one for the truth."""
-    (sample,) = quality.degraded(CHROMA, [(path, photographs.read(path))])
+    planes, truth = chroma.degrade(rgb), chroma.target(rgb)
+    sample = quality.Sample(PICTURE, rgb, planes)
     (top, left, height, width), _ = html.telling_window(CHROMA, sample, SIDE)
     inside = np.s_[top : top + height, left : left + width]
-    planes, truth = sample.degraded, chroma.target(sample.truth)
     columns = []
     for label, method in methods(model).items():
         cbcr = np.ascontiguousarray(method(planes)[inside])
@@ -86,8 +86,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--out", type=Path, default=PICTURE, metavar="FILE.png")
     options = parser.parse_args(arguments)
-    path = sources.sample_folder() / sources.SAMPLE_TEST[0]
-    write_image(options.out, draw(path, TFLiteModel(models_folder.find(None))), overwrite=True)
+    rgb = photographs.read(sources.sample_folder() / sources.SAMPLE_TEST[0])
+    write_image(options.out, draw(rgb, TFLiteModel(models_folder.find(None))), overwrite=True)
     print(f"wrote {options.out}")
     return 0
 

@@ -282,29 +282,9 @@ def _stage(stage: Mapping[str, Any]) -> str:
     )
 
 
-# Columns of each task's tables: metric, and how a reader knows it. The first is also given as
-# minimum, maximum and over the task's reference.
-_COLUMNS: Mapping[str, Mapping[str, str]] = {
-    "chroma": {
-        "chroma_psnr": "chroma PSNR, dB",
-        "chroma_ssim": "chroma SSIM",
-        "rgb_psnr": "RGB PSNR, dB",
-        "rgb_ssim": "RGB SSIM",
-    },
-    "enhance": {
-        "rgb_psnr": "PSNR, dB",
-        "rgb_ssim": "SSIM",
-        "delta_e_2000": "ΔE 2000",
-        "rgb_psnr_gt_mean": "PSNR with the truth's brightness, dB",
-        "flat_noise": "noise, codes",
-        "clipped": "clipped",
-    },
-}
-
-
 def _section(task: Task, siting: str | None, table: Mapping[str, Any]) -> list[str]:
     rows = table["rows"]
-    (headline, title), *others = _COLUMNS[task.name].items()
+    headline, *others = restoration.of(task).metrics
     first = next(r for r in rows if r["name"] == task.reference)
     floor = first["metrics"][headline]["mean"]
     what = f"{table['images']} photographs of {table['data']}"
@@ -313,8 +293,9 @@ def _section(task: Task, siting: str | None, table: Mapping[str, Any]) -> list[s
         "",
         "Mean over photographs of each one's figure, on 8-bit values.",
         "",
-        f"| method | {title} | minimum | maximum | over {task.reference}, dB | "
-        f"{' | '.join(name for _, name in others)} |",
+        f"| method | {results.METRICS[headline].column} | minimum | maximum | "
+        f"over {task.reference}, dB | "
+        f"{' | '.join(results.METRICS[metric].column for metric in others)} |",
         "|---|---:|---:|---:|---:|" + "---:|" * len(others),
     ]
     for r in rows:
@@ -322,7 +303,7 @@ def _section(task: Task, siting: str | None, table: Mapping[str, Any]) -> list[s
         psnr = m[headline]
         further = (
             f"{m[metric]['mean']:.{results.METRICS[metric].digits}f}" if metric in m else ""
-            for metric, _ in others
+            for metric in others
         )
         lines.append(
             f"| {results.label(r)} | {psnr['mean']:.2f} | {psnr['min']:.2f} | {psnr['max']:.2f} | "

@@ -114,7 +114,8 @@ def sensitivity(analysis: Analysis, restored: Restoration, name: str, data: str)
         data: the calibration's source.
     """
     header, lines = operations_table(analysis)
-    figures = f"{restored.look.figures[0].upper()}{restored.look.figures[1:]}"
+    title = results.METRICS[restored.task.headline_metric].title
+    figures = f"{title[0].upper()}{title[1:]}"
     gains = bars([(line.name, line.gain_db) for line in analysis.operations], "dB gained", 4)
     by_noise = sorted(analysis.operations, key=lambda line: line.snr_db)
     noise = bars([(line.name, line.snr_db) for line in by_noise], "dB signal to error", 1)

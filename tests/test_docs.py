@@ -27,6 +27,7 @@ from edge_demo.runtime import results
 from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.model import TFLiteModel
 from edge_demo.runtime.tasks.chroma import TASK
+from edge_demo.runtime.tasks.enhance import TASK as ENHANCE
 from training.config import load
 
 ROOT = Path(__file__).parent.parent
@@ -293,6 +294,11 @@ def measured(tmp_path: Path) -> Path:
         results.row("bilinear", "baseline", values),
         results.row("p.r1", "model", better, recipe="int8", bytes=2048),
     ]
+    dark = [
+        results.row("classical", "baseline", {"rgb_psnr": [14.0], "delta_e_2000": [12.0]}),
+        results.row("e.r1", "model", {"rgb_psnr": [20.0, 22.0], "delta_e_2000": [8.0]},
+                    recipe="int8", bytes=2048),
+    ]  # fmt: skip
     host = {"cpu": "a processor", "architecture": "x", "cores": 2, "os": "a system, kernel 1",
             "python": "3", "interpreter": "an interpreter 1"}  # fmt: skip
     times = {"p50": 10.4, "p90": 11.6, "p99": 20.0, "runs": 20, "threads": 2}
@@ -319,6 +325,12 @@ def measured(tmp_path: Path) -> Path:
         "results/compare.json": results.document(
             TASK, 2, "folder:a/b", compared, host=host, limit_db=0.3, threads=1,
             timed={"width": 64, "height": 48},
+        ),
+        "models/e.r1.json": results.document(ENHANCE, 2, "pairs:a/b", dark),
+        "results/compare.enhance.json": results.document(
+            ENHANCE, 2, "pairs:a/b", [{**line, "name": "e.r1", "metrics": dark[1]["metrics"]}
+                                      for line in compared],
+            host=host, limit_db=0.3, threads=1, timed={"width": 64, "height": 48},
         ),
         "results/sensitivity.json": {
             "float_db": 45.0, "integer_db": 44.85, "tiles": 8,
@@ -353,6 +365,11 @@ def measured(tmp_path: Path) -> Path:
         ("p.r1 left", ["| bilinear | 41.00 | +0.00 | 38.00 | 0.9500 | 0.9600 |",
                        "| `p.r1.int8` | 44.25 | +3.25 | 38.00 | 0.9500 | 0.9600 |",
                        "Means over 2 photographs (`a/b`), left siting."]),
+        ("e.r1", ["| method | RGB PSNR, dB | over classical, dB | ΔE 2000 |",
+                  "| classical | 14.00 | +0.00 | 12.00 |",
+                  "| `e.r1.int8` | 21.00 | +7.00 | 8.00 |",
+                  "Means over 2 photographs (`a/b`)."]),
+        ("compare enhance", ["| `float32` | 8 | 21.00 |  |  |  | 31.2 | 1.0x | 60 | 5 |"]),
         ("benchmark", ["| `p.r1.int8` | 2 | 10 | 12 | 20 | 50 | 2 |",
                        "A picture of 64x48 on a processor, 2 cores, a system, Python 3, "
                        "an interpreter 1."]),

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from . import metrics
+from . import metrics, results
 from .containers import load
 from .errors import UserError
 from .quality import Sample
@@ -335,6 +335,7 @@ def crops(
             most.
     """
     look, reference = restoration.look, restoration.task.reference
+    figures = results.METRICS[restoration.task.headline_metric].title
     side = side or look.side
     where = f"{suspect[0]} loses most against {suspect[1]}" if suspect else f"{reference} errs most"
     both = (methods[suspect[0]], methods[suspect[1]]) if suspect else (None, None)
@@ -344,7 +345,7 @@ def crops(
             f"Each crop is the {side}x{side} pixels of its photograph where {where}, "
             f"at {size}. The lower pictures show the {look.error}, "
             f"{look.error_gain} times amplified around mid grey: plain grey is no error. Figures "
-            f"are {look.figures} on the crop alone."
+            f"are {figures} on the crop alone."
         )
     ]
     for sample in samples:

@@ -15,8 +15,6 @@ from . import results
 from .errors import UserError
 from .restoration import Method, Restoration
 
-# Of a restored and the true RGB picture; beside what the restoration itself measures.
-Metric = Callable[[NDArray[np.uint8], NDArray[np.uint8]], float]
 Values = dict[str, list[float | None]]  # metric to one value a photograph
 
 
@@ -80,7 +78,6 @@ def evaluate(
     samples: Iterable[Sample],
     methods: Mapping[str, Method],
     progress: Callable[[int], None] | None = None,
-    further: Mapping[str, Metric] | None = None,
 ) -> tuple[list[str], dict[str, Values]]:
     """Measure methods on samples.
 
@@ -89,26 +86,18 @@ def evaluate(
         samples: to measure on.
         methods: name to reconstruction.
         progress: called with the number of samples done.
-        further: metrics beside the restoration's own, of RGB pictures.
 
     Returns:
         The samples' names, and values[method][metric], one a sample.
     """
-    further = further or {}
     names: list[str] = []
-    values: dict[str, Values] = {
-        name: {metric: [] for metric in (*restoration.metrics, *further)} for name in methods
-    }
+    values: dict[str, Values] = {name: {} for name in methods}
     for sample in samples:
         names.append(sample.path.name)
         for name, method in methods.items():
-            result = method(sample.degraded)
-            found = restoration.measure(sample.truth, sample.degraded, result)
-            if further:
-                picture = restoration.picture(sample.degraded, result)
-                found |= {key: metric(picture, sample.truth) for key, metric in further.items()}
+            found = restoration.measure(sample.truth, sample.degraded, method(sample.degraded))
             for metric, value in found.items():
-                values[name][metric].append(value)
+                values[name].setdefault(metric, []).append(value)
         if progress:
             progress(len(names))
     return names, values
@@ -143,12 +132,11 @@ def table(
     data: str,
     siting: str | None,
     progress: Callable[[int], None] | None = None,
-    further: Mapping[str, Metric] | None = None,
 ) -> tuple[dict[str, Any], list[str], dict[str, Values]]:
     """Baselines and candidates measured: a document of schema 1, and the values behind it.
 
     Args:
-        restoration, samples, progress, further: as for ``evaluate``.
+        restoration, samples, progress: as for ``evaluate``.
         candidates: of different labels.
         data: the source, for the document.
         siting: of the samples, for the document; None where the task has none.
@@ -158,7 +146,7 @@ def table(
     """
     baselines = restoration.baselines()
     methods = {**baselines, **{one.label: one.method for one in candidates}}
-    names, values = evaluate(restoration, samples, methods, progress, further)
+    names, values = evaluate(restoration, samples, methods, progress)
     rows = [results.row(name, "baseline", values[name]) for name in baselines]
     rows += [
         results.row(one.name, "model", values[one.label], recipe=one.recipe, bytes=one.size_bytes)

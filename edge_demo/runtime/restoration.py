@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import classical, metrics, tasks
+from . import classical, lpips_metric, metrics, tasks
 from .colour import round_to_uint8, ycbcr_to_rgb
 from .enhancing import enhance_picture
 from .errors import UserError
@@ -44,7 +44,6 @@ class Look:
         source: what the degraded picture is called.
         error: what the lower pictures show.
         error_gain: how often it is amplified around mid grey.
-        figures: what the figures below the crops are.
     """
 
     side: int
@@ -52,7 +51,6 @@ class Look:
     source: str
     error: str
     error_gain: int
-    figures: str
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ class Restoration:
 
     Attributes:
         task: its record.
-        metrics: names in ``results.METRICS`` of what ``measure`` gives.
+        metrics: names in ``results.METRICS`` of what ``measure`` always gives.
         sitings: of the degraded pictures, the first is the default; none where a task has none.
         whole: whether a network is to see whole pictures, not tiles.
         pairs: whether pairs of a low and a high picture are its degraded pictures and their truth.
@@ -72,8 +70,8 @@ class Restoration:
         decode: the graph's outputs, what ``encode`` was given and the context to a result.
         restore: a degraded picture through a graph, as a device does it.
         baselines: the classical methods by name.
-        measure: RGB truth, degraded picture and result to every metric; None for one that a
-            picture has no value of.
+        measure: RGB truth, degraded picture and result to every metric, and to those whose
+            packages are installed; None for one that a picture has no value of.
         picture: a degraded picture and a result to RGB.
         unrestored: a degraded picture to the result that looks like it.
         tint: a difference of results (H, W, C), around 128, to RGB.
@@ -207,7 +205,7 @@ _CHROMA = Restoration(
     timed=lambda planes: planes,
     pack=lambda planes: {"y": planes.y, "cbcr": planes.cbcr, "siting": np.array(planes.siting)},
     unpack=_chroma_unpack,
-    look=Look(64, 3, "input (4:2:0)", "chroma error", 8, "chroma PSNR"),
+    look=Look(64, 3, "input (4:2:0)", "chroma error", 8),
 )
 
 
@@ -219,7 +217,7 @@ def _enhance_baselines() -> Mapping[str, Method]:
 
 
 def _enhance_measure(truth: Picture, _: Picture, result: Picture) -> dict[str, float | None]:
-    return {
+    found = {
         "rgb_psnr": metrics.psnr(result, truth),
         "rgb_ssim": metrics.ssim(result, truth),
         "delta_e_2000": metrics.delta_e_2000(result, truth),
@@ -227,6 +225,9 @@ def _enhance_measure(truth: Picture, _: Picture, result: Picture) -> dict[str, f
         "flat_noise": metrics.flat_noise(result, truth),
         "clipped": metrics.clipped(result),
     }
+    if lpips_metric.available():
+        found["lpips"] = lpips_metric.lpips(result, truth)
+    return found
 
 
 def _made_dark(picture: Picture) -> Picture:
@@ -267,7 +268,7 @@ _ENHANCE = Restoration(
     timed=_made_dark,
     pack=lambda picture: {"picture": picture},
     unpack=lambda arrays: arrays["picture"],
-    look=Look(192, 1, "input", "error", 2, "RGB PSNR"),
+    look=Look(192, 1, "input", "error", 2),
 )  # fmt: skip
 
 _BY_TASK = {"chroma": _CHROMA, "enhance": _ENHANCE}

@@ -22,14 +22,21 @@ class Metric:
     """How a figure is to be read.
 
     Attributes:
+        title: its name for a reader.
         unit: "" where it has none.
         digits: behind the decimal point, for a reader.
         higher: whether more is better.
     """
 
+    title: str
     unit: str
     digits: int
     higher: bool = True
+
+    @property
+    def column(self) -> str:
+        """The title with the unit, as columns of pages have it."""
+        return f"{self.title}, {self.unit}" if self.unit else self.title
 
     def gain(self, value: float, origin: float) -> float:
         """By how much a value is better than another."""
@@ -38,16 +45,16 @@ class Metric:
 
 # In the order of tables.
 METRICS = {
-    "chroma_psnr": Metric("dB", 2),
-    "rgb_psnr": Metric("dB", 2),
-    "chroma_ssim": Metric("", 4),
-    "rgb_ssim": Metric("", 4),
-    "delta_e_2000": Metric("", 2, higher=False),
-    # Brightness taken from the truth first, so never the headline.
-    "rgb_psnr_gt_mean": Metric("dB", 2),
-    "flat_noise": Metric("codes", 2, higher=False),
-    "clipped": Metric("", 4, higher=False),
-    "lpips": Metric("", 4, higher=False),
+    "chroma_psnr": Metric("chroma PSNR", "dB", 2),
+    "rgb_psnr": Metric("RGB PSNR", "dB", 2),
+    "chroma_ssim": Metric("chroma SSIM", "", 4),
+    "rgb_ssim": Metric("RGB SSIM", "", 4),
+    "delta_e_2000": Metric("ΔE 2000", "", 2, higher=False),
+    # Never the headline: it uses the truth.
+    "rgb_psnr_gt_mean": Metric("RGB PSNR with the truth's brightness", "dB", 2),
+    "flat_noise": Metric("noise", "codes", 2, higher=False),
+    "clipped": Metric("clipped", "", 4, higher=False),
+    "lpips": Metric("LPIPS", "", 4, higher=False),
 }
 
 

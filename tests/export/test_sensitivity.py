@@ -133,7 +133,7 @@ def test_a_tensor_without_a_trained_range_is_an_error(network: Network) -> None:
     with pytest.raises(ValueError, match="no range was trained for tensor"):
         quantise.trained_ranges(network.floats, {"head": Range(0.0, 1.0)})
     every = dict.fromkeys((*LAYERS - {"tail"}, "planes", "correction", "none"), Range(0.0, 1.0))
-    with pytest.raises(ValueError, match="7 ranges were trained, the graph has 6 tensors"):
+    with pytest.raises(ValueError, match="7 ranges were trained, the graph has 6 of them"):
         quantise.trained_ranges(network.floats, every)
 
 
