@@ -76,6 +76,11 @@ class Network:
         return quantise.calibrated_ranges(self.floats, self.task, inputs, self.choice)
 
     @cached_property
+    def saturated(self) -> bytes:
+        """``floats`` without the clamps that integers need not, see ``quantise.saturating``."""
+        return quantise.saturating(self.floats, self.ranges)
+
+    @cached_property
     def judged(self) -> Calibration:
         """The tiles that quality is judged on while operations are tried: fewer, for speed."""
         if self.calibration is None:
@@ -89,7 +94,7 @@ class Network:
         def tell(done: int, total: int) -> None:
             self.progress(f"sensitivity: {done} of {total} operations", done == total)
 
-        return sensitivity.analyse(self.floats, self.ranges, self.judged, tell)
+        return sensitivity.analyse(self.saturated, self.ranges, self.judged, tell)
 
 
 def applicable(recipe: Recipe, trained: bool) -> bool:
@@ -126,12 +131,12 @@ def convert(network: Network, recipe: Recipe) -> tuple[bytes, dict[str, Any]]:
     kept: tuple[str, ...] = ()
     if recipe.most_loss is not None:
         chosen = sensitivity.choose_floats(
-            network.floats, network.ranges, network.judged, recipe.most_loss, network.analysis
+            network.saturated, network.ranges, network.judged, recipe.most_loss, network.analysis
         )
         kept = tuple(line.tensor for line in chosen)
         facts["floats"] = [line.name for line in chosen]
         facts["most_loss_db"] = recipe.most_loss
-    floats = network.floats
+    floats = network.saturated
     if recipe.tile != network.tile:
         floats = float_graph(network.plain, network.task, recipe.tile)
     flatbuffer = quantise.integer(floats, network.ranges, kept)

@@ -146,6 +146,16 @@ def _conv(filters: int, kernel: int, name: str, **options: Any) -> layers.Conv2D
     return layers.Conv2D(filters, kernel, padding="same", name=name, **options)
 
 
+def _branch_end(filters: int, name: str, **options: Any) -> layers.Conv2D:
+    """The last convolution of a residual branch, small at first.
+
+    Training then starts at the lifted picture, and sums do not grow from branch to branch: without
+    it they reached thousands, and ReLUs died.
+    """
+    start = keras.initializers.VarianceScaling(0.05)
+    return _conv(filters, 3, name, kernel_initializer=start, **options)
+
+
 def _lite(picture: Any, size: Size) -> tuple[Any, Any]:
     """The residual and what it is added to, (B, H, W, 3) each."""
     features, ladder = size.features, size.ladder
@@ -160,19 +170,17 @@ def _lite(picture: Any, size: Size) -> tuple[Any, Any]:
         y = x
         for block in range(1, size.blocks + 1):
             y = _lite_block(y, features, f"group{group}_block{block}")
-        y = _conv(features[0], 3, f"group{group}_last")(y)
+        y = _branch_end(features[0], f"group{group}_last")(y)
         x = layers.Add(name=f"group{group}_add")([x, y])
     # And up: what the body found decides what of each rung is kept.
     for rung in reversed(range(len(ladder))):
         channels = ladder[rung]
         x = _conv(channels, 1, f"narrow{rung}")(x)
         x = layers.UpSampling2D(interpolation="bilinear", name=f"up{rung}")(x)
-        x = layers.ReLU(name=f"join{rung}_relu")(layers.Add(name=f"join{rung}")([x, rungs[rung]]))
+        x = layers.Add(name=f"join{rung}")([x, rungs[rung]])
         y = _conv(channels, 3, f"smooth{rung}_a", activation="relu")(x)
-        x = layers.Add(name=f"smooth{rung}_add")([x, _conv(channels, 3, f"smooth{rung}_b")(y)])
-    # Small at first, so that training starts at the lifted picture.
-    start = keras.initializers.VarianceScaling(0.1)
-    residual = _conv(3, 3, "tail", kernel_initializer=start, dtype="float32")(x)
+        x = layers.Add(name=f"smooth{rung}_add")([x, _branch_end(channels, f"smooth{rung}_b")(y)])
+    residual = _branch_end(3, "tail", dtype="float32")(x)
     base = _conv(3, 1, "colours", kernel_initializer=Lifted(), dtype="float32")(picture)
     return residual, base
 
@@ -192,7 +200,7 @@ def _lite_block(x: Any, features: tuple[int, ...], name: str) -> Any:
     def unit(x: Any, level: int, column: int) -> Any:
         channels, own = features[level], f"{name}_unit{column}{level}"
         y = _conv(channels, 3, f"{own}_a", activation="relu")(x)
-        y = _conv(channels, 3, f"{own}_b")(y)
+        y = _branch_end(channels, f"{own}_b")(y)
         squeeze = _conv(max(4, channels // 4), 1, f"{own}_squeeze", activation="relu")
         y = _channel_attention(y, squeeze, _conv(channels, 1, f"{own}_excite"), own)
         return layers.Add(name=f"{own}_add")([x, y])
@@ -215,7 +223,7 @@ def _lite_block(x: Any, features: tuple[int, ...], name: str) -> Any:
         return x
 
     y = _block(x, range(len(features)), unit, fuse, move)
-    y = _conv(features[0], 3, f"{name}_last")(y)
+    y = _branch_end(features[0], f"{name}_last")(y)
     return layers.Add(name=f"{name}_add")([x, y])
 
 

@@ -51,7 +51,7 @@ TASK = Task(
     inputs=(Tensor("picture", 6, downscale=1, low=0.0, high=1.0, scale=255.0),),
     outputs=(Tensor("enhanced", 3, downscale=1, low=0.0, high=1.0, scale=255.0),),
     colour_space="RGB",
-    size_multiple=8,
+    size_multiple=16,
     headline_metric="rgb_psnr",
     baselines=("input", "gamma", "equalised", "classical"),
     reference="classical",
