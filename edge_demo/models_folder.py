@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 from pathlib import Path
 
@@ -16,12 +17,21 @@ DEFAULT_RECIPES = ("qat", "int8")
 
 
 def shipped(task: str | None = None) -> dict[str, Path]:
-    """``PRESET.RECIPE`` to file, sorted: of one task, or all."""
+    """``PRESET.RECIPE`` to file, sorted: of one task, or all.
+
+    A file that does not tell its task is in each: whoever uses it will say what is wrong with it.
+    """
     return {
         path.name.removesuffix(".tflite"): path
         for path in sorted(FOLDER.glob("*.tflite"))
-        if task is None or read_card(path).values["task"] == task
+        if task is None or _task_of(path) in (task, None)
     }
+
+
+def _task_of(path: Path) -> str | None:
+    with contextlib.suppress(UserError):
+        return read_card(path).task.name
+    return None
 
 
 def find(name: str | None) -> Path:

@@ -161,6 +161,9 @@ def test_models_of_both_tasks_are_listed_and_tested(
     assert said.count("ok   ") == 3
     assert [path.name for path in benchmark.resolve([])] == [tiny_models["int8"].name]
     assert len(benchmark.resolve([], "enhance")) == 2
+    # A damaged file becomes a row that says so.
+    (tmp_path / "damaged.int8.tflite").write_text("no model")
+    assert len(benchmark.resolve([])) == 2 and len(benchmark.resolve([], "enhance")) == 3
 
 
 def test_a_graph_of_one_size_is_tested_on_its_whole_size(low_light_models: dict[str, Path]) -> None:
