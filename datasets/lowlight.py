@@ -28,16 +28,16 @@ class Bank:
 
     Attributes:
         pairs: (N, size, size, 6) uint8: in low light, then by day, RGB each.
-        pair_levels: (N, 2) float32, black and white level of the whole low picture.
+        pair_whites: (N,) float32, the white level of the whole low picture.
         photographs: (M, size, size, 3) uint8 RGB, to be darkened.
-        photograph_levels: (M, 2) float32, of the whole photograph by day.
+        photograph_whites: (M,) float32, of the whole photograph by day.
         count: how many pictures they come from.
     """
 
     pairs: NDArray[np.uint8]
-    pair_levels: NDArray[np.float32]
+    pair_whites: NDArray[np.float32]
     photographs: NDArray[np.uint8]
-    photograph_levels: NDArray[np.float32]
+    photograph_whites: NDArray[np.float32]
     count: int
 
 
@@ -62,14 +62,13 @@ def cut(
     """
     rng = np.random.default_rng(seed)
     kept: dict[str, list[NDArray[np.uint8]]] = {"pairs": [], "photographs": []}
-    spans: dict[str, list[tuple[float, float]]] = {"pairs": [], "photographs": []}
+    whites: dict[str, list[float]] = {"pairs": [], "photographs": []}
     count = 0
     per_photo = max(1, limit_bytes // (size * size * 3) // max(1, photograph_count))
 
     def keep(kind: str, cells: list[NDArray[np.uint8]], picture: NDArray[np.uint8]) -> None:
-        span = enhance.levels(picture)
         kept[kind] += cells
-        spans[kind] += [(span.black, span.white)] * len(cells)
+        whites[kind] += [enhance.white_level(picture)] * len(cells)
 
     for low, high in pairs:
         count += 1
@@ -84,11 +83,11 @@ def cut(
     def stacked(kind: str, channels: int) -> NDArray[np.uint8]:
         return np.stack(kept[kind]) if kept[kind] else np.zeros((0, size, size, channels), np.uint8)
 
-    def levels(kind: str) -> NDArray[np.float32]:
-        return np.array(spans[kind], np.float32).reshape(-1, 2)
+    def of_cells(kind: str) -> NDArray[np.float32]:
+        return np.array(whites[kind], np.float32)
 
-    return Bank(stacked("pairs", 6), levels("pairs"),
-                stacked("photographs", 3), levels("photographs"), count)  # fmt: skip
+    return Bank(stacked("pairs", 6), of_cells("pairs"),
+                stacked("photographs", 3), of_cells("photographs"), count)  # fmt: skip
 
 
 def batches(
@@ -128,18 +127,18 @@ def batches(
     with tf.device("cpu"):
         if real:
             parts.append((Draws(len(bank.pairs), real, seed),
-                          tf.constant(bank.pairs), tf.constant(bank.pair_levels)))  # fmt: skip
+                          tf.constant(bank.pairs), tf.constant(bank.pair_whites)))  # fmt: skip
         if dark:
             parts.append((Draws(len(bank.photographs), dark, seed + 1),
                           tf.constant(bank.photographs),
-                          tf.constant(bank.photograph_levels)))  # fmt: skip
+                          tf.constant(bank.photograph_whites)))  # fmt: skip
 
     def draw(step: tf.Tensor) -> tuple[tf.Tensor, ...]:
         out: list[tf.Tensor] = [step]
-        for wanted, cells, spans in parts:
+        for wanted, cells, whites in parts:
             chosen = draws(wanted, step, cells.shape[1], patch)
             squares = crops(cells, chosen, patch)
-            out += [tf.stack(squares), tf.gather(spans, chosen.positions)]
+            out += [tf.stack(squares), tf.gather(whites, chosen.positions)]
         return tuple(out)
 
     # Compiled, so that its many small operations are one pass over memory.
@@ -148,18 +147,18 @@ def batches(
         rest = list(given)
         lows, goals = [], []
         if real:
-            both, spans = rest.pop(0), rest.pop(0)
+            both, whites = rest.pop(0), rest.pop(0)
             lows.append(tf.cast(both[..., :3], tf.float32))
-            goals.append(levelled(both[..., :3], spans) if without_truth else _unit(both[..., 3:]))
+            goals.append(levelled(both[..., :3], whites) if without_truth else _unit(both[..., 3:]))
         if dark:
-            truth, spans = rest.pop(0), rest.pop(0)
+            truth, whites = rest.pop(0), rest.pop(0)
             cameras = draw_cameras(dark, seed, step)
             noise = tf.random.stateless_normal(
                 [dark, patch, patch, 3], tf.stack([tf.cast(seed + 3, tf.int64), step])
             )
             low = darken(truth, cameras, noise)
             lows.append(low)
-            darkened = darkened_levels(spans, cameras)
+            darkened = darkened_whites(whites, cameras)
             goals.append(levelled(low, darkened) if without_truth else _unit(truth))
         return encode(tf.concat(lows, 0)), tf.concat(goals, 0)
 
@@ -189,10 +188,9 @@ def encode(low: tf.Tensor) -> tf.Tensor:
     return tf.concat([values, lifted], -1)
 
 
-def levelled(low: tf.Tensor, spans: tf.Tensor) -> tf.Tensor:
-    """``enhance.levelled`` of a batch: code values (B, H, W, 3) and (B, 2) levels to 0..1."""
-    black, white = spans[:, :1, None, None], spans[:, 1:, None, None]
-    return tf.clip_by_value((tf.cast(low, tf.float32) - black) / (white - black), 0.0, 1.0)
+def levelled(low: tf.Tensor, whites: tf.Tensor) -> tf.Tensor:
+    """``enhance.levelled`` of a batch: code values (B, H, W, 3) and white levels (B,) to 0..1."""
+    return tf.minimum(tf.cast(low, tf.float32) / whites[:, None, None, None], 1.0)
 
 
 def _unit(codes: tf.Tensor) -> tf.Tensor:
@@ -222,13 +220,10 @@ def darken(truth: tf.Tensor, cameras: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
     return tf.round(_from_linear(recorded) * 255.0)
 
 
-def darkened_levels(spans: tf.Tensor, cameras: tf.Tensor) -> tf.Tensor:
-    """Where a photograph's levels (B, 2) lie when it is darkened, noise and colour left out."""
-    exposure, pedestal = cameras[:, :1], cameras[:, 5:]
-    black, white = tf.unstack(
-        tf.round(_from_linear(_to_linear(spans / 255.0) * exposure + pedestal) * 255.0), axis=1
-    )
-    return tf.stack([black, tf.maximum(white, black + enhance.LEAST_SPAN)], 1)
+def darkened_whites(whites: tf.Tensor, cameras: tf.Tensor) -> tf.Tensor:
+    """Where white levels (B,) lie once photographs are darkened, noise and colour left out."""
+    linear = _to_linear(whites / 255.0) * cameras[:, 0] + cameras[:, 5]
+    return tf.maximum(tf.round(_from_linear(linear) * 255.0), enhance.LEAST_WHITE)
 
 
 def _to_linear(values: tf.Tensor) -> tf.Tensor:
@@ -256,7 +251,7 @@ def fixed(
         top, left = (low.shape[0] - size) // 2, (low.shape[1] - size) // 2
         part = np.s_[top : top + size, left : left + size]
         pictures.append(enhance.encode(np.ascontiguousarray(low[part]))["picture"])
-        dark = enhance.levelled(low[part], enhance.levels(low))
+        dark = enhance.levelled(low[part], enhance.white_level(low))
         goals.append(dark if without_truth else high[part].astype(np.float32) / 255.0)
     data = tf.data.Dataset.from_tensor_slices((np.stack(pictures), np.stack(goals)))
     return data.batch(batch).cache().prefetch(1)

@@ -49,6 +49,14 @@ OTHERS: dict[str, Sequence[Any]] = {
     "amount": (0.0, 0.1, 0.2, 0.4),
     "sharpen_reach": (1.0, 2.0, 4.0),
 }
+# The usual pipeline keeps its stages and their order, CLAHE's 8x8 tiles and some sharpening.
+USUAL: dict[str, Sequence[Any]] = {
+    "exponent": (0.2, 0.25, 0.28, 0.3, 0.33, 0.36, 0.4),
+    "clip": (1.0, 2.0, 3.0, 4.0, 6.0, 8.0),
+    "tone": OTHERS["tone"],
+    "reach": OTHERS["reach"],
+    "amount": (0.2, 0.3, 0.4),
+}
 # Steps of the fine search, about what was found.
 FINE: dict[str, float] = {
     "exponent": 0.02, "clip": 0.25, "white": 0.1, "tone": 3.0, "reach": 0.25,
@@ -150,33 +158,40 @@ def main() -> None:
     """Search and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("folder", type=Path, help="holds low/ and high/")
-    every = pairs(parser.parse_args().folder)
-    print(f"{len(every)} pairs\ngamma")
+    parser.add_argument("--usual", action="store_true", help="only the usual pipeline: minutes")
+    options = parser.parse_args()
+    every = pairs(options.folder)
+    print(f"{len(every)} pairs\nclassical, its usual stages")
+    usual = descend(classical.USUAL, lambda _: USUAL, every)
+    line("classical, usual", pipeline(usual), every)
+    if options.usual:
+        return
+    print("gamma")
     found = {value: score(partial(classical.gamma, exponent=value), every) for value in GAMMAS}
     exponent = max(found, key=found.__getitem__)
     for value in GAMMAS[::3]:
         print(f"  {found[value]:.3f} dB  {value:.2f}")
     print(f"  {found[exponent]:.3f} dB  {exponent:.2f}, the best", flush=True)
-    print("classical, without denoising, half size")
+    print("levels, without denoising, half size")
     settings = brightness(every)
     settings = replace(settings, order=(*settings.order, "denoise", "sharpen"))
-    print("classical, the others", flush=True)
+    print("levels, the others", flush=True)
     settings = descend(settings, lambda _: OTHERS, every)
-    print("classical, the order", flush=True)
+    print("levels, the order", flush=True)
     settings = descend(settings, orders, every)
-    print("classical, fine", flush=True)
+    print("levels, fine", flush=True)
     settings = descend(settings, about, every)
 
     print(f"\n| method | PSNR, dB, {len(every)} pairs | SSIM |\n| --- | ---: | ---: |")
     for name, method in classical.METHODS.items():
         line(f"{name}, as it is", method, every)
     line(f"gamma, {exponent}", partial(classical.gamma, exponent=exponent), every)
-    line("classical, found", pipeline(settings), every)
+    line("levels, found", pipeline(settings), every)
     for stage in settings.order:
         rest = tuple(name for name in settings.order if name != stage)
-        line(f"classical without {stage}", pipeline(replace(settings, order=rest)), every)
+        line(f"levels without {stage}", pipeline(replace(settings, order=rest)), every)
     for change in ({"tiles": 2}, {"tiles": 8}, {"amount": 0.0}, {"amount": 0.2}, {"amount": 0.5}):
-        line(f"classical, {change}", pipeline(replace(settings, **change)), every)
+        line(f"levels, {change}", pipeline(replace(settings, **change)), every)
 
 
 if __name__ == "__main__":

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from edge_demo.runtime import package
 from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.files import write_whole
@@ -199,6 +197,7 @@ def _lines(verdict: edgetpu.Verdict, log: Sequence[str]) -> tuple[str, ...]:
 
 
 def kilo_macs_per_pixel(path: Path) -> float:
-    """Thousands of multiply-accumulates of a file's graph per image pixel of its tile."""
-    card = package.read_card(path)
-    return graph.read(path.read_bytes()).macs / float(np.square(card.tile)) / 1e3
+    """Thousands of multiply-accumulates of a file's graph per image pixel that it takes."""
+    card, contents = package.read_card(path), graph.read(path.read_bytes())
+    (_, height, width, _), downscale = contents.inputs[0][2], card.task.inputs[0].downscale
+    return contents.macs / float(height * width * downscale**2) / 1e3

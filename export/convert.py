@@ -120,9 +120,10 @@ def convert(network: Network, recipe: Recipe) -> tuple[bytes, dict[str, Any]]:
             TPU lacks.
     """
     check_fit(network, recipe)
+    size = network.task.frame or (recipe.tile, recipe.tile)
     if not (recipe.calibrated or recipe.trained):
-        return float_graph(network.plain, network.task, recipe.tile, recipe.name), {}
-    facts: dict[str, Any] = {}
+        return float_graph(network.plain, network.task, size, recipe.name), _frame(network.task)
+    facts: dict[str, Any] = _frame(network.task)
     if network.trained:
         facts["ranges"] = "trained"
     elif network.calibration:
@@ -137,8 +138,8 @@ def convert(network: Network, recipe: Recipe) -> tuple[bytes, dict[str, Any]]:
         facts["floats"] = [line.name for line in chosen]
         facts["most_loss_db"] = recipe.most_loss
     floats = network.saturated
-    if recipe.tile != network.tile:
-        floats = float_graph(network.plain, network.task, recipe.tile)
+    if size != (network.tile, network.tile):
+        floats = float_graph(network.plain, network.task, size)
     flatbuffer = quantise.integer(floats, network.ranges, kept)
     if recipe.integer and (left := quantise.in_floats(flatbuffer)):
         raise UserError(f"recipe {recipe.name}: no 8-bit form here of {', '.join(left)}")
@@ -150,20 +151,27 @@ def convert(network: Network, recipe: Recipe) -> tuple[bytes, dict[str, Any]]:
     return flatbuffer, facts
 
 
-def float_graph(model: keras.Model, task: Task, tile: int, recipe: str = "float32") -> bytes:
+def _frame(task: Task) -> dict[str, Any]:
+    """What a card says of the size that a graph was made for, where it is no square tile."""
+    return {"frame": list(task.frame)} if task.frame else {}
+
+
+def float_graph(
+    model: keras.Model, task: Task, size: int | tuple[int, int], recipe: str = "float32"
+) -> bytes:
     """What TensorFlow's converter makes of a model: recipes float32, float16 and dynamic.
 
     Args:
         model: float32, any size.
         task: names the tensors.
-        tile: the static input spans this many image pixels, along each axis.
+        size: height and width of the static input in image pixels; one number for a square.
         recipe: one of the three.
 
     Raises:
         UserError: an operation that TFLite lacks.
     """
     with tempfile.TemporaryDirectory() as folder, quiet_stderr():
-        save(model, task, tile, folder)
+        save(model, task, (size, size) if isinstance(size, int) else size, folder)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         # No Flex ops: a device's interpreter refuses them.
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
@@ -180,15 +188,15 @@ def float_graph(model: keras.Model, task: Task, tile: int, recipe: str = "float3
     return flatbuffer
 
 
-def save(model: keras.Model, task: Task, tile: int, folder: str) -> None:
+def save(model: keras.Model, task: Task, size: tuple[int, int], folder: str) -> None:
     """A SavedModel whose one signature has the task's tensor names and a static shape.
 
     Keras's own archive, because it tells TensorFlow which variables are constants.
     """
     model = _marked(model)
     (source,), (result,) = task.inputs, task.outputs
-    side = tile // source.downscale
-    spec = tf.TensorSpec([1, side, side, source.channels], tf.float32, name=source.name)
+    height, width = (length // source.downscale for length in size)
+    spec = tf.TensorSpec([1, height, width, source.channels], tf.float32, name=source.name)
     archive = keras.export.ExportArchive()
     archive.track(model)
     archive.add_endpoint(

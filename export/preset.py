@@ -258,7 +258,8 @@ def _taken(task: Task, card: Mapping[str, Any]) -> str:
     """How much of a picture a file takes at once."""
     if not restoration.of(task).whole:
         return str(card["tile"])
-    return f"{card['tile']}x{card['tile']}" if card.get("static") else "any"
+    height, width = card["frame"]
+    return f"{width}x{height}" if card.get("static") else "any"
 
 
 def _cost(task: Task, kilo_macs: float) -> str:

@@ -48,7 +48,7 @@ def fenced(page: str, language: str) -> list[str]:
 
 # What is appended, so that a command takes seconds; of an option given twice the last counts.
 SETTINGS = ("size=test", "patch=32", "cell=48", "copies=0", "batch=4", "steps=20",
-            "epoch_steps=10", "val_crop=48", "picture_every=1")  # fmt: skip
+            "epoch_steps=10", "val_crop=48", "picture_every=1", "progressive=()")  # fmt: skip
 TINY = [word for setting in SETTINGS for word in ("--set", setting)]
 SMALLER = {
     "training fit": TINY,
@@ -156,6 +156,13 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Reader:
             piece = photograph[top : top + 128, 120:312]
             assert cv2.imwrite(str(folder / name / f"{name}{index}.jpg"), piece)
     assert cv2.imwrite(str(folder / "photo.jpg"), photograph[:160, 100:301])
+    dark = np.ascontiguousarray(photograph // 8)
+    assert cv2.imwrite(str(folder / "dark.jpg"), dark[:160, 100:301])
+    for part, picture in (("low", dark), ("high", photograph)):
+        (folder / "lowlight" / part).mkdir(parents=True)
+        for index in range(5):
+            piece = picture[80 * index : 80 * index + 96, 120:248]
+            assert cv2.imwrite(str(folder / "lowlight" / part / f"{index}.png"), piece)
     return Reader(folder)
 
 

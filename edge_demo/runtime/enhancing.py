@@ -57,8 +57,8 @@ def enhance_picture(
     amount = strength * enhance.darkness(rgb)
     out = rgb.copy()
     if amount > 0.0:
-        span = enhance.levels(rgb)
-        enhanced = _enhanced(rgb, runner, span)
+        white = enhance.white_level(rgb)
+        enhanced = _enhanced(rgb, runner, white)
         for top in range(0, len(rgb), _STRIP):
             rows = slice(top, top + _STRIP)
             blended = enhance.blend(rgb[rows], enhanced[rows], amount)
@@ -68,10 +68,12 @@ def enhance_picture(
     return out
 
 
-def _enhanced(rgb: NDArray[Any], runner: Runner, span: enhance.Levels) -> Array:
+def _enhanced(rgb: NDArray[Any], runner: Runner, white: float) -> Array:
     """What the graph makes of a picture, at the picture's size, code values."""
     size = rgb.shape[0], rgb.shape[1]
-    working, taken = _sizes(size, runner)
+    working, taken, turned = _sizes(size, runner)
+    if turned:
+        return _enhanced(rgb.swapaxes(0, 1).copy(), runner, white).swapaxes(0, 1)
     small = rgb
     if working != size:
         # In floats, because the mean of dark pixels tells more than a whole code.
@@ -82,21 +84,27 @@ def _enhanced(rgb: NDArray[Any], runner: Runner, span: enhance.Levels) -> Array:
     ((name, values),) = outputs.items()
     values = _cut(values, taken, working)
     if name != enhance.TASK.outputs[0].name:
-        return enhance.decode({name: values}, rgb, span)
+        return enhance.decode({name: values}, rgb, white)
     if working != size:
         values = _brought_to_full_size(values, small, rgb)
-    return enhance.decode({name: values}, rgb, span)
+    return enhance.decode({name: values}, rgb, white)
 
 
-def _sizes(size: Size, runner: Runner) -> tuple[Size, Size]:
-    """The size that a picture is reduced to, and the size that the graph takes, not below it."""
+def _sizes(size: Size, runner: Runner) -> tuple[Size, Size, bool]:
+    """The size that a picture is reduced to, the size that the graph takes, not below it.
+
+    And whether the picture had better lie on its side, in a graph of fixed size.
+    """
     multiple = enhance.TASK.size_multiple
     working = _within(size, (MAX_PIXELS / (size[0] * size[1])) ** 0.5)
     padded = tuple(-(-length // multiple) * multiple for length in working)
     taken = runner.fit(*padded)
     if taken != padded:  # a graph of fixed size
-        working = _within(size, min(taken[0] / size[0], taken[1] / size[1]))
-    return working, taken
+        upright, lying = (
+            min(taken[0] / height, taken[1] / width, 1.0) for height, width in (size, size[::-1])
+        )
+        return _within(size, upright), taken, lying > upright
+    return working, taken, False
 
 
 def _within(size: Size, scale: float) -> Size:

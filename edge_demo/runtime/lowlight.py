@@ -75,7 +75,7 @@ def darken(
         noise: of the image's shape, standard normal.
     """
     table = to_linear(np.arange(256) / 255.0)
-    gains = np.float32([camera.red, 1.0, camera.blue]) * np.float32(camera.exposure)
+    gains = np.array([camera.red, 1.0, camera.blue], np.float32) * np.float32(camera.exposure)
     signal = table[image] * gains + np.float32(camera.pedestal)
     spread = np.sqrt(np.float32(camera.shot) * signal + np.float32(camera.read) ** 2)
     return round_to_uint8(from_linear(signal + noise * spread) * 255.0)

@@ -30,10 +30,12 @@ class TFLiteModel:
     def fit(self, height: int, width: int) -> tuple[int, int]:
         """Resize the graph to tiles of (height, width) image pixels; the size that it takes.
 
-        A graph whose card says ``static`` keeps its whole tile, which the caller fills.
+        A graph whose card says ``static`` keeps its own size, which the caller fills.
         """
         if self._static:
-            height = width = self.tile
+            first = self.card.task.inputs[0]
+            _, rows, columns, _ = self.graph.inputs[first.name]
+            return rows * first.downscale, columns * first.downscale
         shapes = {
             t.name: (1, height // t.downscale, width // t.downscale, t.channels)
             for t in self.card.task.inputs

@@ -254,9 +254,9 @@ _ENHANCE = Restoration(
     # A seed of the file's own: it depends on no order.
     degrade=lambda rgb, name, _: enhance.degrade(rgb, zlib.crc32(name.encode())),
     target=enhance.target,
-    context=enhance.levels,
+    context=enhance.white_level,
     encode=enhance.encode,
-    decode=lambda outputs, picture, span: round_to_uint8(enhance.decode(outputs, picture, span)),
+    decode=lambda outputs, picture, white: round_to_uint8(enhance.decode(outputs, picture, white)),
     restore=lambda picture, runner, progress: enhance_picture(picture, runner, progress=progress),
     baselines=_enhance_baselines,
     measure=_enhance_measure,

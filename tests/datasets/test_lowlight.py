@@ -50,9 +50,9 @@ def test_encode_is_the_devices(natural: NDArray[np.uint8]) -> None:
     # pow may round the other way where a code lies between two.
     assert np.abs(ours - theirs).max() <= 1.01 / 255
     assert (np.abs(ours - theirs) > 1e-6).mean() < 1e-3
-    span = enhance.levels(low)
-    levelled = twin.levelled(low[None], np.float32([[span.black, span.white]]))[0]
-    np.testing.assert_allclose(levelled, enhance.levelled(low, span), atol=1e-6)
+    white = enhance.white_level(low)
+    levelled = twin.levelled(low[None], np.float32([white]))[0]
+    np.testing.assert_allclose(levelled, enhance.levelled(low, white), atol=1e-6)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -80,15 +80,15 @@ def test_cameras_are_drawn_from_the_stated_ranges() -> None:
     assert 0.45 < (found[:, 0] < middle).mean() < 0.55
 
 
-def test_levels_of_a_darkened_photograph_are_near_those_that_it_has(
+def test_the_white_level_of_a_darkened_photograph_is_near_the_one_that_it_has(
     natural: NDArray[np.uint8],
 ) -> None:
     quiet = lowlight.Camera(0.1, 1.0, 1.0, 1e-7, 1e-6, 0.001)
     low = lowlight.darken(natural, quiet, np.zeros(natural.shape, np.float32))
-    day, night = enhance.levels(natural), enhance.levels(low)
+    day, night = enhance.white_level(natural), enhance.white_level(low)
     values = np.float32([[0.1, 1, 1, 1e-7, 1e-6, 0.001]])
-    ((black, white),) = twin.darkened_levels(np.float32([[day.black, day.white]]), values).numpy()
-    assert (black, white) == pytest.approx((night.black, night.white), abs=1.01)
+    (found,) = twin.darkened_whites(np.float32([day]), values).numpy()
+    assert found == pytest.approx(night, abs=1.01)
 
 
 def test_shapes_shares_and_values(natural: NDArray[np.uint8]) -> None:
@@ -140,7 +140,7 @@ def test_cells_of_photographs_stay_below_the_limit(natural: NDArray[np.uint8]) -
     cell = 48 * 48 * 3
     made = twin.cut([], [natural, natural], size=48, limit_bytes=4 * cell, photograph_count=2,
                     seed=0)  # fmt: skip
-    assert len(made.photographs) == 4 == len(made.photograph_levels)
+    assert len(made.photographs) == 4 == len(made.photograph_whites)
     assert made.count == 2
 
 

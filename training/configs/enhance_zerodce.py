@@ -11,6 +11,7 @@ CONFIG = FitConfig(
     cell=384,
     synthetic=0.5,
     loss="zero_reference",
+    exposure=0.4,
     learning_rate=1e-3,
     epoch_steps=300,
     val_crop=384,

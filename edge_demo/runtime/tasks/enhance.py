@@ -9,31 +9,32 @@ dark one lie apart; three channels each. Both are whole 8-bit codes, so that the
 input is no surprise to a network trained in floats.
 
 Networks answer in one of three forms: the ``enhanced`` picture itself, or the parameters of curves
-that brighten the picture once its black and white level are stretched to 0..1 (Guo et al., "Zero-Reference Deep Curve Estimation", CVPR 2020),
-each pixel's own for every iteration, or shared by all iterations and estimated at an eighth of the
-size (Li et al., "Zero-DCE++", TPAMI 2021). ``decode`` makes a picture of each.
+that brighten the picture once its white level is brought to 1 (Guo et al., "Zero-Reference Deep
+Curve Estimation", CVPR 2020), each pixel's own for every iteration, or shared by all iterations and
+estimated at an eighth of the size (Li et al., "Zero-DCE++", TPAMI 2021). ``decode`` makes a picture
+of each.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..lowlight import darken, draw
 from .record import Task, Tensor
 
 Array = NDArray[np.float32]
 
 LIFT = 0.4  # exponent of the lifted channels
-# Black and white level: these percentiles of all values of all channels, at least so many codes
-# apart.
-PERCENTILES = (0.5, 99.5)
-LEAST_SPAN = 8.0
+# The white level: this percentile of all values of all channels, at least so many codes. The black
+# level is not taken off: of the shadows nothing but noise would be left.
+WHITE_PERCENTILE = 99.0
+LEAST_WHITE = 8.0
 ITERATIONS = 8  # of the curve LE(x) = x + a x (1 - x)
 _STRIP = 1 << 14  # pixels that curves are applied to at a time
 
@@ -53,8 +54,10 @@ TASK = Task(
     colour_space="RGB",
     size_multiple=16,
     headline_metric="rgb_psnr",
-    baselines=("input", "gamma", "equalised", "classical"),
+    baselines=("input", "gamma", "equalised", "classical", "levels"),
     reference="classical",
+    # A landscape of 3:2; portraits are turned on their side.
+    frame=(400, 608),
 )
 CURVES = dataclasses.replace(
     TASK,
@@ -69,38 +72,25 @@ SHARED_CURVES = dataclasses.replace(
 FORMS = {record.form: record for record in (TASK, CURVES, SHARED_CURVES)}
 
 
-@dataclass(frozen=True)
-class Levels:
-    """Black and white level of a picture, 8-bit code values."""
-
-    black: float
-    white: float
+def white_level(picture: NDArray[Any]) -> float:
+    """The white level of a whole picture (H, W, 3), in code values 0..255."""
+    percentile = _percentile_of_codes if picture.dtype == np.uint8 else np.percentile
+    return max(float(percentile(picture, WHITE_PERCENTILE)), LEAST_WHITE)
 
 
-def levels(picture: NDArray[Any]) -> Levels:
-    """The levels of a whole picture (H, W, 3) in code values 0..255."""
-    percentiles = _percentiles_of_codes if picture.dtype == np.uint8 else np.percentile
-    black, white = percentiles(picture, PERCENTILES)
-    return Levels(float(black), float(max(white, black + LEAST_SPAN)))
-
-
-def _percentiles_of_codes(picture: NDArray[np.uint8], wanted: tuple[float, ...]) -> list[float]:
+def _percentile_of_codes(picture: NDArray[np.uint8], wanted: float) -> float:
     """``np.percentile`` of uint8, by counting: many times faster than by sorting."""
-    rows = np.ascontiguousarray(picture).reshape(1, -1)
-    counts = cv2.calcHist([rows], [0], None, [256], [0, 256]).astype(np.int64)
+    values = np.ascontiguousarray(picture).reshape(1, -1)
+    counts = cv2.calcHist([values], [0], None, [256], [0, 256]).astype(np.int64)
     below = np.cumsum(counts)  # how many values are at most this code
-    found = []
-    for percentile in wanted:
-        place = percentile / 100 * (rows.size - 1)
-        lower, upper = np.searchsorted(below, [int(place), math.ceil(place)], side="right")
-        found.append(lower + (upper - lower) * (place % 1.0))
-    return found
+    place = wanted / 100 * (values.size - 1)
+    lower, upper = np.searchsorted(below, [int(place), math.ceil(place)], side="right")
+    return float(lower + (upper - lower) * (place % 1.0))
 
 
-def levelled(picture: NDArray[Any], span: Levels) -> Array:
-    """A picture (H, W, 3) stretched from its levels to 0..1 and clipped, float32."""
-    scale = 1.0 / (span.white - span.black)
-    return np.clip((picture.astype(np.float32) - span.black) * np.float32(scale), 0.0, 1.0)
+def levelled(picture: NDArray[Any], white: float) -> Array:
+    """A picture (H, W, 3) in code values, its white level brought to 1: 0..1, float32."""
+    return np.minimum(picture.astype(np.float32) * np.float32(1.0 / white), np.float32(1.0))
 
 
 def degrade(image: NDArray[np.uint8], seed: int = 0) -> NDArray[np.uint8]:
@@ -110,8 +100,6 @@ def degrade(image: NDArray[np.uint8], seed: int = 0) -> NDArray[np.uint8]:
         image: by day.
         seed: of the exposure, the white balance and the noise, see ``lowlight``.
     """
-    from ..lowlight import darken, draw
-
     rng = np.random.default_rng(seed)
     camera = draw(rng)
     return darken(image, camera, rng.standard_normal(image.shape, np.float32))
@@ -145,20 +133,20 @@ def _lifted_codes(values: NDArray[Any]) -> Array:
     return np.rint(lifted * 255.0) * np.float32(1 / 255)
 
 
-def decode(outputs: dict[str, Array], picture: NDArray[Any], span: Levels | None = None) -> Array:
+def decode(outputs: dict[str, Array], picture: NDArray[Any], white: float | None = None) -> Array:
     """The graph's output as a picture.
 
     Args:
         outputs: ``enhanced`` (H, W, 3) in 0..1, or ``curves`` (h, w, 3 or 24) in -1..1.
-        picture: what curves are applied to, of any size; its own levels, unless ``span`` says
-            which.
+        picture: what curves are applied to, of any size.
+        white: the white level of the whole picture, where this is a part of it.
 
     Returns:
         RGB (H, W, 3) float32 in code values, unrounded.
     """
     if "enhanced" in outputs:
         return outputs["enhanced"] * np.float32(TASK.outputs[0].scale)
-    return apply_curves(levelled(picture, span or levels(picture)), outputs["curves"]) * 255.0
+    return apply_curves(levelled(picture, white or white_level(picture)), outputs["curves"]) * 255.0
 
 
 def apply_curves(stretched: Array, curves: Array) -> Array:
@@ -215,7 +203,7 @@ def darkness(picture: NDArray[Any]) -> float:
     factor = max(1, min(height, width) // 128)
     small = cv2.resize(picture, (max(1, width // factor), max(1, height // factor)),
                        interpolation=cv2.INTER_AREA)  # fmt: skip
-    luma = small.astype(np.float32) @ np.float32([0.299, 0.587, 0.114])
+    luma = small.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
     brightness = float(np.sqrt(luma / 255.0).mean())
     return 1.0 - _smooth((brightness - DARK) / (BRIGHT - DARK))
 

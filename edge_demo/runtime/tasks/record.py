@@ -40,6 +40,8 @@ class Task:
         headline_metric: the one number that tables sort by.
         baselines: the classical methods that every table shows beside a model.
         reference: the baseline that gains are stated against.
+        frame: height and width in pixels that graphs are made for, where networks see whole
+            pictures and some cannot be resized; None: square tiles, of a size that recipes state.
         form: where a task's networks answer in several ways, which of them; "" for the first.
     """
 
@@ -52,4 +54,5 @@ class Task:
     headline_metric: str
     baselines: tuple[str, ...]
     reference: str
+    frame: tuple[int, int] | None = None
     form: str = ""

@@ -221,15 +221,12 @@ def test_more_than_8_bits_are_kept(dark: NDArray[np.uint8]) -> None:
 
 
 @pytest.mark.parametrize("size", [(8, 8), (33, 47), (96, 128)])
-def test_levels_are_percentiles(size: tuple[int, int], natural: NDArray[np.uint8]) -> None:
+def test_the_white_level_is_a_percentile(size: tuple[int, int], natural: NDArray[np.uint8]) -> None:
     for picture in (natural[: size[0], : size[1]], natural[: size[0], : size[1]] // 40):
-        black, white = np.percentile(picture, enhance.PERCENTILES)
-        found = enhance.levels(picture)
-        assert found.black == pytest.approx(black, abs=1e-9)
-        assert found.white == pytest.approx(max(white, black + enhance.LEAST_SPAN), abs=1e-9)
-        floats = enhance.levels(picture.astype(np.float32))
-        assert found.black == pytest.approx(floats.black, abs=1e-4)
-        assert found.white == pytest.approx(floats.white, abs=1e-4)
+        white = float(np.percentile(picture, enhance.WHITE_PERCENTILE))
+        found = enhance.white_level(picture)
+        assert found == pytest.approx(max(white, enhance.LEAST_WHITE), abs=1e-9)
+        assert found == pytest.approx(enhance.white_level(picture.astype(np.float32)), abs=1e-4)
 
 
 @pytest.mark.parametrize("maps", [3, 24])
