@@ -172,26 +172,26 @@ def main() -> None:
     for value in GAMMAS[::3]:
         print(f"  {found[value]:.3f} dB  {value:.2f}")
     print(f"  {found[exponent]:.3f} dB  {exponent:.2f}, the best", flush=True)
-    print("levels, without denoising, half size")
+    print("classical_whole, without denoising, half size")
     settings = brightness(every)
     settings = replace(settings, order=(*settings.order, "denoise", "sharpen"))
-    print("levels, the others", flush=True)
+    print("classical_whole, the others", flush=True)
     settings = descend(settings, lambda _: OTHERS, every)
-    print("levels, the order", flush=True)
+    print("classical_whole, the order", flush=True)
     settings = descend(settings, orders, every)
-    print("levels, fine", flush=True)
+    print("classical_whole, fine", flush=True)
     settings = descend(settings, about, every)
 
     print(f"\n| method | PSNR, dB, {len(every)} pairs | SSIM |\n| --- | ---: | ---: |")
     for name, method in classical.METHODS.items():
         line(f"{name}, as it is", method, every)
     line(f"gamma, {exponent}", partial(classical.gamma, exponent=exponent), every)
-    line("levels, found", pipeline(settings), every)
+    line("classical_whole, found", pipeline(settings), every)
     for stage in settings.order:
         rest = tuple(name for name in settings.order if name != stage)
-        line(f"levels without {stage}", pipeline(replace(settings, order=rest)), every)
+        line(f"classical_whole without {stage}", pipeline(replace(settings, order=rest)), every)
     for change in ({"tiles": 2}, {"tiles": 8}, {"amount": 0.0}, {"amount": 0.2}, {"amount": 0.5}):
-        line(f"levels, {change}", pipeline(replace(settings, **change)), every)
+        line(f"classical_whole, {change}", pipeline(replace(settings, **change)), every)
 
 
 if __name__ == "__main__":

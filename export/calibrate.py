@@ -158,7 +158,10 @@ def _degraded(restoration: Restoration, rgb: NDArray[np.uint8], index: int) -> T
 
 
 def public_name(text: str) -> str:
-    """A source without the path of somebody's machine: a card is public."""
-    kind, separator, rest = text.partition(":")
-    parts = rest.rstrip("/").split("/")
-    return f"{kind}{separator}{'/'.join(parts[-2:])}"
+    """Sources without the path of somebody's machine: a card is public."""
+    names = []
+    for source in text.split(" + "):
+        kind, separator, rest = source.partition(":")
+        parts = rest.rstrip("/").split("/")
+        names.append(f"{kind}{separator}{'/'.join(parts[-2:])}")
+    return " + ".join(names)

@@ -88,6 +88,7 @@ def ship(
         networks.append((qat, runs.read_record(qat), Network(runs.load_model(qat), task)))
     with tempfile.TemporaryDirectory() as folder:
         drafts: list[Path] = []
+        left_out: dict[str, str] = {}
         for source, told, network in networks:
             card = files.base_card(told, name, terms, runs.stages(source))
             # What both can give is given by the network that was trained for it, the last.
@@ -97,7 +98,14 @@ def ship(
                 for recipe in RECIPES
                 if applicable(recipe, bool(network.trained)) and (last or not recipe.edgetpu)
             ]
-            drafts += files.export(network, card, chosen, Path(folder))
+            for recipe in chosen:
+                try:
+                    drafts += files.export(network, card, [recipe], Path(folder))
+                except UserError as error:
+                    # Not every network fits an Edge TPU; the page says why this one does not.
+                    if not recipe.edgetpu:
+                        raise
+                    left_out[recipe.name] = str(error)
         drafts.sort(key=lambda path: NAMES.index(package.read_card(path).values["recipe"]))
         tables: Tables = {
             siting: _measure(restored, drafts, evaluation_source, siting)
@@ -111,7 +119,7 @@ def ship(
     kept = [_keep_weights(run, record, name, terms)]
     if qat:
         kept.append(_keep_weights(qat, runs.read_record(qat), f"{name}-qat", terms))
-    return [*written, *itertools.chain(*kept), *_document(name, written, tables)]
+    return [*written, *itertools.chain(*kept), *_document(name, written, tables, left_out)]
 
 
 def _check_qat(run: Path, qat: Path | None) -> None:
@@ -191,7 +199,9 @@ def _with_metrics(draft: Path, table: Mapping[str, Any], data: str) -> Path:
     return target
 
 
-def _document(name: str, written: list[Path], tables: Tables) -> list[Path]:
+def _document(
+    name: str, written: list[Path], tables: Tables, left_out: Mapping[str, str]
+) -> list[Path]:
     """The preset's page and its tables as JSON."""
     PAGES.mkdir(parents=True, exist_ok=True)
     out = []
@@ -200,11 +210,11 @@ def _document(name: str, written: list[Path], tables: Tables) -> list[Path]:
         results.write_json(path, table, overwrite=True)
         out.append(path)
     page = PAGES / f"{name}.md"
-    results.write_text(page, _page(name, written, tables), overwrite=True)
+    results.write_text(page, _page(name, written, tables, left_out), overwrite=True)
     return [*out, page]
 
 
-def _page(name: str, written: list[Path], tables: Tables) -> str:
+def _page(name: str, written: list[Path], tables: Tables, left_out: Mapping[str, str]) -> str:
     cards = {path: package.read_card(path).values for path in written}
     by_recipe = {values["recipe"]: values for values in cards.values()}
     values = by_recipe["float32"]
@@ -231,6 +241,7 @@ def _page(name: str, written: list[Path], tables: Tables) -> str:
     ]
     if "qat" in by_recipe:
         lines.append(f"- qat: {_stage(by_recipe['qat']['training']['stages'][-1])[2:]}")
+    lines += [f"- {recipe} is left out: {reason}" for recipe, reason in left_out.items()]
     if not restoration.of(task).whole:
         lines.append(f"- Tiles overlap by {values['halo']} pixels on each side")
     lines.append("")

@@ -26,7 +26,9 @@ def _parser() -> argparse.ArgumentParser:
 
     fit = commands.add_parser("fit", help="train a model, or resume its run")
     fit.add_argument("model", help="a name that 'list' shows")
-    fit.add_argument("--data", required=True, help="sample, or folder:PATH")
+    fit.add_argument(
+        "--data", required=True, help="sample, folder:PATH, pairs:PATH; several joined with ' + '"
+    )
     fit.add_argument("--val", help="photographs to validate on; default: a tenth of --data")
     fit.add_argument("--out", required=True, type=Path, help="the run's folder")
     fit.add_argument("--qat", default="", metavar="RUN",
@@ -120,7 +122,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     if options.target.suffix != ".tflite":
         record = runs.read_record(options.target)
         aware = bool(record["config"].get("qat"))
-        how = "qat" if aware else f"float32,int8 --calibrate {record['data']}"
+        how = "qat" if aware else f"float32,int8 --calibrate {record['data'].split(' + ')[0]}"
         out = options.target / "tflite" if options.target.is_dir() else "DIR"
         print(f"next: python -m export tflite {options.target} --recipes {how} --out {out}")
 

