@@ -132,7 +132,11 @@ def convert(network: Network, recipe: Recipe) -> tuple[bytes, dict[str, Any]]:
     kept: tuple[str, ...] = ()
     if recipe.most_loss is not None:
         chosen = sensitivity.choose_floats(
-            network.saturated, network.ranges, network.judged, recipe.most_loss, network.analysis
+            network.saturated,
+            network.ranges,
+            network.judged,
+            recipe.most_loss,
+            lambda: network.analysis,
         )
         kept = tuple(line.tensor for line in chosen)
         facts["floats"] = [line.name for line in chosen]

@@ -160,7 +160,7 @@ def choose_floats(
     ranges: Mapping[str, Range],
     calibration: Calibration,
     most_loss: float,
-    analysis: Analysis,
+    analysis: Callable[[], Analysis],
 ) -> tuple[Sensitivity, ...]:
     """The operations to keep in floats, in the order of their choice, until few dB are lost.
 
@@ -171,14 +171,18 @@ def choose_floats(
     Args:
         network, ranges, calibration: as for ``analyse``.
         most_loss: dB that the graph may lose against floats on the tiles.
-        analysis: of the same.
+        analysis: gives that of the same; asked for only where all in 8 bits loses too much.
     """
-    left = {line.tensor: line for line in analysis.operations}
-    work = sum(line.macs for line in analysis.operations) or 1
+    whole = quantise.integer(network, ranges)
+    if score(network, calibration) - score(whole, calibration) <= most_loss:
+        return ()
+    found = analysis()
+    left = {line.tensor: line for line in found.operations}
+    work = sum(line.macs for line in found.operations) or 1
     near = _neighbours(network)
     chosen: list[Sensitivity] = []
-    reached = analysis.integer_db
-    while left and analysis.float_db - reached > most_loss:
+    reached = found.integer_db
+    while left and found.float_db - reached > most_loss:
         taken = [line.tensor for line in chosen]
         beside = {tensor for name in taken for tensor in near[name]}
         tried = list(dict.fromkeys([*list(left)[:_TRIED], *sorted(beside & set(left))]))

@@ -94,7 +94,7 @@ def test_a_file_does_what_its_run_does(
         assert (table["schema"], table["task"], table["images"]) == (1, "enhance", 6)
         assert "siting" not in table
         assert [row["name"] for row in table["rows"]] == [
-            "input", "gamma", "equalised", "classical", RUN
+            *restoration.of("enhance").task.baselines, RUN
         ]  # fmt: skip
     ours = [table["rows"][-1]["metrics"] for table in tables]
     assert set(METRICS) - set(ours[0]) <= {"flat_noise"}
