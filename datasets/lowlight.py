@@ -28,16 +28,12 @@ class Bank:
 
     Attributes:
         pairs: (N, size, size, 6) uint8: in low light, then by day, RGB each.
-        pair_whites: (N,) float32, the white level of the whole low picture.
         photographs: (M, size, size, 3) uint8 RGB, to be darkened.
-        photograph_whites: (M,) float32, of the whole photograph by day.
         count: how many pictures they come from.
     """
 
     pairs: NDArray[np.uint8]
-    pair_whites: NDArray[np.float32]
     photographs: NDArray[np.uint8]
-    photograph_whites: NDArray[np.float32]
     count: int
 
 
@@ -61,33 +57,24 @@ def cut(
         seed: of that choice.
     """
     rng = np.random.default_rng(seed)
-    kept: dict[str, list[NDArray[np.uint8]]] = {"pairs": [], "photographs": []}
-    whites: dict[str, list[float]] = {"pairs": [], "photographs": []}
+    of_pairs: list[NDArray[np.uint8]] = []
+    of_photographs: list[NDArray[np.uint8]] = []
     count = 0
     per_photo = max(1, limit_bytes // (size * size * 3) // max(1, photograph_count))
-
-    def keep(kind: str, cells: list[NDArray[np.uint8]], picture: NDArray[np.uint8]) -> None:
-        kept[kind] += cells
-        whites[kind] += [enhance.white_level(picture)] * len(cells)
-
     for low, high in pairs:
         count += 1
-        keep("pairs", grid(np.concatenate([low, high], -1), size), low)
+        of_pairs += grid(np.concatenate([low, high], -1), size)
     for picture in photographs:
         count += 1
         cells = grid(picture, size)
         if len(cells) > per_photo:
             cells = [cells[i] for i in sorted(rng.choice(len(cells), per_photo, replace=False))]
-        keep("photographs", cells, picture)
+        of_photographs += cells
+    return Bank(_stacked(of_pairs, size, 6), _stacked(of_photographs, size, 3), count)
 
-    def stacked(kind: str, channels: int) -> NDArray[np.uint8]:
-        return np.stack(kept[kind]) if kept[kind] else np.zeros((0, size, size, channels), np.uint8)
 
-    def of_cells(kind: str) -> NDArray[np.float32]:
-        return np.array(whites[kind], np.float32)
-
-    return Bank(stacked("pairs", 6), of_cells("pairs"),
-                stacked("photographs", 3), of_cells("photographs"), count)  # fmt: skip
+def _stacked(cells: list[NDArray[np.uint8]], size: int, channels: int) -> NDArray[np.uint8]:
+    return np.stack(cells) if cells else np.zeros((0, size, size, channels), np.uint8)
 
 
 def batches(
@@ -112,8 +99,8 @@ def batches(
         start, stop: the steps to give batches for.
         seed: of everything random here.
         synthetic: share of a batch that is darkened photographs, where the bank holds both kinds.
-        without_truth: give the low picture, levelled, in place of the truth: what curves that are
-            learnt without pairs are applied to.
+        without_truth: give the low picture in place of the truth: what curves that are learnt
+            without pairs are applied to.
 
     Returns:
         Pairs of ``picture`` (batch, patch, patch, 6) and the truth (batch, patch, patch, 3), both
@@ -123,22 +110,20 @@ def batches(
         raise ValueError(f"a patch of {patch} must be a multiple of {enhance.TASK.size_multiple}")
     dark = _counts(bank, batch, synthetic)
     real = batch - dark
-    parts: list[tuple[Draws, tf.Tensor, tf.Tensor]] = []
+    parts: list[tuple[Draws, tf.Tensor]] = []
     with tf.device("cpu"):
         if real:
-            parts.append((Draws(len(bank.pairs), real, seed),
-                          tf.constant(bank.pairs), tf.constant(bank.pair_whites)))  # fmt: skip
+            parts.append((Draws(len(bank.pairs), real, seed), tf.constant(bank.pairs)))
         if dark:
-            parts.append((Draws(len(bank.photographs), dark, seed + 1),
-                          tf.constant(bank.photographs),
-                          tf.constant(bank.photograph_whites)))  # fmt: skip
+            cells = tf.constant(bank.photographs)
+            parts.append((Draws(len(bank.photographs), dark, seed + 1), cells))
 
     def draw(step: tf.Tensor) -> tuple[tf.Tensor, ...]:
         out: list[tf.Tensor] = [step]
-        for wanted, cells, whites in parts:
+        for wanted, cells in parts:
             chosen = draws(wanted, step, cells.shape[1], patch)
             squares = crops(cells, chosen, patch)
-            out += [tf.stack(squares), tf.gather(whites, chosen.positions)]
+            out.append(tf.stack(squares))
         return tuple(out)
 
     # Compiled, so that its many small operations are one pass over memory.
@@ -147,19 +132,18 @@ def batches(
         rest = list(given)
         lows, goals = [], []
         if real:
-            both, whites = rest.pop(0), rest.pop(0)
+            both = rest.pop(0)
             lows.append(tf.cast(both[..., :3], tf.float32))
-            goals.append(levelled(both[..., :3], whites) if without_truth else _unit(both[..., 3:]))
+            goals.append(_unit(both[..., :3]) if without_truth else _unit(both[..., 3:]))
         if dark:
-            truth, whites = rest.pop(0), rest.pop(0)
+            truth = rest.pop(0)
             cameras = draw_cameras(dark, seed, step)
             noise = tf.random.stateless_normal(
                 [dark, patch, patch, 3], tf.stack([tf.cast(seed + 3, tf.int64), step])
             )
             low = darken(truth, cameras, noise)
             lows.append(low)
-            darkened = darkened_whites(whites, cameras)
-            goals.append(levelled(low, darkened) if without_truth else _unit(truth))
+            goals.append(_unit(low) if without_truth else _unit(truth))
         return encode(tf.concat(lows, 0)), tf.concat(goals, 0)
 
     def with_shape(picture: tf.Tensor, truth: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -186,11 +170,6 @@ def encode(low: tf.Tensor) -> tf.Tensor:
     values = tf.cast(low, tf.float32) / 255.0
     lifted = tf.round(tf.pow(values, enhance.LIFT) * 255.0) / 255.0
     return tf.concat([values, lifted], -1)
-
-
-def levelled(low: tf.Tensor, whites: tf.Tensor) -> tf.Tensor:
-    """``enhance.levelled`` of a batch: code values (B, H, W, 3) and white levels (B,) to 0..1."""
-    return tf.minimum(tf.cast(low, tf.float32) / whites[:, None, None, None], 1.0)
 
 
 def _unit(codes: tf.Tensor) -> tf.Tensor:
@@ -220,12 +199,6 @@ def darken(truth: tf.Tensor, cameras: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
     return tf.round(_from_linear(recorded) * 255.0)
 
 
-def darkened_whites(whites: tf.Tensor, cameras: tf.Tensor) -> tf.Tensor:
-    """Where white levels (B,) lie once photographs are darkened, noise and colour left out."""
-    linear = _to_linear(whites / 255.0) * cameras[:, 0] + cameras[:, 5]
-    return tf.maximum(tf.round(_from_linear(linear) * 255.0), enhance.LEAST_WHITE)
-
-
 def _to_linear(values: tf.Tensor) -> tf.Tensor:
     return tf.where(values <= 0.04045, values / 12.92, tf.pow((values + 0.055) / 1.055, 2.4))
 
@@ -251,7 +224,6 @@ def fixed(
         top, left = (low.shape[0] - size) // 2, (low.shape[1] - size) // 2
         part = np.s_[top : top + size, left : left + size]
         pictures.append(enhance.encode(np.ascontiguousarray(low[part]))["picture"])
-        dark = enhance.levelled(low[part], enhance.white_level(low))
-        goals.append(dark if without_truth else high[part].astype(np.float32) / 255.0)
+        goals.append((low if without_truth else high)[part].astype(np.float32) / 255.0)
     data = tf.data.Dataset.from_tensor_slices((np.stack(pictures), np.stack(goals)))
     return data.batch(batch).cache().prefetch(1)

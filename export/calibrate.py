@@ -31,12 +31,10 @@ class Tile:
     Attributes:
         truth: RGB (tile, tile, 3) uint8.
         degraded: as a device gets it.
-        context: what decoding must know of the whole picture.
     """
 
     truth: NDArray[np.uint8]
     degraded: Any
-    context: Any = None
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,7 @@ class Calibration:
 
     def decode(self, outputs: dict[str, Array], tile: Tile) -> NDArray[np.uint8]:
         """A graph's outputs for a tile, to be compared with its target."""
-        return self.restoration.decode(outputs, tile.degraded, tile.context)
+        return self.restoration.decode(outputs, tile.degraded)
 
     def first(self, count: int) -> Calibration:
         """The same with its first tiles only."""
@@ -147,14 +145,14 @@ def _tile(
         truth = lit(truth)
         low = _degraded(restoration, truth, index).degraded
     piece, dark = (np.ascontiguousarray(window(rgb, *place)) for rgb in (truth, low))
-    return Tile(piece, dark, restoration.context(low))
+    return Tile(piece, dark)
 
 
 def _degraded(restoration: Restoration, rgb: NDArray[np.uint8], index: int) -> Tile:
     """A whole picture as a tile; real files' sitings, or kinds of low light, take turns."""
     siting = SITINGS[index % len(SITINGS)] if restoration.sitings else None
     low = restoration.degrade(rgb, f"tile {index}", siting)
-    return Tile(rgb, low, restoration.context(low))
+    return Tile(rgb, low)
 
 
 def public_name(text: str) -> str:

@@ -86,6 +86,6 @@ def comparison(model: keras.Model, pairs: Sequence[lowlight.Pair], side: int) ->
         output = np.asarray(
             model(enhance.encode(dark)["picture"][None], training=False), np.float32
         )[0]
-        found = enhance.decode({model.output_names[0]: output}, dark, enhance.white_level(low))
+        found = enhance.decode({model.output_names[0]: output}, dark)
         lines.append(np.concatenate([high[part], dark, round_to_uint8(found)], axis=1))
     return np.concatenate(lines)

@@ -49,7 +49,7 @@ def apply_curves(picture: Any, curves: Any) -> Any:
     """Eight iterations of LE(x) = x + a x (1 - x), in float32.
 
     Args:
-        picture: with its levels stretched, (B, H, W, 3) in 0..1.
+        picture: (B, H, W, 3) in 0..1.
         curves: a in -1..1, (B, h, w, 3), the same in each iteration, or (B, h, w, 24), three for
             each; smaller maps are brought to the picture's size.
 
@@ -133,7 +133,7 @@ def _means(picture: Any, side: int) -> Any:
 class ZeroReference(keras.losses.Loss):
     """Zero-DCE's four losses on the picture that predicted curves make.
 
-    ``y_true`` is what curves are applied to: the levelled picture (B, H, W, 3) in 0..1, H and W at
+    ``y_true`` is what curves are applied to: the low picture (B, H, W, 3) in 0..1, H and W at
     least 16. ``y_pred`` are the curves, (B, h, w, 24) or (B, h, w, 3) in -1..1, of its size or
     smaller. All is computed in float32.
 

@@ -57,8 +57,7 @@ def enhance_picture(
     amount = strength * enhance.darkness(rgb)
     out = rgb.copy()
     if amount > 0.0:
-        white = enhance.white_level(rgb)
-        enhanced = _enhanced(rgb, runner, white)
+        enhanced = _enhanced(rgb, runner)
         for top in range(0, len(rgb), _STRIP):
             rows = slice(top, top + _STRIP)
             blended = enhance.blend(rgb[rows], enhanced[rows], amount)
@@ -68,12 +67,12 @@ def enhance_picture(
     return out
 
 
-def _enhanced(rgb: NDArray[Any], runner: Runner, white: float) -> Array:
+def _enhanced(rgb: NDArray[Any], runner: Runner) -> Array:
     """What the graph makes of a picture, at the picture's size, code values."""
     size = rgb.shape[0], rgb.shape[1]
     working, taken, turned = _sizes(size, runner)
     if turned:
-        return _enhanced(rgb.swapaxes(0, 1).copy(), runner, white).swapaxes(0, 1)
+        return _enhanced(rgb.swapaxes(0, 1).copy(), runner).swapaxes(0, 1)
     small = rgb
     if working != size:
         # In floats, because the mean of dark pixels tells more than a whole code.
@@ -84,10 +83,10 @@ def _enhanced(rgb: NDArray[Any], runner: Runner, white: float) -> Array:
     ((name, values),) = outputs.items()
     values = _cut(values, taken, working)
     if name != enhance.TASK.outputs[0].name:
-        return enhance.decode({name: values}, rgb, white)
+        return enhance.decode({name: values}, rgb)
     if working != size:
         values = _brought_to_full_size(values, small, rgb)
-    return enhance.decode({name: values}, rgb, white)
+    return enhance.decode({name: values}, rgb)
 
 
 def _sizes(size: Size, runner: Runner) -> tuple[Size, Size, bool]:

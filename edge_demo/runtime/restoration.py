@@ -65,9 +65,8 @@ class Restoration:
         pairs: whether pairs of a low and a high picture are its degraded pictures and their truth.
         degrade: a picture RGB (H, W, 3), its file's name and a siting (or None) to a degraded one.
         target: RGB to what results are compared with.
-        context: what ``decode`` must know of the whole degraded picture.
         encode: a degraded picture, or a part, to the graph's inputs.
-        decode: the graph's outputs, what ``encode`` was given and the context to a result.
+        decode: the graph's outputs, and what ``encode`` was given, to a result.
         restore: a degraded picture through a graph, as a device does it.
         baselines: the classical methods by name.
         measure: RGB truth, degraded picture and result to every metric, and to those whose
@@ -90,9 +89,8 @@ class Restoration:
     pairs: bool
     degrade: Callable[[Picture, str, str | None], Any]
     target: Callable[[Picture], Picture]
-    context: Callable[[Any], Any]
     encode: Callable[[Any], dict[str, NDArray[np.float32]]]
-    decode: Callable[[dict[str, NDArray[np.float32]], Any, Any], Picture]
+    decode: Callable[[dict[str, NDArray[np.float32]], Any], Picture]
     restore: Callable[[Any, Runner, Progress | None], Picture]
     baselines: Callable[[], Mapping[str, Method]]
     measure: Callable[[Picture, Any, Picture], dict[str, float | None]]
@@ -191,9 +189,8 @@ _CHROMA = Restoration(
     pairs=False,
     degrade=lambda rgb, _, siting: chroma.degrade(rgb, siting or SITINGS[0]),
     target=chroma.target,
-    context=lambda _: None,
     encode=chroma.encode,
-    decode=lambda outputs, planes, _: round_to_uint8(chroma.decode(outputs, planes)),
+    decode=lambda outputs, planes: round_to_uint8(chroma.decode(outputs, planes)),
     restore=reconstruct,
     baselines=lambda: {name: _chroma_baseline(name) for name in chroma.TASK.baselines},
     measure=_chroma_measure,
@@ -254,9 +251,8 @@ _ENHANCE = Restoration(
     # A seed of the file's own: it depends on no order.
     degrade=lambda rgb, name, _: enhance.degrade(rgb, zlib.crc32(name.encode())),
     target=enhance.target,
-    context=enhance.white_level,
     encode=enhance.encode,
-    decode=lambda outputs, picture, white: round_to_uint8(enhance.decode(outputs, picture, white)),
+    decode=lambda outputs, picture: round_to_uint8(enhance.decode(outputs, picture)),
     restore=lambda picture, runner, progress: enhance_picture(picture, runner, progress=progress),
     baselines=_enhance_baselines,
     measure=_enhance_measure,

@@ -26,6 +26,7 @@ sys.path.insert(0, str(ROOT))
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 
+from edge_demo.runtime import tasks  # noqa: E402
 from tests.pi import compare, fetch, hardware  # noqa: E402
 
 # Whether an interpreter rounds as the exporting one does.
@@ -147,11 +148,16 @@ def failed_self_tests(text: str, models: Sequence[str], reason: str) -> dict[str
 
 def benchmarked(machine: Machine, models: Sequence[str], out: Path) -> dict[str, str]:
     """Model to why it could not be measured."""
-    out.unlink(missing_ok=True)
-    code, _, reason = machine.python("-m", "edge_demo", "benchmark", *BENCHMARK, "--json", out)
-    rows = json.loads(out.read_text())["rows"] if out.is_file() else []
-    if code and not rows:
-        return dict.fromkeys(models, reason)
+    rows, reasons = [], []
+    for task in tasks.NAMES:
+        out.unlink(missing_ok=True)
+        code, _, reason = machine.python(
+            "-m", "edge_demo", "benchmark", *BENCHMARK, "--task", task, "--json", out
+        )
+        rows += json.loads(out.read_text())["rows"] if out.is_file() else []
+        reasons += [reason] if code else []
+    if reasons and not rows:
+        return dict.fromkeys(models, reasons[0])
     return failed_benchmarks(rows, models)
 
 

@@ -9,16 +9,14 @@ dark one lie apart; three channels each. Both are whole 8-bit codes, so that the
 input is no surprise to a network trained in floats.
 
 Networks answer in one of three forms: the ``enhanced`` picture itself, or the parameters of curves
-that brighten the picture once its white level is brought to 1 (Guo et al., "Zero-Reference Deep
-Curve Estimation", CVPR 2020), each pixel's own for every iteration, or shared by all iterations and
-estimated at an eighth of the size (Li et al., "Zero-DCE++", TPAMI 2021). ``decode`` makes a picture
-of each.
+that brighten it (Guo et al., "Zero-Reference Deep Curve Estimation", CVPR 2020), each pixel's own
+for every iteration, or shared by all iterations and estimated at an eighth of the size (Li et al.,
+"Zero-DCE++", TPAMI 2021). ``decode`` makes a picture of each.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import math
 from typing import Any
 
 import cv2
@@ -31,10 +29,6 @@ from .record import Task, Tensor
 Array = NDArray[np.float32]
 
 LIFT = 0.4  # exponent of the lifted channels
-# The white level: this percentile of all values of all channels, at least so many codes. The black
-# level is not taken off: of the shadows nothing but noise would be left.
-WHITE_PERCENTILE = 99.0
-LEAST_WHITE = 8.0
 ITERATIONS = 8  # of the curve LE(x) = x + a x (1 - x)
 _STRIP = 1 << 14  # pixels that curves are applied to at a time
 
@@ -70,27 +64,6 @@ SHARED_CURVES = dataclasses.replace(
     outputs=(Tensor("curves", 3, downscale=8, low=-1.0, high=1.0, scale=1.0),),
 )
 FORMS = {record.form: record for record in (TASK, CURVES, SHARED_CURVES)}
-
-
-def white_level(picture: NDArray[Any]) -> float:
-    """The white level of a whole picture (H, W, 3), in code values 0..255."""
-    percentile = _percentile_of_codes if picture.dtype == np.uint8 else np.percentile
-    return max(float(percentile(picture, WHITE_PERCENTILE)), LEAST_WHITE)
-
-
-def _percentile_of_codes(picture: NDArray[np.uint8], wanted: float) -> float:
-    """``np.percentile`` of uint8, by counting: many times faster than by sorting."""
-    values = np.ascontiguousarray(picture).reshape(1, -1)
-    counts = cv2.calcHist([values], [0], None, [256], [0, 256]).astype(np.int64)
-    below = np.cumsum(counts)  # how many values are at most this code
-    place = wanted / 100 * (values.size - 1)
-    lower, upper = np.searchsorted(below, [int(place), math.ceil(place)], side="right")
-    return float(lower + (upper - lower) * (place % 1.0))
-
-
-def levelled(picture: NDArray[Any], white: float) -> Array:
-    """A picture (H, W, 3) in code values, its white level brought to 1: 0..1, float32."""
-    return np.minimum(picture.astype(np.float32) * np.float32(1.0 / white), np.float32(1.0))
 
 
 def degrade(image: NDArray[np.uint8], seed: int = 0) -> NDArray[np.uint8]:
@@ -133,35 +106,35 @@ def _lifted_codes(values: NDArray[Any]) -> Array:
     return np.rint(lifted * 255.0) * np.float32(1 / 255)
 
 
-def decode(outputs: dict[str, Array], picture: NDArray[Any], white: float | None = None) -> Array:
+def decode(outputs: dict[str, Array], picture: NDArray[Any]) -> Array:
     """The graph's output as a picture.
 
     Args:
         outputs: ``enhanced`` (H, W, 3) in 0..1, or ``curves`` (h, w, 3 or 24) in -1..1.
-        picture: what curves are applied to, of any size.
-        white: the white level of the whole picture, where this is a part of it.
+        picture: what curves are applied to, of any size; code values 0..255.
 
     Returns:
         RGB (H, W, 3) float32 in code values, unrounded.
     """
     if "enhanced" in outputs:
         return outputs["enhanced"] * np.float32(TASK.outputs[0].scale)
-    return apply_curves(levelled(picture, white or white_level(picture)), outputs["curves"]) * 255.0
+    unit = picture.astype(np.float32) * np.float32(1 / 255)
+    return apply_curves(unit, outputs["curves"]) * np.float32(255.0)
 
 
-def apply_curves(stretched: Array, curves: Array) -> Array:
+def apply_curves(picture: Array, curves: Array) -> Array:
     """Eight iterations of LE(x) = x + a x (1 - x).
 
     Args:
-        stretched: the levelled picture (H, W, 3) in 0..1.
+        picture: (H, W, 3) in 0..1.
         curves: a (h, w, 3), the same in each iteration, or (h, w, 24), three for each; maps of
             another size than the picture are resized bilinearly.
 
     Returns:
         (H, W, 3) float32 in 0..1.
     """
-    height, width = stretched.shape[:2]
-    out = stretched.copy()
+    height, width = picture.shape[:2]
+    out = picture.copy()
     # In strips that stay in a processor's cache over all iterations.
     step = max(1, _STRIP // max(1, width))
     for top in range(0, height, step):

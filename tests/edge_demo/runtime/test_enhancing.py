@@ -220,15 +220,6 @@ def test_more_than_8_bits_are_kept(dark: NDArray[np.uint8]) -> None:
     assert np.array_equal(enhance_picture(day, curving()), day)
 
 
-@pytest.mark.parametrize("size", [(8, 8), (33, 47), (96, 128)])
-def test_the_white_level_is_a_percentile(size: tuple[int, int], natural: NDArray[np.uint8]) -> None:
-    for picture in (natural[: size[0], : size[1]], natural[: size[0], : size[1]] // 40):
-        white = float(np.percentile(picture, enhance.WHITE_PERCENTILE))
-        found = enhance.white_level(picture)
-        assert found == pytest.approx(max(white, enhance.LEAST_WHITE), abs=1e-9)
-        assert found == pytest.approx(enhance.white_level(picture.astype(np.float32)), abs=1e-4)
-
-
 @pytest.mark.parametrize("maps", [3, 24])
 @pytest.mark.parametrize("size", [(300, 200), (75, 50), (38, 25)])
 def test_curves_are_iterated_as_published(size: tuple[int, int], maps: int) -> None:
