@@ -17,7 +17,7 @@ picture's size, with a shallow ladder down to it and back; ReLU and biases; stri
 bilinear upsampling as resamplers; channel attention alone (``docs/enhance.md`` has what the spatial
 one was worth); a learned colour matrix over both forms of the input as the long skip.
 
-kMAC per luma pixel: test 0.0, lite 0.0, s 0.0, paper 0.0.
+kMAC per luma pixel: test 1.3, lite 15.4, s 144.8, paper 6779.4.
 """
 
 from __future__ import annotations

@@ -52,6 +52,7 @@ class FitConfig:
     charbonnier: float = 0.5  # that loss is quadratic below this error, in 8-bit code values
     ms_ssim: float = 0.1  # share of the second in charbonnier_ms_ssim
     exposure: float = 0.45  # zero_reference: the brightness that it strives for, 0..1
+    smooth: float = 200.0  # zero_reference: weight of the evenness of curves
     start_from: str = ""  # a finished run or preset whose weights to start from; "": none
     qat: str = ""  # the same, for quantisation-aware training: --qat RUN on the command line
     precision: str = "mixed_bfloat16"
@@ -156,7 +157,7 @@ def _parse(key: str, text: str, current: object) -> object:
 def _validate(config: FitConfig) -> None:
     positive = ("patch", "batch", "cell", "steps", "epoch_steps", "picture_every",
                 "val_photographs", "val_crop", "learning_rate", "cells_gib",
-                "charbonnier")  # fmt: skip
+                "charbonnier", "smooth")  # fmt: skip
     for key in positive:
         if getattr(config, key) <= 0:
             raise UserError(f"--set {key}={getattr(config, key)}: must be above 0")

@@ -105,6 +105,8 @@ def fit(config: FitConfig, data: str, val: str | None, out: Path, command: str) 
             shuffle=False,
             callbacks=callbacks,
         )
+    # As each fit ends; the last one may have been in a process that was killed right after it.
+    model.optimizer.finalize_variable_values(model.trainable_variables)
     write_whole(out / "curve.png", plots.curve(checkpoint.rows, out.name))
     partial = out / "model.partial.keras"
     float32_copy(model, config, ranges).save(partial)
@@ -164,7 +166,7 @@ def _loss(config: FitConfig, scale: float) -> keras.losses.Loss:
     if config.loss == "charbonnier_ms_ssim":
         return CharbonnierMsSsim(scale, config.charbonnier, config.ms_ssim)
     if config.loss == "zero_reference":
-        return ZeroReference(exposure=config.exposure)
+        return ZeroReference(exposure=config.exposure, smooth=config.smooth)
     return Charbonnier(scale, config.charbonnier)
 
 

@@ -113,7 +113,7 @@ def test_without_truth_the_goal_is_the_low_picture(natural: NDArray[np.uint8]) -
 
 
 def test_a_patch_must_fit_the_networks() -> None:
-    empty = twin.Bank(*(np.zeros(0, np.uint8),) * 4, 0)  # type: ignore[arg-type]
+    empty = twin.Bank(*(np.zeros(0, np.uint8),) * 2, 0)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="multiple of"):
         twin.batches(empty, patch=33, batch=1, start=0, stop=1, seed=0, synthetic=0.0)
 

@@ -12,6 +12,7 @@ CONFIG = FitConfig(
     synthetic=0.5,
     loss="zero_reference",
     exposure=0.4,
+    smooth=4000.0,
     learning_rate=1e-3,
     epoch_steps=300,
     val_crop=384,
