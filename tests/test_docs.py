@@ -60,6 +60,7 @@ SMALLER = {
 RENAMED = {
     "runs/mine/tflite/chroma_residual-s.": "runs/mine/tflite/chroma_residual-test.",
     "chroma_residual-s.r2": "chroma_residual-test.r2",
+    "runs/night/tflite/enhance_mirnet-lite.": "runs/night/tflite/enhance_mirnet-test.",
 }
 
 

@@ -1,4 +1,4 @@
-"""MIRNet, size lite."""
+"""MIRNet, size lite: pairs and darkened photographs, crops that grow. No preset of it ships yet."""
 
 from training.config import FitConfig
 
