@@ -61,9 +61,7 @@ def cut(
         versions = [rgb, *augment.copies(rgb, copies, size, seed * 100_003 + index)]
         cells = [cell for version in versions for cell in grid(version, size)]
         seen += len(cells)
-        if len(cells) > per_photo:
-            chosen = sorted(rng.choice(len(cells), per_photo, replace=False))
-            cells = [cells[i] for i in chosen]
+        cells = at_most(per_photo, cells, rng)
         kept += [round_to_uint8(rgb_to_ycbcr(cell)) for cell in cells]
     if len(kept) < seen:
         print(
@@ -72,6 +70,21 @@ def cut(
             file=sys.stderr,
         )
     return Cells(np.stack(kept), count)
+
+
+def at_most(
+    count: int, cells: list[NDArray[np.uint8]], rng: np.random.Generator
+) -> list[NDArray[np.uint8]]:
+    """All of some cells, or a random choice of ``count`` of them, in their order."""
+    if len(cells) <= count:
+        return cells
+    return [cells[i] for i in sorted(rng.choice(len(cells), count, replace=False))]
+
+
+def centre(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """The square of ``size`` in the middle of a picture (H, W, C) that is not smaller."""
+    top, left = (picture.shape[0] - size) // 2, (picture.shape[1] - size) // 2
+    return np.ascontiguousarray(picture[top : top + size, left : left + size])
 
 
 def grid(rgb: NDArray[np.uint8], size: int) -> list[NDArray[np.uint8]]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from edge_demo.runtime import lowlight
 from edge_demo.runtime.tasks import enhance
 
-from .cells import grid
+from .cells import at_most, centre, grid
 from .crops import Draws, crops, draws
 
 Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
@@ -66,10 +66,7 @@ def cut(
         of_pairs += grid(np.concatenate([low, high], -1), size)
     for picture in photographs:
         count += 1
-        cells = grid(picture, size)
-        if len(cells) > per_photo:
-            cells = [cells[i] for i in sorted(rng.choice(len(cells), per_photo, replace=False))]
-        of_photographs += cells
+        of_photographs += at_most(per_photo, grid(picture, size), rng)
     return Bank(_stacked(of_pairs, size, 6), _stacked(of_photographs, size, 3), count)
 
 
@@ -94,7 +91,7 @@ def batches(
 
     Args:
         bank: where to crop from.
-        patch: side of a crop, a multiple of 8, at most the cells' size.
+        patch: side of a crop, a multiple of the task's, at most the cells' size.
         batch: crops in a batch.
         start, stop: the steps to give batches for.
         seed: of everything random here.
@@ -167,7 +164,7 @@ def _counts(bank: Bank, batch: int, synthetic: float) -> int:
 
 def encode(low: tf.Tensor) -> tf.Tensor:
     """``enhance.encode`` of a batch: whole code values (B, H, W, 3) to (B, H, W, 6), float32."""
-    values = tf.cast(low, tf.float32) / 255.0
+    values = _unit(low)
     lifted = tf.round(tf.pow(values, enhance.LIFT) * 255.0) / 255.0
     return tf.concat([values, lifted], -1)
 
@@ -194,7 +191,7 @@ def darken(truth: tf.Tensor, cameras: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
         cameras[:, i, None, None, None] for i in range(cameras.shape[1])
     )
     gains = exposure * tf.concat([red, tf.ones_like(red), blue], -1)
-    signal = _to_linear(tf.cast(truth, tf.float32) / 255.0) * gains + pedestal
+    signal = _to_linear(_unit(truth)) * gains + pedestal
     recorded = signal + noise * tf.sqrt(shot * signal + tf.square(read))
     return tf.round(_from_linear(recorded) * 255.0)
 
@@ -221,9 +218,7 @@ def fixed(
     """
     pictures, goals = [], []
     for low, high in pairs:
-        top, left = (low.shape[0] - size) // 2, (low.shape[1] - size) // 2
-        part = np.s_[top : top + size, left : left + size]
-        pictures.append(enhance.encode(np.ascontiguousarray(low[part]))["picture"])
-        goals.append((low if without_truth else high)[part].astype(np.float32) / 255.0)
+        pictures.append(enhance.encode(centre(low, size))["picture"])
+        goals.append(centre(low if without_truth else high, size).astype(np.float32) / 255.0)
     data = tf.data.Dataset.from_tensor_slices((np.stack(pictures), np.stack(goals)))
     return data.batch(batch).cache().prefetch(1)

@@ -291,8 +291,6 @@ def _published_block(x: Any, features: tuple[int, ...], known: _Layers, name: st
     def move(x: Any, source: int, goal: int, column: int) -> Any:
         # The block's end has resamplers of its own.
         own = f"{name}_{'end' if column == COLUMNS else 'move'}{source}{goal}"
-        if (source, goal) == (0, 1) or abs(source - goal) == 1:
-            own = f"{name}_{'end' if column == COLUMNS else 'move'}{source}{goal}"
         for level in range(source, goal):
             x = _reduced(x, features[level + 1], known, f"{own}_down{level}", f"_{column}")
         for level in range(source, goal, -1):

@@ -52,14 +52,10 @@ def _batches(config: FitConfig, bank: cells.Cells, start: int, stop: int) -> tf.
 
 def validation_crops(source: sources.Source, config: FitConfig) -> NDArray[np.uint8]:
     """Centre crops of the first photographs held out, (N, side, side, 3) YCbCr."""
-    crops: list[NDArray[np.uint8]] = []
     chosen = dataclasses.replace(source, paths=source.paths[: config.val_photographs])
     photographs = [rgb for _, rgb in sources.photographs(chosen)]
     side = min(config.val_crop, *(min(rgb.shape[:2]) // 2 * 2 for rgb in photographs))
-    for rgb in photographs:
-        top, left = (rgb.shape[0] - side) // 2, (rgb.shape[1] - side) // 2
-        crops.append(round_to_uint8(rgb_to_ycbcr(rgb[top : top + side, left : left + side])))
-    return np.stack(crops)
+    return np.stack([round_to_uint8(rgb_to_ycbcr(cells.centre(rgb, side))) for rgb in photographs])
 
 
 def comparison(model: keras.Model, crops: NDArray[np.uint8], rows: int = 3) -> NDArray[np.uint8]:

@@ -13,6 +13,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from datasets import lowlight, sources
+from datasets.cells import centre
 from edge_demo.runtime.colour import round_to_uint8
 from edge_demo.runtime.tasks import enhance
 
@@ -80,12 +81,10 @@ def comparison(model: keras.Model, pairs: Sequence[lowlight.Pair], side: int) ->
     """Truth, input and prediction side by side, centre crops: RGB (rows * side, 3 * side, 3)."""
     lines = []
     for low, high in pairs:
-        top, left = (low.shape[0] - side) // 2, (low.shape[1] - side) // 2
-        part = np.s_[top : top + side, left : left + side]
-        dark = np.ascontiguousarray(low[part])
+        dark = centre(low, side)
         output = np.asarray(
             model(enhance.encode(dark)["picture"][None], training=False), np.float32
         )[0]
         found = enhance.decode({model.output_names[0]: output}, dark)
-        lines.append(np.concatenate([high[part], dark, round_to_uint8(found)], axis=1))
+        lines.append(np.concatenate([centre(high, side), dark, round_to_uint8(found)], axis=1))
     return np.concatenate(lines)

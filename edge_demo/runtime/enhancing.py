@@ -82,9 +82,8 @@ def _enhanced(rgb: NDArray[Any], runner: Runner) -> Array:
     outputs = runner.run(enhance.encode(window(small, 0, 0, *taken)))
     ((name, values),) = outputs.items()
     values = _cut(values, taken, working)
-    if name != enhance.TASK.outputs[0].name:
-        return enhance.decode({name: values}, rgb)
-    if working != size:
+    # Curves are applied at full size anyway.
+    if name == enhance.TASK.outputs[0].name and working != size:
         values = _brought_to_full_size(values, small, rgb)
     return enhance.decode({name: values}, rgb)
 
