@@ -1,4 +1,4 @@
-"""``python -m datasets``: list, prepare."""
+"""``python -m datasets``: list, prepare, clean."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.images import write_image
 
 from . import sources
+from .cleaning import command
 from .tfds_builders import files
 
 
@@ -36,6 +37,10 @@ def _parser() -> argparse.ArgumentParser:
         help="of a tfds: source: where its downloaded archive is",
     )
     prepare.add_argument("--out", required=True, type=Path, metavar="DIR")
+    clean = commands.add_parser(
+        "clean", help="find pictures that are not fit to train on; list those that are"
+    )
+    command.add_arguments(clean)
     return parser
 
 
@@ -88,6 +93,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def dispatch(options: argparse.Namespace) -> None:
         if options.command == "list":
             _list()
+        elif options.command == "clean":
+            command.clean(options)
         else:
             _prepare(options)
 

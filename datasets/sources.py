@@ -1,4 +1,4 @@
-"""Where pictures come from: ``sample``, ``folder:PATH`` and ``pairs:PATH``.
+"""Where pictures come from: ``sample``, ``folder:PATH``, ``list:FILE`` and ``pairs:PATH``.
 
 A source is a list of files, read by the same code as on the device. As a photograph, a file that
 stores 4:2:0 chroma (most JPEGs, lossy WebP) is reduced 2:1 by area, because at full size it holds
@@ -24,6 +24,7 @@ from edge_demo.runtime.errors import UserError
 KINDS = {
     "sample": "scikit-image's colour photographs, which come with a dependency",
     "folder:PATH": "every photograph below PATH",
+    "list:FILE": "the photographs that FILE names, one a line, such as kept.txt of clean",
     "pairs:PATH": "low/ and high/ with pictures of the same names, or LOL's folders; also "
     "pairs:PATH:train, pairs:PATH:test",
     "tfds:lol": "LOL from its archive: only to prepare a folder for pairs:",
@@ -62,14 +63,14 @@ def open_source(text: str, split: str = "test") -> Source:
     """Resolve what a user wrote after ``--data``.
 
     Args:
-        text: ``sample``, ``folder:PATH``, ``pairs:PATH``, ``pairs:PATH:train`` or
+        text: ``sample``, ``folder:PATH``, ``list:FILE``, ``pairs:PATH``, ``pairs:PATH:train`` or
             ``pairs:PATH:test``.
         split: ``train`` or ``test``; only ``sample`` has two, every other source is the same in
             both.
 
     Raises:
-        UserError: unknown kind (the near ones are named), a missing or empty folder, folders of
-            pairs without a name in common.
+        UserError: unknown kind (the near ones are named), a missing or empty folder or list, a
+            list that names a missing file, folders of pairs without a name in common.
     """
     kind, _, rest = text.partition(":")
     if kind == "sample" and not rest:
@@ -77,6 +78,8 @@ def open_source(text: str, split: str = "test") -> Source:
         return Source(text, tuple(sample_folder() / name for name in names))
     if kind == "folder" and rest:
         return Source(text, device.read_folder(Path(rest).expanduser()))
+    if kind == "list" and rest:
+        return Source(text, _read_list(Path(rest).expanduser()))
     if kind == "pairs" and rest:
         return _open_pairs(text, rest)
     if text == "tfds" or text.startswith("tfds:"):
@@ -87,6 +90,25 @@ def open_source(text: str, split: str = "test") -> Source:
     near = difflib.get_close_matches(kind, [name.partition(":")[0] for name in KINDS], 1, 0.5)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     raise UserError(f"unknown data source {text!r}{hint} (known: {', '.join(KINDS)})")
+
+
+def _read_list(file: Path) -> tuple[Path, ...]:
+    """The files that a list names, sorted; relative names begin at the list's own folder."""
+    try:
+        # Names need not be text in UTF-8.
+        lines = file.read_text(errors="surrogateescape").splitlines()
+    except OSError as error:
+        raise UserError(f"cannot read the list {str(file)!r}: {error.strerror}") from None
+    paths = sorted({file.parent / line for line in lines if line.strip()})
+    if not paths:
+        raise UserError(f"the list {str(file)!r} names no picture")
+    missing = [path for path in paths if not path.is_file()]
+    if missing:
+        raise UserError(
+            f"{str(file)!r} names {len(missing)} files that are not there, such as "
+            f"{str(missing[0])!r}; make the list again"
+        )
+    return tuple(paths)
 
 
 def _open_pairs(text: str, rest: str) -> Source:

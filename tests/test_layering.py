@@ -30,6 +30,7 @@ RULES: dict[str, set[str]] = {
 # Single modules that may import something of their own.
 EXTRA = {
     "datasets.augment": {"albumentations"},
+    "datasets.cleaning.pipeline": {"apache_beam"},
     "datasets.tfds_builders.files": {"tensorflow_datasets"},
     "datasets.tfds_builders.lol.lol_dataset_builder": {"tensorflow_datasets"},
     "export.quantise": {"ai_edge_quantizer"},

@@ -18,13 +18,14 @@ from numpy.typing import NDArray
 
 import keras_models
 from datasets import sources
+from edge_demo.runtime.cli import duration
 from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.files import write_whole
 from edge_demo.runtime.tasks.record import Task
 from keras_models import fakequant, runs
 
 from . import feeds, plots
-from .callbacks import Checkpoint, Pictures, Progress, duration
+from .callbacks import Checkpoint, Pictures, Progress
 from .config import FitConfig, epochs, plan
 from .losses import Charbonnier, LogError, residual_psnr
 from .ms_ssim import CharbonnierMsSsim

@@ -81,6 +81,13 @@ svg .curve { fill: none; stroke: var(--model); stroke-width: 2; stroke-linejoin:
 svg .baseline { fill: var(--paper); stroke: var(--baseline); stroke-width: 2; }
 .charts { display: grid; gap: 1rem 2rem; margin: 1rem 0;
   grid-template-columns: repeat(auto-fill, minmax(min(20rem, 100%), 1fr)); }
+svg .beyond { fill: var(--bad); }
+svg .limit { stroke: var(--bad); stroke-width: 1.5; stroke-dasharray: 5 3; }
+.gallery { display: grid; gap: 1rem; margin: 1rem 0;
+  grid-template-columns: repeat(auto-fill, minmax(9rem, 1fr)); }
+.gallery img { max-height: 9rem; width: auto; }
+.gallery figcaption { margin-top: .3rem; font-size: .8rem; overflow-wrap: anywhere; }
+.gallery b { display: block; color: var(--ink); font-weight: 500; }
 .crops { display: grid; gap: .4rem .9rem; justify-content: start; }
 .crops figure { display: grid; grid-row: span 3; grid-template-rows: subgrid; min-width: 0;
   align-content: start; margin-bottom: .8rem; }
@@ -238,6 +245,26 @@ def image_file(path: Path, alt: str) -> Html:
     return _img(_MIME[file.info.format], file.data, width, height, alt, True)
 
 
+def thumbnail(rgb: NDArray[np.uint8], alt: str) -> Html:
+    """RGB (H, W, 3) uint8 as a small ``img``, at most 192 pixels a side (JPEG in a data URI)."""
+    scale = min(1.0, _THUMBNAIL / max(rgb.shape[:2]))
+    width, height = (max(1, round(length * scale)) for length in (rgb.shape[1], rgb.shape[0]))
+    reduced = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA)
+    done, jpeg = cv2.imencode(".jpg", reduced[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
+    if not done:
+        raise ValueError(f"cannot encode an image of shape {rgb.shape}")
+    return _img("image/jpeg", jpeg.tobytes(), width, height, alt, False)
+
+
+def gallery(items: Iterable[tuple[Html, str, str]]) -> Html:
+    """Small pictures side by side: each a picture, its name and a note (plain text)."""
+    cells = "\n".join(
+        f"<figure>{picture}<figcaption><b>{_breakable(name)}</b>{escape(note)}</figcaption></figure>"
+        for picture, name, note in items
+    )
+    return Html(f'<div class="gallery">\n{cells}\n</div>')
+
+
 def _img(mime: str, data: bytes, width: int, height: int, alt: str, smooth: bool) -> Html:
     code = base64.b64encode(data).decode()
     kind = ' class="smooth"' if smooth else ""
@@ -252,7 +279,7 @@ def charts(heading: str, text: str, *drawings: Html) -> Html:
 
     Args:
         heading, text: plain text above them.
-        drawings: from ``curve``.
+        drawings: from ``curve`` or ``histogram``.
     """
     body = join(*drawings)
     return Html(
@@ -534,6 +561,52 @@ def curve(
     else:
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
         marks = [f'<polyline class="curve" points="{path}"/>']
+    return frame.draw(marks, alt)
+
+
+def histogram(
+    values: Sequence[float], limit: float, unfit_above: bool, x_title: str, alt: str
+) -> Html:
+    """How often values occur, as inline SVG: bars, red beyond a limit, which is a dashed line.
+
+    Args:
+        values: at least one.
+        limit: in the same unit.
+        unfit_above: which side of the limit is beyond it.
+        x_title: with the unit.
+        alt: what the drawing shows, for who cannot see it.
+    """
+    if not values:
+        raise ValueError("a histogram needs values")
+    # A few far-off values must not press all others into one bar: they stand in the last one.
+    ends = np.percentile(values, [0.2, 99.8])
+    low, high, ticks = _linear_axis([*map(float, ends), limit])
+    # The limit is an edge, so that no bar is of both sides.
+    step = (high - low) / 40
+    edges = limit + step * np.arange(math.floor((low - limit) / step), 41)
+    edges = edges[edges <= high + step / 2]
+    counts, _ = np.histogram(np.clip(values, edges[0], edges[-1]), edges)
+    frame = _Frame(
+        _Axis(float(edges[0]), float(edges[-1]), [t for t in ticks if edges[0] <= t <= edges[-1]],
+              x_title),
+        _Axis(0.0, *_linear_axis([0.0, float(counts.max())])[1:], "pictures"),
+        *_CURVE,
+    )  # fmt: skip
+    marks = []
+    for left, right, count in zip(edges[:-1], edges[1:], counts, strict=True):
+        if count:
+            x0, y0 = frame.place(float(left), float(count))
+            x1, y1 = frame.place(float(right), 0.0)
+            middle = (left + right) / 2
+            kind = "beyond" if (middle > limit) == unfit_above else "model"
+            # Rare values are what the drawing is for: their bars are at least 2 units high.
+            top = min(y0, y1 - 2)
+            marks.append(
+                f'<rect class="{kind}" x="{x0:.1f}" y="{top:.1f}" width="{x1 - x0:.1f}" '
+                f'height="{y1 - top:.1f}"/>'
+            )
+    at, bottom = frame.place(limit, 0.0)
+    marks.append(f'<line class="limit" x1="{at:.1f}" x2="{at:.1f}" y1="{_TOP}" y2="{bottom}"/>')
     return frame.draw(marks, alt)
 
 

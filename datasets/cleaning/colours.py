@@ -1,0 +1,52 @@
+"""What a picture's colours are like, on a small copy of it."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_demo.runtime.lab import rgb_to_lab
+
+# Colours are a picture's as a whole: more pixels change no measure and cost time.
+SIDE = 96
+# Darker pixels (L) have next to no chroma under any light, and show no tint.
+_DARK = 15.0
+
+
+def small(rgb: NDArray[np.uint8], side: int = SIDE) -> NDArray[np.uint8]:
+    """RGB (H, W, 3) reduced by area until its longer side is ``side``; smaller ones as they are."""
+    scale = side / max(rgb.shape[:2])
+    if scale >= 1:
+        return rgb
+    size = tuple(max(1, round(length * scale)) for length in (rgb.shape[1], rgb.shape[0]))
+    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def measure(rgb: NDArray[np.uint8]) -> dict[str, float]:
+    """The measures of colour of a picture, RGB (H, W, 3).
+
+    Returns:
+        spread: how far colours lie from the curve of L that fits them best, root mean square in
+            Lab units. 0 for a grey picture and next to 0 for any toned one, such as sepia.
+        chroma: mean distance from grey in the ab plane.
+        tint: how far even the least tinted pixels lie from grey, in the direction of the mean
+            colour: the lowest fiftieth of all that are not dark. Light of one colour moves every
+            pixel; things of one colour leave some where they are.
+        channel: mean of the weakest of R, G and B over that of the strongest, 0 to 1.
+    """
+    pixels = small(rgb)
+    lab = rgb_to_lab(pixels).reshape(-1, 3).astype(np.float64)
+    light, ab = lab[:, 0], lab[:, 1:]
+    curve = np.vander(light / 50 - 1, 4)
+    rest = ab - curve @ np.linalg.lstsq(curve, ab, rcond=None)[0]
+    mean = ab.mean(axis=0)
+    towards = ab @ (mean / (np.hypot(*mean) + 1e-6))
+    lit = towards[light > _DARK]
+    channels = pixels.reshape(-1, 3).mean(axis=0)
+    return {
+        "spread": float(np.sqrt(np.square(rest).sum(axis=1).mean())),
+        "chroma": float(np.hypot(ab[:, 0], ab[:, 1]).mean()),
+        "tint": float(np.percentile(lit, 2)) if lit.size >= 50 else 0.0,
+        "channel": float(channels.min() / max(channels.max(), 1.0)),
+    }

@@ -1,0 +1,121 @@
+"""Scores many pictures and finds near pairs with Apache Beam, on one machine or on many.
+
+Beam is an optional dependency (``requirements-scale.txt``). Only scoring and pairing are its work;
+who is judged how is decided afterwards, by the same code as without it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from edge_demo.runtime.errors import UserError
+
+from . import near
+from .scores import Scores, score
+
+_PAIRS, _SCORES = "pairs", "scores"
+
+
+def options(runner: str, extra: Sequence[str], workers: int) -> Any:
+    """Beam's options.
+
+    Args:
+        runner: its name, such as ``DirectRunner``.
+        extra: more options as Beam's own command lines take them; they come last and win.
+        workers: processes of the DirectRunner; other runners are told theirs by ``extra``.
+
+    Raises:
+        UserError: Beam is not installed, or there is no such runner.
+    """
+    if importlib.util.find_spec("apache_beam") is None:
+        raise UserError(
+            "--runner needs Apache Beam: pip install -r requirements-scale.txt (without --runner "
+            "this machine's cores are used)"
+        )
+    from apache_beam.options.pipeline_options import PipelineOptions
+    from apache_beam.runners.runner import create_runner
+
+    try:
+        create_runner(runner)
+    except (ValueError, ImportError, AttributeError) as error:
+        raise UserError(f"--runner {runner}: {error}") from None
+    flags = [f"--runner={runner}"]
+    if runner.lower().startswith("direct"):
+        flags += ["--direct_running_mode=multi_processing", f"--direct_num_workers={workers}"]
+    return PipelineOptions([*flags, *extra])
+
+
+def run(
+    paths: Sequence[str],
+    known: Iterable[Scores],
+    as_stored: bool,
+    most: int,
+    beam_options: Any,
+    scratch: Path,
+) -> tuple[list[Scores], set[near.Pair]]:
+    """Score pictures, and find the near pairs among them and those that are scored already.
+
+    Args:
+        paths: pictures to score; every worker reads them under these names.
+        known: scores of others.
+        as_stored: as ``score`` takes it.
+        most: bits that may differ in a near pair.
+        beam_options: from ``options``.
+        scratch: a folder that every worker can write to, for results under way.
+
+    Returns:
+        The scores, in the order of ``paths``, and the pairs of hashes.
+    """
+    import apache_beam as beam
+
+    hashes = [scores.hash_value for scores in known]
+    with tempfile.TemporaryDirectory(prefix=".beam-", dir=scratch) as folder:
+        place = Path(folder).resolve()
+        with beam.Pipeline(options=beam_options) as flow:
+            scored = (
+                flow
+                | "paths" >> beam.Create(list(paths), reshuffle=True)
+                | "score" >> beam.Map(score, as_stored=as_stored)
+            )
+            (
+                scored
+                | "lines" >> beam.Map(Scores.to_json)
+                | "write scores" >> beam.io.WriteToText(str(place / _SCORES))
+            )
+            new = scored | "hashes" >> beam.FlatMap(_hash)
+            old = flow | "known" >> beam.Create([h for h in hashes if h is not None])
+            (
+                (new, old)
+                | beam.Flatten()
+                | "once" >> beam.Distinct()
+                | "file" >> beam.FlatMap(_filed, most)
+                | beam.GroupByKey()
+                | "compare" >> beam.FlatMap(_compared, most)
+                | "pairs once" >> beam.Distinct()
+                | "write pairs" >> beam.io.WriteToText(str(place / _PAIRS))
+            )
+        by_path = {s.path: s for s in map(Scores.from_json, _lines(place, _SCORES))}
+        pairs = {(one, other) for one, other in map(json.loads, _lines(place, _PAIRS))}
+    return [by_path[path] for path in paths], pairs
+
+
+def _hash(scores: Scores) -> list[int]:
+    return [] if scores.hash_value is None else [scores.hash_value]
+
+
+def _filed(value: int, most: int) -> Iterator[tuple[int, int]]:
+    return ((file, value) for file in near.files(value, most))
+
+
+def _compared(group: tuple[int, Iterable[int]], most: int) -> Iterator[str]:
+    return (json.dumps(pair) for pair in near.pairs_in(group[1], most))
+
+
+def _lines(folder: Path, name: str) -> Iterator[str]:
+    for shard in sorted(folder.glob(f"{name}-*")):
+        yield from shard.read_text().splitlines()
