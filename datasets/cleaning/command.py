@@ -88,9 +88,11 @@ def clean(options: argparse.Namespace) -> None:
     if beam is None:
         judged = _judge_here(paths, known, left, options, limits, workers)
     else:
+        print(f"{options.runner} scores {len(left)} pictures", flush=True)
         new, pairs = pipeline.run(
-            left, known.values(), options.as_stored, int(limits.bits), beam, options.out
-        )
+            left, known.values(), options.as_stored, int(limits.bits), beam, options.out,
+            pipeline.is_direct(options.runner),
+        )  # fmt: skip
         _append(options.out, new)
         known |= {scores.path: scores for scores in new}
         judged = judge([known[path] for path in paths], limits, lambda *_: pairs)

@@ -6,14 +6,17 @@ who is judged how is decided afterwards, by the same code as without it.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
+import logging
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from edge_demo.runtime.errors import UserError
+from edge_demo.runtime.quiet import quiet_stderr
 
 from . import near
 from .scores import Scores, score
@@ -30,13 +33,15 @@ def options(runner: str, extra: Sequence[str], workers: int) -> Any:
         workers: processes of the DirectRunner; other runners are told theirs by ``extra``.
 
     Raises:
-        UserError: Beam is not installed, or there is no such runner.
+        UserError: Beam is not installed, there is no such runner, or no such option.
     """
     if importlib.util.find_spec("apache_beam") is None:
         raise UserError(
             "--runner needs Apache Beam: pip install -r requirements-scale.txt (without --runner "
             "this machine's cores are used)"
         )
+    # Beam remarks on what it misses for services that nobody asked for.
+    logging.getLogger().setLevel(logging.ERROR)
     from apache_beam.options.pipeline_options import PipelineOptions
     from apache_beam.runners.runner import create_runner
 
@@ -45,9 +50,21 @@ def options(runner: str, extra: Sequence[str], workers: int) -> Any:
     except (ValueError, ImportError, AttributeError) as error:
         raise UserError(f"--runner {runner}: {error}") from None
     flags = [f"--runner={runner}"]
-    if runner.lower().startswith("direct"):
-        flags += ["--direct_running_mode=multi_processing", f"--direct_num_workers={workers}"]
-    return PipelineOptions([*flags, *extra])
+    if not is_direct(runner):
+        return PipelineOptions([*flags, *extra])
+    flags += ["--direct_running_mode=multi_processing", f"--direct_num_workers={workers}"]
+    made = PipelineOptions([*flags, *extra])
+    # Other runners may take options that Beam itself does not know.
+    known = made.get_all_options()
+    for name in made.get_all_options(retain_unknown_options=True):
+        if name not in known:
+            raise UserError(f"--beam=--{name}: Beam has no such option")
+    return made
+
+
+def is_direct(runner: str) -> bool:
+    """Whether a runner is this machine itself."""
+    return runner.lower() == "directrunner"
 
 
 def run(
@@ -57,6 +74,7 @@ def run(
     most: int,
     beam_options: Any,
     scratch: Path,
+    direct: bool,
 ) -> tuple[list[Scores], set[near.Pair]]:
     """Score pictures, and find the near pairs among them and those that are scored already.
 
@@ -67,41 +85,64 @@ def run(
         most: bits that may differ in a near pair.
         beam_options: from ``options``.
         scratch: a folder that every worker can write to, for results under way.
+        direct: whether the runner is this machine itself.
 
     Returns:
         The scores, in the order of ``paths``, and the pairs of hashes.
-    """
-    import apache_beam as beam
 
-    hashes = [scores.hash_value for scores in known]
+    Raises:
+        UserError: the pipeline failed.
+    """
+    hashes = [value for scores in known if (value := scores.hash_value) is not None]
     with tempfile.TemporaryDirectory(prefix=".beam-", dir=scratch) as folder:
         place = Path(folder).resolve()
-        with beam.Pipeline(options=beam_options) as flow:
-            scored = (
-                flow
-                | "paths" >> beam.Create(list(paths), reshuffle=True)
-                | "score" >> beam.Map(score, as_stored=as_stored)
-            )
-            (
-                scored
-                | "lines" >> beam.Map(Scores.to_json)
-                | "write scores" >> beam.io.WriteToText(str(place / _SCORES))
-            )
-            new = scored | "hashes" >> beam.FlatMap(_hash)
-            old = flow | "known" >> beam.Create([h for h in hashes if h is not None])
-            (
-                (new, old)
-                | beam.Flatten()
-                | "once" >> beam.Distinct()
-                | "file" >> beam.FlatMap(_filed, most)
-                | beam.GroupByKey()
-                | "compare" >> beam.FlatMap(_compared, most)
-                | "pairs once" >> beam.Distinct()
-                | "write pairs" >> beam.io.WriteToText(str(place / _PAIRS))
-            )
+        # Workers on this machine report every start and stop; what others say may matter.
+        hush = quiet_stderr() if direct else contextlib.nullcontext()
+        try:
+            with hush:
+                _flow(paths, hashes, as_stored, most, beam_options, place)
+        except Exception as error:
+            reason = (str(error).strip() or repr(error)).splitlines()[-1]
+            raise UserError(f"the pipeline failed: {reason}") from error
         by_path = {s.path: s for s in map(Scores.from_json, _lines(place, _SCORES))}
         pairs = {(one, other) for one, other in map(json.loads, _lines(place, _PAIRS))}
     return [by_path[path] for path in paths], pairs
+
+
+def _flow(
+    paths: Sequence[str],
+    hashes: Sequence[int],
+    as_stored: bool,
+    most: int,
+    beam_options: Any,
+    place: Path,
+) -> None:
+    """Run the pipeline, which leaves its results as lines of JSON in a folder."""
+    import apache_beam as beam
+
+    with beam.Pipeline(options=beam_options) as flow:
+        scored = (
+            flow
+            | "paths" >> beam.Create(list(paths), reshuffle=True)
+            | "score" >> beam.Map(score, as_stored=as_stored)
+        )
+        (
+            scored
+            | "lines" >> beam.Map(Scores.to_json)
+            | "write scores" >> beam.io.WriteToText(str(place / _SCORES))
+        )
+        new = scored | "hashes" >> beam.FlatMap(_hash)
+        old = flow | "known" >> beam.Create(hashes)
+        (
+            (new, old)
+            | beam.Flatten()
+            | "once" >> beam.Distinct()
+            | "file" >> beam.FlatMap(_filed, most)
+            | beam.GroupByKey()
+            | "compare" >> beam.FlatMap(_compared, most)
+            | "pairs once" >> beam.Distinct()
+            | "write pairs" >> beam.io.WriteToText(str(place / _PAIRS))
+        )
 
 
 def _hash(scores: Scores) -> list[int]:

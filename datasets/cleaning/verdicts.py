@@ -85,12 +85,12 @@ def alone(scores: Scores, limits: Thresholds) -> list[Verdict]:
     monochrome = found["spread"] < limits.spread
     blurry = found["blur"] > limits.blur
     if monochrome:
-        # Its chroma is that of its luma, or none: nothing more to say of it.
         out.append(Verdict("monochrome", f"spread {found['spread']:.1f}"))
-    elif why := _skewed(scores, limits):
+    if why := _skewed(scores, limits):
         out.append(Verdict("skewed", why))
     if blurry:
         out.append(Verdict("blurry", f"blur {found['blur']:.2f}"))
+    # The chroma of a toned picture is made from its luma, and that of a grey one is noise.
     if not monochrome and found.get("period", -1.0) > limits.period:
         out.append(Verdict("subsampled", f"period {found['period']:.2f} dB"))
     elif not monochrome and not blurry and found.get("gap", 0.0) > limits.gap:
