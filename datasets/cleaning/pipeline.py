@@ -93,7 +93,7 @@ def run(
     Raises:
         UserError: the pipeline failed.
     """
-    hashes = [value for scores in known if (value := scores.hash_value) is not None]
+    hashes = [scores.hash for scores in known if scores.hash]
     with tempfile.TemporaryDirectory(prefix=".beam-", dir=scratch) as folder:
         place = Path(folder).resolve()
         # Workers on this machine report every start and stop; what others say may matter.
@@ -111,7 +111,7 @@ def run(
 
 def _flow(
     paths: Sequence[str],
-    hashes: Sequence[int],
+    hashes: Sequence[str],
     as_stored: bool,
     most: int,
     beam_options: Any,
@@ -145,16 +145,20 @@ def _flow(
         )
 
 
-def _hash(scores: Scores) -> list[int]:
-    return [] if scores.hash_value is None else [scores.hash_value]
+# Between steps a hash is its digits: Beam's whole numbers have a sign, and so only 63 bits.
 
 
-def _filed(value: int, most: int) -> Iterator[tuple[int, int]]:
-    return ((file, value) for file in near.files(value, most))
+def _hash(scores: Scores) -> list[str]:
+    return [scores.hash] if scores.hash else []
 
 
-def _compared(group: tuple[int, Iterable[int]], most: int) -> Iterator[str]:
-    return (json.dumps(pair) for pair in near.pairs_in(group[1], most))
+def _filed(digits: str, most: int) -> Iterator[tuple[int, str]]:
+    return ((file, digits) for file in near.files(int(digits, 16), most))
+
+
+def _compared(group: tuple[int, Iterable[str]], most: int) -> Iterator[str]:
+    values = (int(digits, 16) for digits in group[1])
+    return (json.dumps(pair) for pair in near.pairs_in(values, most))
 
 
 def _lines(folder: Path, name: str) -> Iterator[str]:
