@@ -12,6 +12,8 @@ from edge_demo.runtime.lab import rgb_to_lab
 SIDE = 96
 # Darker pixels (L) have next to no chroma under any light, and show no tint.
 _DARK = 15.0
+# When a channel counts as next to 0 and as lit, in 8-bit code values.
+_BOTTOM, _LIT = 3, 50
 
 
 def small(rgb: NDArray[np.uint8], side: int = SIDE) -> NDArray[np.uint8]:
@@ -29,11 +31,14 @@ def measure(rgb: NDArray[np.uint8]) -> dict[str, float]:
     Returns:
         spread: how far colours lie from the curve of L that fits them best, root mean square in
             Lab units. 0 for a grey picture and next to 0 for any toned one, such as sepia.
-        chroma: mean distance from grey in the ab plane.
         tint: how far even the least tinted pixels lie from grey, in the direction of the mean
-            colour: the lowest fiftieth of all that are not dark. Light of one colour moves every
-            pixel; things of one colour leave some where they are.
-        channel: mean of the weakest of R, G and B over that of the strongest, 0 to 1.
+            colour, in Lab units at an L of 50: the lowest fiftieth of all that are not dark. Light
+            of one colour moves every pixel; things of one colour leave some where they are.
+        chroma: the distance from grey in the ab plane that nine tenths of the pixels exceed.
+        clipped: share of the pixels, 0 to 1, in which one of R, G and B is next to 0 and
+            another is lit: colours pushed out of what can be shown.
+        channel: contrast of the weakest of R, G and B over that of the strongest, 0 to 1, by
+            standard deviations.
     """
     pixels = small(rgb)
     lab = rgb_to_lab(pixels).reshape(-1, 3).astype(np.float64)
@@ -42,11 +47,15 @@ def measure(rgb: NDArray[np.uint8]) -> dict[str, float]:
     rest = ab - curve @ np.linalg.lstsq(curve, ab, rcond=None)[0]
     mean = ab.mean(axis=0)
     towards = ab @ (mean / (np.hypot(*mean) + 1e-6))
-    lit = towards[light > _DARK]
-    channels = pixels.reshape(-1, 3).mean(axis=0)
+    lit = light > _DARK
+    channels = pixels.reshape(-1, 3)
+    bottom = (channels.min(axis=1) <= _BOTTOM) & (channels.max(axis=1) >= _LIT)
+    contrast = channels.std(axis=0)
     return {
         "spread": float(np.sqrt(np.square(rest).sum(axis=1).mean())),
-        "chroma": float(np.hypot(ab[:, 0], ab[:, 1]).mean()),
-        "tint": float(np.percentile(lit, 2)) if lit.size >= 50 else 0.0,
-        "channel": float(channels.min() / max(channels.max(), 1.0)),
+        "tint": float(np.percentile(towards[lit] * 50 / light[lit], 2)) if lit.sum() >= 50 else 0.0,
+        "chroma": float(np.percentile(np.hypot(ab[:, 0], ab[:, 1]), 10)),
+        "clipped": float(bottom.mean()),
+        # What is flat has no contrast in any channel, and none that is weaker.
+        "channel": float((contrast.min() + 1e-3) / (contrast.max() + 1e-3)),
     }

@@ -22,8 +22,9 @@ _KEPT_SHOWN = 12
 _HISTOGRAMS = {
     "spread": ("spread of colours of one lightness, Lab units", False, "monochrome"),
     "tint": ("tint of the least tinted pixels, Lab units", True, "skewed"),
-    "chroma": ("mean distance from grey, Lab units", True, "skewed"),
-    "channel": ("weakest of red, green, blue over the strongest", False, "skewed"),
+    "chroma": ("distance from grey of nine tenths, Lab units", True, "skewed"),
+    "clipped": ("share with a channel at 0 and another lit", True, "skewed"),
+    "channel": ("contrast of the weakest channel, relative", False, "skewed"),
     "blur": ("blur, 0 is crisp and 1 without detail", True, "blurry"),
     "period": ("trace of 4:2:0, dB", True, "subsampled"),
     "gap": ("emptiness of chroma's upper half band, dB", True, "subsampled"),

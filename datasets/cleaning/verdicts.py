@@ -38,9 +38,10 @@ class Thresholds:
         8, "--duplicate-bits", f"of 64 that may differ between copies, 0 to {near.MOST_BITS}"
     )
     spread: float = _limit(1.2, "--min-spread", "spread of colours of one lightness, Lab units")
-    chroma: float = _limit(58.0, "--max-chroma", "mean distance from grey, Lab units")
-    tint: float = _limit(23.5, "--max-tint", "tint of the least tinted pixels, Lab units")
-    channel: float = _limit(0.08, "--min-channel", "weakest of red, green, blue over strongest")
+    tint: float = _limit(34.0, "--max-tint", "tint of the least tinted pixels, Lab units")
+    chroma: float = _limit(36.0, "--max-chroma", "distance from grey of nine tenths, Lab units")
+    clipped: float = _limit(0.34, "--max-clipped", "share with a channel at 0 and another lit")
+    channel: float = _limit(0.15, "--min-channel", "contrast of the weakest of R, G, B, relative")
     blur: float = _limit(0.61, "--max-blur", "0 is crisp, 1 is without detail")
     period: float = _limit(0.12, "--max-period", "trace of 4:2:0 in chroma, dB")
     gap: float = _limit(24.0, "--max-gap", "how empty chroma's upper half band is, dB")
@@ -103,6 +104,8 @@ def _skewed(scores: Scores, limits: Thresholds) -> str:
     found = scores.measures
     if found["channel"] < limits.channel:
         return f"weakest channel {found['channel']:.2f}"
+    if found["clipped"] > limits.clipped:
+        return f"clipped {found['clipped']:.0%}"
     for name in ("tint", "chroma"):
         if found[name] > getattr(limits, name):
             return f"{name} {found[name]:.0f}"

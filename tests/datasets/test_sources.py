@@ -50,6 +50,36 @@ def test_unknown_sources(text: str, says: str) -> None:
             sources.open_source(text, split)
 
 
+def test_a_list_names_its_pictures(tmp_path: Path, natural: np.ndarray) -> None:
+    inside, outside = write(tmp_path / "a" / "b.png", natural), write(tmp_path / "c.png", natural)
+    write(tmp_path / "a" / "unnamed.png", natural)
+    listed = tmp_path / "a" / "kept.txt"
+    # Relative names begin at the list; an empty line and a second mention are nothing.
+    listed.write_text(f"{outside}\n\nb.png\n{inside}\n")
+    for split in ("train", "test"):
+        source = sources.open_source(f"list:{listed}", split)
+        assert source.paths == (inside, outside) and source.low == ()
+        assert [path for path, _ in sources.photographs(source)] == [inside, outside]
+    write(tmp_path / "a" / "ä ö.png", natural)
+    listed.write_text("ä ö.png\n", encoding="utf-8")
+    assert len(sources.open_source(f"list:{listed}").paths) == 1
+
+
+def test_lists_that_are_none(tmp_path: Path) -> None:
+    (tmp_path / "empty.txt").write_text("\n\n")
+    (tmp_path / "gone.txt").write_text("gone.png\nlost.png\n")
+    for text, says in [
+        (f"list:{tmp_path}/none.txt", "cannot read the list"),
+        (f"list:{tmp_path}", "cannot read the list"),
+        (f"list:{tmp_path}/empty.txt", "names no picture"),
+        (f"list:{tmp_path}/gone.txt", r"names 2 files that are not there, such as .*gone\.png"),
+        ("lst:x", "did you mean 'list'"),
+        ("list:", r"unknown data source 'list:'"),
+    ]:
+        with pytest.raises(UserError, match=says):
+            sources.open_source(text)
+
+
 def test_sample_is_there_and_its_halves_are_disjoint() -> None:
     train, test = (sources.open_source("sample", split) for split in ("train", "test"))
     assert sources.open_source("sample") == test

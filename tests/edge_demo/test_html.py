@@ -88,6 +88,40 @@ def whole(photograph: NDArray[np.uint8], tmp_path_factory: pytest.TempPathFactor
     return html.page(HOSTILE, [html.Section(HOSTILE, body)], HOSTILE)
 
 
+def test_a_histogram_marks_what_is_beyond_the_limit() -> None:
+    values = [*np.linspace(0, 1, 2000), 1.5, 1.6, 40.0]
+    page = Page(html.histogram(values, 1.25, True, "x", "alt"))
+    bars = page.all("rect")
+    beyond = [bar for bar in bars if bar["class"] == "beyond"]
+    assert 1 <= len(beyond) <= 3 and len(bars) > 10
+    (limit,) = [line for line in page.all("line") if line["class"] == "limit"]
+    at = float(limit["x1"] or 0)
+    assert all(float(bar["x"] or 0) >= at - 0.1 for bar in beyond)
+    others = [bar for bar in bars if bar["class"] == "model"]
+    assert all(float(b["x"] or 0) + float(b["width"] or 0) <= at + 0.1 for b in others)
+    # Below the limit the other way round; nothing is drawn outside.
+    low = Page(html.histogram(values, 1.25, False, "x", "alt")).all("rect")
+    assert [bar["class"] for bar in low].count("beyond") == len(others)
+    assert all(0 <= float(bar["x"] or 0) <= 340 and float(bar["height"] or 0) > 0 for bar in low)
+
+
+@pytest.mark.parametrize("values", [[0.0], [2.0, 2.0], [-1.0, 0.5]])
+def test_histograms_of_few_values(values: list[float]) -> None:
+    assert Page(html.histogram(values, 2.0, True, "x", "alt")).all("rect")
+    with pytest.raises(ValueError, match="values"):
+        html.histogram([], 2.0, True, "x", "alt")
+
+
+def test_a_gallery_is_escaped_and_its_pictures_small() -> None:
+    picture = html.thumbnail(np.full((400, 800, 3), 90, np.uint8), HOSTILE)
+    page = Page(html.gallery([(picture, HOSTILE, HOSTILE)]))
+    assert not page.all("script")
+    (shown,) = page.all("img")
+    assert (shown["width"], shown["height"], shown["alt"]) == ("192", "96", HOSTILE)
+    data = base64.b64decode(str(shown["src"]).partition(",")[2])
+    assert cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR).shape == (96, 192, 3)
+
+
 def test_the_page_is_well_formed_and_complete(whole: str) -> None:
     page = Page(whole)
     assert whole.startswith("<!doctype html>")

@@ -76,7 +76,7 @@ def test_the_manifest_tells_everything(mixed: Path, out: Path) -> None:
     lines = {Path(line["path"]).name: line for line in manifest["pictures"]}
     assert lines["halved.jpg"]["stored"] == "4:2:0" and lines["halved.jpg"]["width"] == 128
     assert set(lines["a.png"]["measures"]) == {
-        "spread", "chroma", "tint", "channel", "blur", "period", "gap"
+        "spread", "tint", "chroma", "clipped", "channel", "blur", "period", "gap"
     }  # fmt: skip
     assert "truncated" in lines["corrupt.jpg"]["problem"]
     (same,), (near,) = lines["same.png"]["verdicts"], lines["near.png"]["verdicts"]
@@ -100,7 +100,7 @@ def test_the_report_shows_each_kind(out: Path) -> None:
         assert f"<b>{name.replace('.', '<wbr>.')}</b>" in text
     # One for each but the corrupt one, and those kept once more; one drawing a measure.
     assert text.count("data:image/jpeg;base64,") == len(EXPECTED) - 1
-    assert text.count("<svg") == 7 and text.count('class="limit"') == 7
+    assert text.count("<svg") == 8 and text.count('class="limit"') == 8
     assert "http" not in re.sub(r"base64,[^\"]*", "", text)
 
 
@@ -231,6 +231,6 @@ def test_every_threshold_has_a_flag(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["clean", "--help"])
     said = capsys.readouterr().out
-    for name in ("side", "spread", "chroma", "tint", "channel", "blur", "period", "gap"):
+    for name in ("side", "spread", "chroma", "tint", "clipped", "channel", "blur", "period", "gap"):
         assert re.search(rf"--(min|max)-{name} X", said)
     assert "--duplicate-bits X" in said
