@@ -27,7 +27,9 @@ def _parser() -> argparse.ArgumentParser:
     fit = commands.add_parser("fit", help="train a model, or resume its run")
     fit.add_argument("model", help="a name that 'list' shows")
     fit.add_argument(
-        "--data", required=True, help="sample, folder:PATH, pairs:PATH; several joined with ' + '"
+        "--data",
+        required=True,
+        help="sample, folder:PATH, list:FILE, pairs:PATH; several joined with ' + '",
     )
     fit.add_argument("--val", help="photographs to validate on; default: a tenth of --data")
     fit.add_argument("--out", required=True, type=Path, help="the run's folder")
@@ -39,12 +41,12 @@ def _parser() -> argparse.ArgumentParser:
 
     bench = commands.add_parser("bench", help="does a training step wait for its data?")
     bench.add_argument("model")
-    bench.add_argument("--data", required=True, help="sample, or folder:PATH")
+    bench.add_argument("--data", required=True, help="sample, folder:PATH, list:FILE")
     bench.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="settings")
 
     evaluate = commands.add_parser("evaluate", help="measure a run or a model file")
     evaluate.add_argument("target", type=Path, metavar="RUN|FILE.tflite")
-    evaluate.add_argument("--data", required=True, help="sample, or folder:PATH")
+    evaluate.add_argument("--data", required=True, help="sample, folder:PATH, list:FILE")
     evaluate.add_argument("--siting", choices=SITINGS,
                           help="of the 4:2:0 chroma made from each photograph; "
                           f"default: {SITINGS[0]}")  # fmt: skip

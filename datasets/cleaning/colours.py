@@ -48,14 +48,16 @@ def measure(rgb: NDArray[np.uint8]) -> dict[str, float]:
     mean = ab.mean(axis=0)
     towards = ab @ (mean / (np.hypot(*mean) + 1e-6))
     lit = light > _DARK
-    channels = pixels.reshape(-1, 3)
-    bottom = (channels.min(axis=1) <= _BOTTOM) & (channels.max(axis=1) >= _LIT)
-    contrast = channels.std(axis=0)
+    contrast = pixels.reshape(-1, 3).std(axis=0)
+    # Single pixels: means of several are clipped only where all of them are.
+    step = max(1, round(max(rgb.shape[:2]) / SIDE))
+    single = rgb[::step, ::step]
+    clipped = (single.min(axis=2) <= _BOTTOM) & (single.max(axis=2) >= _LIT)
     return {
         "spread": float(np.sqrt(np.square(rest).sum(axis=1).mean())),
         "tint": float(np.percentile(towards[lit] * 50 / light[lit], 2)) if lit.sum() >= 50 else 0.0,
         "chroma": float(np.percentile(np.hypot(ab[:, 0], ab[:, 1]), 10)),
-        "clipped": float(bottom.mean()),
+        "clipped": float(clipped.mean()),
         # What is flat has no contrast in any channel, and none that is weaker.
         "channel": float((contrast.min() + 1e-3) / (contrast.max() + 1e-3)),
     }

@@ -40,7 +40,7 @@ class Thresholds:
     spread: float = _limit(1.2, "--min-spread", "spread of colours of one lightness, Lab units")
     tint: float = _limit(34.0, "--max-tint", "tint of the least tinted pixels, Lab units")
     chroma: float = _limit(36.0, "--max-chroma", "distance from grey of nine tenths, Lab units")
-    clipped: float = _limit(0.34, "--max-clipped", "share with a channel at 0 and another lit")
+    clipped: float = _limit(0.32, "--max-clipped", "share with a channel at 0 and another lit")
     channel: float = _limit(0.15, "--min-channel", "contrast of the weakest of R, G, B, relative")
     blur: float = _limit(0.61, "--max-blur", "0 is crisp, 1 is without detail")
     period: float = _limit(0.12, "--max-period", "trace of 4:2:0 in chroma, dB")
