@@ -32,8 +32,8 @@ def measure(rgb: NDArray[np.uint8]) -> dict[str, float]:
         spread: how far colours lie from the curve of L that fits them best, root mean square in
             Lab units. 0 for a grey picture and next to 0 for any toned one, such as sepia.
         tint: how far even the least tinted pixels lie from grey, in the direction of the mean
-            colour, in Lab units at an L of 50: the lowest fiftieth of all that are not dark. Light
-            of one colour moves every pixel; things of one colour leave some where they are.
+            colour, in Lab units: the lowest fiftieth of all that are not dark. Light of one colour
+            moves every pixel; things of one colour leave some where they are.
         chroma: the distance from grey in the ab plane that nine tenths of the pixels exceed.
         clipped: share of the pixels, 0 to 1, in which one of R, G and B is next to 0 and
             another is lit: colours pushed out of what can be shown.
@@ -55,7 +55,7 @@ def measure(rgb: NDArray[np.uint8]) -> dict[str, float]:
     clipped = (single.min(axis=2) <= _BOTTOM) & (single.max(axis=2) >= _LIT)
     return {
         "spread": float(np.sqrt(np.square(rest).sum(axis=1).mean())),
-        "tint": float(np.percentile(towards[lit] * 50 / light[lit], 2)) if lit.sum() >= 50 else 0.0,
+        "tint": float(np.percentile(towards[lit], 2)) if lit.sum() >= 50 else 0.0,
         "chroma": float(np.percentile(np.hypot(ab[:, 0], ab[:, 1]), 10)),
         "clipped": float(clipped.mean()),
         # What is flat has no contrast in any channel, and none that is weaker.

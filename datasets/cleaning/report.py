@@ -18,16 +18,22 @@ from .verdicts import KINDS, Judged, Thresholds, Verdict
 SHOWN = 24
 _KEPT_SHOWN = 12
 
-# Measures in the order of the page: axis, whether values above the limit are unfit, what they say.
+# Measures in the order of the page: what they say, the unit, whether values above the limit are
+# unfit, and the verdict that then follows.
 _HISTOGRAMS = {
-    "spread": ("spread of colours of one lightness, Lab units", False, "monochrome"),
-    "tint": ("tint of the least tinted pixels, Lab units", True, "skewed"),
-    "chroma": ("distance from grey of nine tenths, Lab units", True, "skewed"),
-    "clipped": ("share with a channel at 0 and another lit", True, "skewed"),
-    "channel": ("contrast of the weakest channel, relative", False, "skewed"),
-    "blur": ("blur, 0 is crisp and 1 without detail", True, "blurry"),
-    "period": ("trace of 4:2:0, dB", True, "subsampled"),
-    "gap": ("emptiness of chroma's upper half band, dB", True, "subsampled"),
+    "spread": ("Spread of the colours of one lightness", "Lab units", False, "monochrome"),
+    "tint": ("Tint of the least tinted pixels", "Lab units", True, "skewed"),
+    "chroma": (
+        "Distance from grey that nine tenths of the pixels exceed",
+        "Lab units",
+        True,
+        "skewed",
+    ),
+    "clipped": ("Pixels with one channel at 0 and another lit", "share", True, "skewed"),
+    "channel": ("Contrast of the weakest channel over the strongest's", "share", False, "skewed"),
+    "blur": ("Fine contrast that a further blur leaves", "share", True, "blurry"),
+    "period": ("Trace that interpolation left in the colour", "dB", True, "subsampled"),
+    "gap": ("Emptiness of the upper half of the colour's band", "dB", True, "subsampled"),
 }
 
 
@@ -126,19 +132,16 @@ def _picture(one: Judged, verdict: Verdict | None = None) -> html.Html:
 
 def _histograms(judged: Sequence[Judged], limits: Thresholds) -> html.Html | None:
     drawings = []
-    for name, (title, above, kind) in _HISTOGRAMS.items():
+    for name, (title, unit, above, kind) in _HISTOGRAMS.items():
         values = [one.scores.measures[name] for one in judged if name in one.scores.measures]
         if values:
-            alt = f"Histogram of {title}; beyond {getattr(limits, name):g} a picture is {kind}."
-            drawings.append(html.figure(
-                html.histogram(values, getattr(limits, name), above, title, alt),
-                f"Beyond {getattr(limits, name):g}: {kind}.",
-            ))  # fmt: skip
+            limit: float = getattr(limits, name)
+            text = f"{title}: {'above' if above else 'below'} {limit:g}, {kind}."
+            drawings.append(html.figure(html.histogram(values, limit, above, unit, text), text))
     if not drawings:
         return None
-    text = (
+    lead = (
         "Each picture counts once in each drawing. Bars beyond the limit, a dashed line, are red; "
         "the first and the last bar hold all that lies further out."
     )
-    body = html.charts("Where the limits lie", text, *drawings)
-    return body
+    return html.charts("Where the limits lie", lead, *drawings)

@@ -38,7 +38,7 @@ def measure(rgb: NDArray[np.uint8]) -> dict[str, float]:
         period: decibels by which a pixel's chroma is predicted better with weights of its own for
             even and for odd places, less what weights for each of eight places gain beyond that.
             The grid of JPEG's blocks has a period of eight, which is a period of two as well.
-            Around or below 0 for true 4:4:4.
+            Around or below 0 for true 4:4:4; left out where there is no chroma.
         gap: decibels that chroma's upper half band lies below its lower band, the median of the
             most colourful tiles; left out where no tile is fit to tell.
     """
@@ -50,13 +50,14 @@ def measure(rgb: NDArray[np.uint8]) -> dict[str, float]:
     if whole.mean() < 0.1:
         whole = np.ones_like(whole)
     axes = [(chroma, whole), (chroma.transpose(1, 0, 2), whole.T)]
-    out = {"period": float(np.mean([_period(*axis) for axis in axes]))}
+    periods = [value for axis in axes if (value := _period(*axis)) is not None]
+    out = {"period": float(np.mean(periods))} if periods else {}
     gap = _gap(chroma, whole)
     return out if gap is None else out | {"gap": gap}
 
 
-def _period(chroma: _Plane, whole: NDArray[np.bool_]) -> float:
-    """``period`` along the rows of chroma (H, W, 2)."""
+def _period(chroma: _Plane, whole: NDArray[np.bool_]) -> float | None:
+    """``period`` along the rows of chroma (H, W, 2); None where there is no chroma to predict."""
     width = chroma.shape[1]
     offsets = (*_NEIGHBOURS, 0)
     values = np.stack([chroma[:, _REACH + o : width - _REACH + o] for o in offsets], axis=-1)
@@ -69,6 +70,8 @@ def _period(chroma: _Plane, whole: NDArray[np.bool_]) -> float:
     products = np.stack(
         [(z := values[:, place::8].reshape(-1, n)).T @ z for place in range(8)]
     ).astype(np.float64)
+    if products[:, -1, -1].sum() < 1:
+        return None
     one = _unexplained(products.sum(axis=0))
     two = sum(_unexplained(products[parity::2].sum(axis=0)) for parity in (0, 1))
     eight = sum(_unexplained(product) for product in products)
