@@ -174,24 +174,26 @@ def _unit(codes: tf.Tensor) -> tf.Tensor:
 
 
 def draw_cameras(count: int, seed: int, step: tf.Tensor) -> tf.Tensor:
-    """``count`` cameras, (count, 6): exposure, red, blue, shot, read, pedestal."""
-    even = tf.random.stateless_uniform([count, 6], tf.stack([tf.cast(seed + 2, tf.int64), step]))
+    """``count`` cameras, (count, 7): exposure, red, blue, shot, read, pedestal, purple."""
+    even = tf.random.stateless_uniform([count, 7], tf.stack([tf.cast(seed + 2, tf.int64), step]))
     limits = np.array([
         np.log(lowlight.EXPOSURE), lowlight.WHITE_BALANCE, lowlight.WHITE_BALANCE,
         np.log(lowlight.SHOT), np.log(lowlight.READ), lowlight.PEDESTAL,
+        lowlight.PURPLE,
     ], np.float32)  # fmt: skip
     values = limits[:, 0] + even * (limits[:, 1] - limits[:, 0])
-    logarithmic = np.array([True, False, False, True, True, False])
+    logarithmic = np.array([True, False, False, True, True, False, False])
     return tf.where(logarithmic, tf.exp(values), values)
 
 
 def darken(truth: tf.Tensor, cameras: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
     """``lowlight.darken`` of a batch: whole code values (B, H, W, 3), float32."""
-    exposure, red, blue, shot, read, pedestal = (
+    exposure, red, blue, shot, read, pedestal, purple = (
         cameras[:, i, None, None, None] for i in range(cameras.shape[1])
     )
     gains = exposure * tf.concat([red, tf.ones_like(red), blue], -1)
-    signal = _to_linear(_unit(truth)) * gains + pedestal
+    pedestals = pedestal + tf.concat([purple, tf.zeros_like(purple), purple], -1)
+    signal = _to_linear(_unit(truth)) * gains + pedestals
     recorded = signal + noise * tf.sqrt(shot * signal + tf.square(read))
     return tf.round(_from_linear(recorded) * 255.0)
 

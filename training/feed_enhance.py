@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from datasets import lowlight, sources
+from datasets import lowlight, partners, sources
 from datasets.cells import centre
 from edge_demo.runtime.colour import round_to_uint8
 from edge_demo.runtime.tasks import enhance
@@ -31,7 +31,12 @@ def prepare(
     side = min(config.val_crop, *(min(low.shape[:2]) // size * size for low, _ in kept))
     photographs = [source for source in train if not source.low]
     bank = lowlight.cut(
-        ((low, high) for source in train if source.low for _, low, high in sources.pairs(source)),
+        (
+            pair
+            for source in train
+            if source.low
+            for pair in partners.of_one_scene(sources.pairs(source))
+        ),
         (rgb for source in photographs for _, rgb in sources.photographs(source)),
         size=config.cell,
         limit_bytes=int(config.cells_gib * 2**30),
@@ -62,7 +67,7 @@ def _batches(config: FitConfig, bank: lowlight.Bank, start: int, stop: int) -> t
         start=start,
         stop=stop,
         seed=config.seed,
-        synthetic=config.synthetic,
+        synthetic=stage.synthetic,
         without_truth=config.loss == "zero_reference",
     )
 

@@ -34,7 +34,7 @@ def small(**changes: object) -> FitConfig:
     base = FitConfig(
         model="enhance_mirnet", size="test", cell=96, batch=2, patch=32, steps=6, epoch_steps=2,
         val_crop=64, warmup_steps=0, precision="float32", picture_every=1,
-        progressive=((0.5, 32, 4), (0.5, 64, 2)),
+        progressive=((0.5, 32, 4, 0.5), (0.5, 64, 2, 0.0)),
     )  # fmt: skip
     return replace(base, **changes)  # type: ignore[arg-type]
 
@@ -52,6 +52,25 @@ def test_crops_grow_from_stage_to_stage(pairs: Path, small_photographs: Path) ->
     assert shapes == [(4, 32, 32, 6)] * 4 + [(2, 64, 64, 6)] * 2
     ((picture, truth),) = list(feed.validation)
     assert picture.shape[1:] == (64, 64, 6) and truth.shape[1:] == (64, 64, 3)
+
+
+def test_a_stage_without_photographs_takes_the_pairs_alone(
+    pairs: Path, small_photographs: Path
+) -> None:
+    stages = [
+        feeds.prepare(
+            small(progressive=((1.0, 32, 2, share),), seed=3), *opened(pairs, small_photographs)
+        )
+        for share in (0.0, 1.0)
+    ]
+    alone = feeds.prepare(small(progressive=((1.0, 32, 2, 0.0),), seed=3), *pairs_only(pairs))
+    (real, *_), (dark, *_), (same, *_) = (next(iter(f.batches(0, 1))) for f in (*stages, alone))
+    assert np.array_equal(real, same)
+    assert not np.array_equal(real, dark)
+
+
+def pairs_only(pairs: Path) -> tuple[list[sources.Source], sources.Source]:
+    return [sources.open_source(f"pairs:{pairs}:train")], sources.open_source(f"pairs:{pairs}:test")
 
 
 def test_validation_without_pairs_is_of_darkened_photographs(small_photographs: Path) -> None:
