@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from edge_demo.runtime.cli import duration
 from edge_demo.runtime.files import write_whole
 
 
@@ -91,16 +92,6 @@ class Progress(keras.callbacks.Callback):
         left = elapsed / (epoch + 1 - self.done) * (self.epochs - epoch - 1)
         values = "  ".join(f"{key} {value:.4g}" for key, value in (logs or {}).items())
         print(f"epoch {epoch + 1}/{self.epochs}  {values}  ETA {duration(left)}", flush=True)
-
-
-def duration(seconds: float) -> str:
-    """Seconds for a reader: ``42 s``, ``3 min 20 s``, ``1 h 05 min``."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
 class Pictures(keras.callbacks.Callback):

@@ -1,4 +1,4 @@
-"""What every command line here does alike: one-line errors, exit codes, Ctrl-C."""
+"""What every command line here does alike: one-line errors, exit codes, Ctrl-C, times."""
 
 from __future__ import annotations
 
@@ -36,3 +36,13 @@ def run(
         return 130
     except BrokenPipeError:
         return 0
+
+
+def duration(seconds: float) -> str:
+    """Seconds for a reader: ``42 s``, ``3 min 20 s``, ``1 h 05 min``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
