@@ -50,7 +50,7 @@ def of_one_scene(
         found = likeness(low, high)
         if found < LEAST_LIKENESS:
             print(
-                f"left out: {path} and its partner show different things (likeness {found:.2f})",
+                f"left out: {path} and its partner have nothing in common (likeness {found:.2f})",
                 file=sys.stderr,
             )
         else:

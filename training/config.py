@@ -53,6 +53,7 @@ class FitConfig:
     charbonnier: float = 0.5  # that loss is quadratic below this error, in 8-bit code values
     ms_ssim: float = 0.1  # share of the second in charbonnier_ms_ssim
     exposure: float = 0.45  # zero_reference: the brightness that it strives for, 0..1
+    exposure_power: float = 0.0  # zero_reference: how far that follows the picture's own mean
     smooth: float = 200.0  # zero_reference: weight of the evenness of curves
     start_from: str = ""  # a finished run or preset whose weights to start from; "": none
     qat: str = ""  # the same, for quantisation-aware training: --qat RUN on the command line
@@ -178,8 +179,8 @@ def _validate(config: FitConfig) -> None:
         raise UserError(f"--set patch={config.patch}: must be at most cell={config.cell}")
     if not 0 <= config.ema < 1:
         raise UserError(f"--set ema={config.ema}: must be in 0..1, 1 excluded")
-    if config.copies < 0 or config.warmup_steps < 0:
-        raise UserError("--set copies, warmup_steps: must be 0 or more")
+    if min(config.copies, config.warmup_steps, config.exposure_power) < 0:
+        raise UserError("--set copies, warmup_steps, exposure_power: must be 0 or more")
     if config.precision not in PRECISIONS:
         raise UserError(f"--set precision={config.precision}: known are {', '.join(PRECISIONS)}")
     if config.qat and config.precision != "float32":

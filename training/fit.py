@@ -166,7 +166,7 @@ def _loss(config: FitConfig, scale: float) -> keras.losses.Loss:
     if config.loss == "charbonnier_ms_ssim":
         return CharbonnierMsSsim(scale, config.charbonnier, config.ms_ssim)
     if config.loss == "zero_reference":
-        return ZeroReference(exposure=config.exposure, smooth=config.smooth)
+        return ZeroReference(config.exposure, config.exposure_power, smooth=config.smooth)
     return Charbonnier(scale, config.charbonnier)
 
 

@@ -92,6 +92,7 @@ def test_settings_add_up_and_the_last_wins() -> None:
         (["sitings={'left': 'half'}"], "sitings"),
         (["synthetic=1.5"], "must be in 0..1"),
         (["ms_ssim=-0.1"], "must be in 0..1"),
+        (["exposure_power=-0.5"], "must be 0 or more"),
         (["exposure=1.0"], "between 0 and 1"),
         (["progressive=(1.0, 64, 4, 0.5)"], "each stage needs"),
         (["progressive=((1.0, 64, 4),)"], "each stage needs"),

@@ -11,9 +11,11 @@ CONFIG = FitConfig(
     cell=384,
     synthetic=0.5,
     loss="zero_reference",
-    exposure=0.45,
+    exposure=0.46,
+    exposure_power=0.5,
     smooth=4000.0,
-    learning_rate=1e-3,
+    learning_rate=2e-3,
+    ema=0.99,
     epoch_steps=300,
     val_crop=384,
 )
