@@ -250,7 +250,7 @@ def test_what_curves_brighten_is_smoothed_but_for_its_edges() -> None:
     plain = enhance.apply_curves(noisy / np.float32(255), curves) * 255
     smooth = enhance.decode({"curves": curves}, noisy)
     for half in (np.s_[:, :30], np.s_[:, 34:]):
-        assert smooth[half].std() < 0.5 * plain[half].std()
+        assert smooth[half].std() < 0.65 * plain[half].std()
         assert abs(smooth[half].mean() - plain[half].mean()) < 1.0
     step = smooth[:, 32:34].mean() - smooth[:, 30:32].mean()
     assert step > 0.8 * (plain[:, 34:].mean() - plain[:, :30].mean())
