@@ -25,8 +25,9 @@ from .recipes import RECIPES, Recipe
 
 # What runs are calibrated on.
 TILE = RECIPES[0].tile
-# Tiles that quality is judged on while operations are tried.
-_JUDGED = 32
+# Tiles that quality is judged on while operations are tried; fewer where a network is for whole
+# pictures, whose graphs have many more operations.
+_JUDGED, _JUDGED_WHOLE = 32, 8
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class Network:
         """The tiles that quality is judged on while operations are tried: fewer, for speed."""
         if self.calibration is None:
             raise ValueError("the analysis needs calibration")
-        return self.calibration.first(_JUDGED)
+        return self.calibration.first(_JUDGED_WHOLE if self.task.frame else _JUDGED)
 
     @cached_property
     def analysis(self) -> sensitivity.Analysis:

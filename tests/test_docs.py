@@ -53,6 +53,8 @@ SETTINGS = ("size=test", "patch=32", "cell=48", "copies=0", "batch=4", "steps=20
 TINY = [word for setting in SETTINGS for word in ("--set", setting)]
 SMALLER = {
     "training fit": TINY,
+    # What it is given several times, it varies.
+    "training sweep": [w for s in SETTINGS if not s.startswith("batch") for w in ("--set", s)],
     "training bench": TINY,
     "edge_demo benchmark": ["--seconds", "0.1", "--size", "96x64"],
     "export compare": ["--seconds", "0.1", "--threads", "1"],

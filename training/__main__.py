@@ -1,4 +1,4 @@
-"""``python -m training``: list, fit, bench, evaluate."""
+"""``python -m training``: list, fit, sweep, runs, bench, evaluate."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 # Before TensorFlow is imported: its start-up lines are not the user's concern.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -38,6 +39,19 @@ def _parser() -> argparse.ArgumentParser:
                      "as its 8-bit graph will")  # fmt: skip
     fit.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="settings",
                      help="change a value of the config; may be repeated")  # fmt: skip
+
+    sweep = commands.add_parser("sweep", help="fit every combination of some settings")
+    sweep.add_argument("model")
+    sweep.add_argument("--data", required=True, help="as for fit")
+    sweep.add_argument("--val", help="as for fit")
+    sweep.add_argument("--out", required=True, type=Path, help="the folder of the runs")
+    sweep.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="settings",
+                       help="a key that is given several times is varied")  # fmt: skip
+
+    listed = commands.add_parser("runs", help="what was trained, how runs differ, what they reach")
+    listed.add_argument("folder", nargs="?", type=Path, default=Path("runs"), metavar="FOLDER")
+    listed.add_argument("--json", type=Path, metavar="FILE")
+    listed.add_argument("--overwrite", action="store_true", help="replace an existing FILE")
 
     bench = commands.add_parser("bench", help="does a training step wait for its data?")
     bench.add_argument("model")
@@ -86,6 +100,38 @@ def _fit(options: argparse.Namespace) -> None:
     print(f"next: python -m training evaluate {options.out} --data {data}")
 
 
+def _sweep(options: argparse.Namespace) -> None:
+    from .sweep import sweep
+
+    try:
+        failed = sweep(options.model, options.data, options.val, options.out, options.settings)
+    except KeyboardInterrupt:
+        print(f"\nstopped; the same command resumes {options.out}", file=sys.stderr)
+        raise
+    _print_runs(options.out)
+    if failed:
+        raise UserError(f"{len(failed)} of the runs failed: {', '.join(failed)}")
+
+
+def _print_runs(folder: Path) -> Sequence[Any]:
+    from . import listing
+
+    found = list(listing.find(folder))
+    print(listing.text(found))
+    return found
+
+
+def _runs(options: argparse.Namespace) -> None:
+    import dataclasses
+
+    _check_free(options, options.json)
+    found = _print_runs(options.folder)
+    if options.json:
+        rows = [{**dataclasses.asdict(run), "folder": str(run.folder)} for run in found]
+        results.write_json(options.json, {"schema": 1, "runs": rows}, options.overwrite)
+        print(f"wrote {options.json}")
+
+
 def _bench(options: argparse.Namespace) -> None:
     from . import config
     from .bench import bench
@@ -100,6 +146,13 @@ def _bench(options: argparse.Namespace) -> None:
     )
 
 
+def _check_free(options: argparse.Namespace, *paths: Path | None) -> None:
+    """Refuse to replace files before the work that would be lost."""
+    for path in paths:
+        if path and path.exists() and not options.overwrite:
+            raise UserError(f"{path} exists already; choose another name or pass --overwrite")
+
+
 def _evaluate(options: argparse.Namespace) -> None:
     from datasets import sources
     from keras_models import runs
@@ -107,9 +160,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     from . import report
     from .evaluate import evaluate, load
 
-    for path in (options.json, options.html):
-        if path and path.exists() and not options.overwrite:
-            raise UserError(f"{path} exists already; choose another name or pass --overwrite")
+    _check_free(options, options.json, options.html)
     target = load(options.target)
     source = sources.open_source(options.data, "test")
     table, names, values = evaluate(target, source, options.siting)
@@ -138,6 +189,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         commands = {
             "list": lambda _: _list(),
             "fit": _fit,
+            "sweep": _sweep,
+            "runs": _runs,
             "bench": _bench,
             "evaluate": _evaluate,
         }

@@ -7,11 +7,12 @@ import dataclasses
 import difflib
 import importlib
 import itertools
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.siting import check_siting
@@ -29,10 +30,10 @@ class FitConfig:
     # Data
     patch: int = 96  # side of a crop in pixels, even
     batch: int = 16  # crops a step
-    # Low light: crops that grow, each a share of all steps, a patch and a batch, in place of the
-    # two above; () for none.
-    progressive: tuple[tuple[float, int, int], ...] = ()
     synthetic: float = 0.3  # low light: share of crops that are photographs made dark, beside pairs
+    # Low light: stages of training, each a share of all steps, then patch, batch and synthetic in
+    # place of the three above; () for none.
+    progressive: tuple[tuple[float, int, int, float], ...] = ()
     cell: int = 192  # photographs are kept as squares of this side to crop from
     copies: int = 3  # augmented copies of each photograph
     cells_gib: float = 1.5  # most memory for the cells
@@ -52,6 +53,7 @@ class FitConfig:
     charbonnier: float = 0.5  # that loss is quadratic below this error, in 8-bit code values
     ms_ssim: float = 0.1  # share of the second in charbonnier_ms_ssim
     exposure: float = 0.45  # zero_reference: the brightness that it strives for, 0..1
+    exposure_power: float = 0.0  # zero_reference: how far that follows the picture's own mean
     smooth: float = 200.0  # zero_reference: weight of the evenness of curves
     start_from: str = ""  # a finished run or preset whose weights to start from; "": none
     qat: str = ""  # the same, for quantisation-aware training: --qat RUN on the command line
@@ -69,6 +71,7 @@ class Stage(NamedTuple):
     stop: int
     patch: int
     batch: int
+    synthetic: float
 
 
 def epochs(config: FitConfig) -> tuple[int, int]:
@@ -80,11 +83,13 @@ def epochs(config: FitConfig) -> tuple[int, int]:
 def plan(config: FitConfig) -> list[Stage]:
     """A run's stages: one, or those of ``progressive``, each of whole epochs."""
     total, _ = epochs(config)
-    sizes = config.progressive or ((1.0, config.patch, config.batch),)
-    ends = [round(end * total) for end in itertools.accumulate(share for share, _, _ in sizes)]
+    stages = config.progressive or ((1.0, config.patch, config.batch, config.synthetic),)
+    ends = [round(end * total) for end in itertools.accumulate(share for share, *_ in stages)]
     return [
-        Stage(start, stop, patch, batch)
-        for start, stop, (_, patch, batch) in zip([0, *ends[:-1]], ends, sizes, strict=True)
+        Stage(start, stop, patch, batch, synthetic)
+        for start, stop, (_, patch, batch, synthetic) in zip(
+            [0, *ends[:-1]], ends, stages, strict=True
+        )
         if start < stop
     ]
 
@@ -107,6 +112,12 @@ def load(name: str, qat: str = "") -> FitConfig:
     module = importlib.import_module(f"training.configs.{name}")
     config: FitConfig = dataclasses.replace(module.QAT, qat=qat) if qat else module.CONFIG
     return config
+
+
+def as_read(config: FitConfig) -> dict[str, Any]:
+    """A config as it comes back from JSON, which knows no tuples."""
+    values: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(config)))
+    return values
 
 
 def available() -> tuple[str, ...]:
@@ -168,8 +179,8 @@ def _validate(config: FitConfig) -> None:
         raise UserError(f"--set patch={config.patch}: must be at most cell={config.cell}")
     if not 0 <= config.ema < 1:
         raise UserError(f"--set ema={config.ema}: must be in 0..1, 1 excluded")
-    if config.copies < 0 or config.warmup_steps < 0:
-        raise UserError("--set copies, warmup_steps: must be 0 or more")
+    if min(config.copies, config.warmup_steps, config.exposure_power) < 0:
+        raise UserError("--set copies, warmup_steps, exposure_power: must be 0 or more")
     if config.precision not in PRECISIONS:
         raise UserError(f"--set precision={config.precision}: known are {', '.join(PRECISIONS)}")
     if config.qat and config.precision != "float32":
@@ -200,13 +211,18 @@ def _check_progressive(config: FitConfig) -> None:
     where = f"--set progressive={config.progressive}"
     whole = all(
         isinstance(stage, tuple)
-        and len(stage) == 3
-        and isinstance(stage[0], int | float)
-        and all(type(value) is int for value in stage[1:])
+        and len(stage) == 4
+        and all(isinstance(value, int | float) for value in stage)
+        and all(type(value) is int for value in stage[1:3])
         for stage in config.progressive
     )
-    if not whole or min(value for stage in config.progressive for value in stage) <= 0:
-        raise UserError(f"{where}: each stage needs a share of the steps, a patch and a batch")
+    if not whole or min(value for stage in config.progressive for value in stage[:3]) <= 0:
+        raise UserError(
+            f"{where}: each stage needs a share of the steps, a patch, a batch and a share of "
+            "photographs made dark"
+        )
+    if not all(0 <= stage[3] <= 1 for stage in config.progressive):
+        raise UserError(f"{where}: the share of photographs made dark must be in 0..1")
     if abs(sum(stage[0] for stage in config.progressive) - 1) > 1e-6:
         raise UserError(f"{where}: the shares must add up to 1")
     if max(stage[1] for stage in config.progressive) > config.cell:

@@ -12,9 +12,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from datasets import lowlight, sources
+from datasets import lowlight, partners, sources
 from datasets.cells import centre
 from edge_demo.runtime.colour import round_to_uint8
+from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.tasks import enhance
 
 from .config import FitConfig, epochs, plan
@@ -29,20 +30,22 @@ def prepare(
     kept = list(itertools.islice(_validation_pairs(held_out), config.val_photographs))
     size = enhance.TASK.size_multiple
     side = min(config.val_crop, *(min(low.shape[:2]) // size * size for low, _ in kept))
+    free = config.loss == "zero_reference"
     photographs = [source for source in train if not source.low]
     bank = lowlight.cut(
-        ((low, high) for source in train if source.low for _, low, high in sources.pairs(source)),
+        itertools.chain.from_iterable(_pairs(source, free) for source in train if source.low),
         (rgb for source in photographs for _, rgb in sources.photographs(source)),
         size=config.cell,
         limit_bytes=int(config.cells_gib * 2**30),
         photograph_count=sum(len(source.paths) for source in photographs),
         seed=config.seed,
     )
+    if not len(bank.pairs) + len(bank.photographs):
+        raise UserError("not one pair to train on: their two pictures have nothing in common")
     summary = (
         f"{len(bank.pairs)} cells of pairs and {len(bank.photographs)} of photographs "
         f"from {bank.count} pictures"
     )
-    free = config.loss == "zero_reference"
     return (
         summary,
         lambda start, stop: _batches(config, bank, start, stop),
@@ -62,9 +65,17 @@ def _batches(config: FitConfig, bank: lowlight.Bank, start: int, stop: int) -> t
         start=start,
         stop=stop,
         seed=config.seed,
-        synthetic=config.synthetic,
+        synthetic=stage.synthetic,
         without_truth=config.loss == "zero_reference",
     )
+
+
+def _pairs(source: sources.Source, without_truth: bool) -> Iterator[lowlight.Pair]:
+    """A source's pairs; where the truth is looked at, those that show one scene."""
+    if without_truth:
+        yield from ((low, high) for _, low, high in sources.pairs(source))
+    else:
+        yield from partners.of_one_scene(sources.pairs(source))
 
 
 def _validation_pairs(source: sources.Source) -> Iterator[lowlight.Pair]:

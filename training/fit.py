@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import importlib.metadata
 import json
 import math
@@ -26,7 +25,7 @@ from keras_models import fakequant, runs
 
 from . import feeds, plots
 from .callbacks import Checkpoint, Pictures, Progress
-from .config import FitConfig, epochs, plan
+from .config import FitConfig, as_read, epochs, plan
 from .losses import Charbonnier, LogError, residual_psnr
 from .ms_ssim import CharbonnierMsSsim
 from .zero_reference import ZeroReference
@@ -167,7 +166,7 @@ def _loss(config: FitConfig, scale: float) -> keras.losses.Loss:
     if config.loss == "charbonnier_ms_ssim":
         return CharbonnierMsSsim(scale, config.charbonnier, config.ms_ssim)
     if config.loss == "zero_reference":
-        return ZeroReference(exposure=config.exposure, smooth=config.smooth)
+        return ZeroReference(config.exposure, config.exposure_power, smooth=config.smooth)
     return Charbonnier(scale, config.charbonnier)
 
 
@@ -217,7 +216,7 @@ def _split(data: str, val: str | None) -> tuple[list[sources.Source], sources.So
 def _record(config: FitConfig, data: str, val: str | None, command: str) -> dict[str, Any]:
     """What ``run.json`` holds."""
     return {
-        "config": _as_read(config),
+        "config": as_read(config),
         "data": data,
         "val": val,
         "command": command,
@@ -228,19 +227,13 @@ def _record(config: FitConfig, data: str, val: str | None, command: str) -> dict
     }
 
 
-def _as_read(config: FitConfig) -> dict[str, Any]:
-    """A config as it comes back from JSON, which knows no tuples."""
-    values: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(config)))
-    return values
-
-
 def _check_folder(out: Path, record: Mapping[str, Any]) -> None:
     """Refuse a folder that holds another run, or something else."""
     try:
         if (out / "run.json").exists():
             before = runs.read_record(out)
             # A setting added since then had its default.
-            defaults = _as_read(FitConfig(model=record["config"]["model"]))
+            defaults = as_read(FitConfig(model=record["config"]["model"]))
             old = {**defaults, **before["config"], "data": before["data"], "val": before["val"]}
             new = {**record["config"], "data": record["data"], "val": record["val"]}
             if changed := [f"{key}={old.get(key)!r}" for key in new if old.get(key) != new[key]]:

@@ -17,6 +17,10 @@ from edge_demo.runtime.tasks.enhance import ITERATIONS
 # Sides of the squares whose mean brightness counts, pixels.
 REGION = 4
 EXPOSED = 16
+# Mean of a picture that is to have the stated brightness itself, and the limits for others: a night
+# is not to become a day.
+USUAL_MEAN = 0.04
+LEVELS = 0.1, 0.6
 
 
 def upsampled(curves: Any, picture: Any) -> Any:
@@ -86,8 +90,31 @@ def spatial_consistency(picture: Any, enhanced: Any) -> Any:
     return 2.0 * sum(ops.sum(square, axis=(1, 2, 3)) for square in squares) / regions
 
 
-def exposure_control(enhanced: Any, level: float) -> Any:
-    """How far regions of 16x16 pixels are from a brightness: the mean of (region - level)^2."""
+def wanted_level(picture: Any, exposure: float, power: float) -> Any:
+    """The brightness that a picture should have, (B, 1, 1, 1).
+
+    ``exposure``, as published, where ``power`` is 0. Above it, what is darker stays darker:
+    exposure * (mean / 0.04) ** power, between 0.1 and 0.6.
+
+    Args:
+        picture: in low light, (B, H, W, 3) in 0..1.
+        exposure: 0..1.
+        power: 0 or more.
+    """
+    mean = ops.mean(ops.cast(picture, "float32"), axis=(1, 2, 3), keepdims=True)
+    if not power:
+        return ops.zeros_like(mean) + exposure
+    followed = exposure * ops.power(ops.maximum(mean, 1e-4) / USUAL_MEAN, power)
+    return ops.clip(followed, *LEVELS)
+
+
+def exposure_control(enhanced: Any, level: Any) -> Any:
+    """How far regions of 16x16 pixels are from a brightness: the mean of (region - level)^2.
+
+    Args:
+        enhanced: (B, H, W, 3) in 0..1.
+        level: one for all, or of each picture (B, 1, 1, 1).
+    """
     return ops.mean(ops.square(_means(enhanced, EXPOSED) - level), axis=(1, 2, 3))
 
 
@@ -146,12 +173,14 @@ class ZeroReference(keras.losses.Loss):
 
     Args:
         exposure: the brightness that regions should have, 0..1; 0.6 as published.
+        power: how far it follows the picture's own, see ``wanted_level``; 0 as published.
         spatial, exposed, colour, smooth: the weights of the four.
     """
 
     def __init__(
         self,
         exposure: float = 0.6,
+        power: float = 0.0,
         spatial: float = 1.0,
         exposed: float = 10.0,
         colour: float = 5.0,
@@ -160,6 +189,7 @@ class ZeroReference(keras.losses.Loss):
     ) -> None:
         super().__init__(name=name)
         self.exposure = exposure
+        self.power = power
         self.weights = {"spatial": spatial, "exposed": exposed, "colour": colour, "smooth": smooth}
 
     def call(self, y_true, y_pred):  # type: ignore[no-untyped-def]
@@ -169,7 +199,7 @@ class ZeroReference(keras.losses.Loss):
         enhanced = _brightened(picture, curves)
         losses = {
             "spatial": spatial_consistency(picture, enhanced),
-            "exposed": exposure_control(enhanced, self.exposure),
+            "exposed": exposure_control(enhanced, wanted_level(picture, self.exposure, self.power)),
             "colour": colour_constancy(enhanced),
             "smooth": illumination_smoothness(curves),
         }
@@ -177,4 +207,6 @@ class ZeroReference(keras.losses.Loss):
 
     def get_config(self) -> dict:
         """What ``from_config`` needs."""
-        return {"exposure": self.exposure, **self.weights, "name": self.name}
+        return {
+            "exposure": self.exposure, "power": self.power, **self.weights, "name": self.name,
+        }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,7 @@ def test_darken_is_the_runtimes(natural: NDArray[np.uint8], seed: int) -> None:
     rng = np.random.default_rng(seed)
     camera = lowlight.draw(rng)
     noise = rng.standard_normal(natural.shape, np.float32)
-    values = [camera.exposure, camera.red, camera.blue, camera.shot, camera.read, camera.pedestal]
+    values = list(dataclasses.astuple(camera))
     ours = twin.darken(natural[None], np.float32([values]), noise[None])[0].numpy()
     theirs = lowlight.darken(natural, camera, noise).astype(np.float32)
     assert np.abs(ours - theirs).max() <= 1
@@ -67,7 +68,7 @@ def test_darken_is_the_runtimes(natural: NDArray[np.uint8], seed: int) -> None:
 def test_cameras_are_drawn_from_the_stated_ranges() -> None:
     found = np.concatenate([twin.draw_cameras(64, 1, step).numpy() for step in range(20)])
     limits = (lowlight.EXPOSURE, lowlight.WHITE_BALANCE, lowlight.WHITE_BALANCE,
-              lowlight.SHOT, lowlight.READ, lowlight.PEDESTAL)  # fmt: skip
+              lowlight.SHOT, lowlight.READ, lowlight.PEDESTAL, lowlight.PURPLE)  # fmt: skip
     for index, (low, high) in enumerate(limits):
         values = found[:, index]
         assert low * 0.999 <= values.min() and values.max() <= high * 1.001

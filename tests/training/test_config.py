@@ -92,12 +92,14 @@ def test_settings_add_up_and_the_last_wins() -> None:
         (["sitings={'left': 'half'}"], "sitings"),
         (["synthetic=1.5"], "must be in 0..1"),
         (["ms_ssim=-0.1"], "must be in 0..1"),
+        (["exposure_power=-0.5"], "must be 0 or more"),
         (["exposure=1.0"], "between 0 and 1"),
-        (["progressive=(1.0, 64, 4)"], "each stage needs"),
-        (["progressive=((1.0, 64),)"], "each stage needs"),
-        (["progressive=((1.0, 64, 0),)"], "each stage needs"),
-        (["progressive=((0.5, 64, 4),)"], "add up to 1"),
-        (["progressive=((1.0, 256, 4),)"], "at most cell=192"),
+        (["progressive=(1.0, 64, 4, 0.5)"], "each stage needs"),
+        (["progressive=((1.0, 64, 4),)"], "each stage needs"),
+        (["progressive=((1.0, 64, 0, 0.5),)"], "each stage needs"),
+        (["progressive=((1.0, 64, 4, 1.5),)"], "must be in 0..1"),
+        (["progressive=((0.5, 64, 4, 0.5),)"], "add up to 1"),
+        (["progressive=((1.0, 256, 4, 0.5),)"], "at most cell=192"),
     ],
 )
 def test_what_makes_no_sense_is_refused(settings: list[str], says: str) -> None:
@@ -107,14 +109,14 @@ def test_what_makes_no_sense_is_refused(settings: list[str], says: str) -> None:
 
 def test_without_stages_a_run_is_one() -> None:
     assert config.plan(dataclasses.replace(BASE, steps=1000, epoch_steps=100)) == [
-        (0, 10, BASE.patch, BASE.batch)
+        (0, 10, BASE.patch, BASE.batch, BASE.synthetic)
     ]
 
 
 def test_stages_are_of_whole_epochs_and_cover_the_run() -> None:
-    sizes = ((0.5, 32, 8), (0.26, 64, 4), (0.24, 128, 2))
+    sizes = ((0.5, 32, 8, 0.5), (0.26, 64, 4, 0.25), (0.24, 128, 2, 0.0))
     plan = config.plan(dataclasses.replace(BASE, steps=1000, epoch_steps=100, progressive=sizes))
-    assert plan == [(0, 5, 32, 8), (5, 8, 64, 4), (8, 10, 128, 2)]
+    assert plan == [(0, 5, 32, 8, 0.5), (5, 8, 64, 4, 0.25), (8, 10, 128, 2, 0.0)]
     # A stage that is too short for an epoch is left out.
     plan = config.plan(dataclasses.replace(BASE, steps=200, epoch_steps=100, progressive=sizes))
     assert [stage.patch for stage in plan] == [32, 64] or [s.patch for s in plan] == [32, 128]

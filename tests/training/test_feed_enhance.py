@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from datasets import sources
+from edge_demo.runtime import lowlight
+from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.images import read_rgb, write_image
 from edge_demo.runtime.tasks import enhance
 from keras_models import runs
@@ -23,8 +25,11 @@ def pairs(small_photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     """A folder of five pairs made from photographs."""
     folder = tmp_path_factory.mktemp("lowlight")
     source = sources.open_source(f"folder:{small_photographs}")
-    for index, (path, rgb) in enumerate(sources.photographs(source)):
-        for part, picture in (("low", enhance.degrade(rgb, index)), ("high", rgb)):
+    camera = lowlight.Camera(0.08, 0.9, 0.8, 5e-5, 3e-4, 2e-4, 5e-4)
+    rng = np.random.default_rng(0)
+    for path, rgb in sources.photographs(source):
+        low = lowlight.darken(rgb, camera, rng.standard_normal(rgb.shape, np.float32))
+        for part, picture in (("low", low), ("high", rgb)):
             (folder / part).mkdir(exist_ok=True)
             write_image(folder / part / f"{path.stem}.png", picture)
     return folder
@@ -34,7 +39,7 @@ def small(**changes: object) -> FitConfig:
     base = FitConfig(
         model="enhance_mirnet", size="test", cell=96, batch=2, patch=32, steps=6, epoch_steps=2,
         val_crop=64, warmup_steps=0, precision="float32", picture_every=1,
-        progressive=((0.5, 32, 4), (0.5, 64, 2)),
+        progressive=((0.5, 32, 4, 0.5), (0.5, 64, 2, 0.0)),
     )  # fmt: skip
     return replace(base, **changes)  # type: ignore[arg-type]
 
@@ -52,6 +57,40 @@ def test_crops_grow_from_stage_to_stage(pairs: Path, small_photographs: Path) ->
     assert shapes == [(4, 32, 32, 6)] * 4 + [(2, 64, 64, 6)] * 2
     ((picture, truth),) = list(feed.validation)
     assert picture.shape[1:] == (64, 64, 6) and truth.shape[1:] == (64, 64, 3)
+
+
+def test_a_stage_without_photographs_takes_the_pairs_alone(
+    pairs: Path, small_photographs: Path
+) -> None:
+    stages = [
+        feeds.prepare(
+            small(progressive=((1.0, 32, 2, share),), seed=3), *opened(pairs, small_photographs)
+        )
+        for share in (0.0, 1.0)
+    ]
+    alone = feeds.prepare(small(progressive=((1.0, 32, 2, 0.0),), seed=3), *pairs_only(pairs))
+    (real, *_), (dark, *_), (same, *_) = (next(iter(f.batches(0, 1))) for f in (*stages, alone))
+    assert np.array_equal(real, same)
+    assert not np.array_equal(real, dark)
+
+
+def pairs_only(pairs: Path) -> tuple[list[sources.Source], sources.Source]:
+    return [sources.open_source(f"pairs:{pairs}:train")], sources.open_source(f"pairs:{pairs}:test")
+
+
+def test_pairs_that_all_show_different_things_are_a_mistake(
+    pairs: Path, small_photographs: Path, tmp_path: Path
+) -> None:
+    for side in ("low", "high"):
+        (tmp_path / side).mkdir()
+    rng = np.random.default_rng(0)
+    for file in (pairs / "high").iterdir():
+        rgb = np.asarray(read_rgb(file).rgb, np.uint8)
+        write_image(tmp_path / "high" / file.name, rgb)
+        write_image(tmp_path / "low" / file.name, rng.integers(0, 40, rgb.shape, np.uint8))
+    source = sources.open_source(f"pairs:{tmp_path}")
+    with pytest.raises(UserError, match="not one pair"):
+        feeds.prepare(small(), [source], source)
 
 
 def test_validation_without_pairs_is_of_darkened_photographs(small_photographs: Path) -> None:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from datasets import pipeline, sources
 from edge_demo.runtime import restoration
+from edge_demo.runtime.cli import duration
 from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.siting import upsample
 from edge_demo.runtime.tasks import chroma
@@ -375,6 +376,6 @@ def test_every_step_that_was_asked_for_is_taken(
 
 
 def test_durations_for_a_reader() -> None:
-    found = [callbacks.duration(seconds) for seconds in (0, 42.4, 59.6, 200, 3599.6, 3900, 90_000)]
+    found = [duration(seconds) for seconds in (0, 42.4, 59.6, 200, 3599.6, 3900, 90_000)]
     assert found == ["0 s", "42 s", "1 min 00 s", "3 min 20 s", "1 h 00 min", "1 h 05 min",
                      "25 h 00 min"]  # fmt: skip

@@ -79,6 +79,16 @@ def test_spatial_consistency_by_hand() -> None:
     assert turned == pytest.approx(found, rel=1e-5)
 
 
+def test_the_wanted_brightness_follows_the_picture_s_own() -> None:
+    means = np.float32([0.0, 0.01, 0.04, 0.0625, 0.5])
+    pictures = np.broadcast_to(means[:, None, None, None], (5, 16, 16, 3))
+    fixed = np.asarray(zero_reference.wanted_level(pictures, 0.4, 0.0))
+    assert fixed.shape == (5, 1, 1, 1)
+    assert np.allclose(fixed, 0.4)
+    found = np.asarray(zero_reference.wanted_level(pictures, 0.4, 0.5)).ravel()
+    np.testing.assert_allclose(found, [0.1, 0.2, 0.4, 0.5, 0.6], rtol=1e-5)
+
+
 def test_exposure_control_by_hand() -> None:
     picture = flat(0.2, 0.5, 0.8)
     picture[:, :16, :16] = 0.9
@@ -189,8 +199,9 @@ def test_pictures_of_open_size(shape: tuple[int, int, int]) -> None:
 
 
 def test_it_survives_saving() -> None:
-    loss = ZeroReference(exposure=0.45, smooth=100.0, name="mine")
+    loss = ZeroReference(exposure=0.45, power=0.5, smooth=100.0, name="mine")
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(loss))
     assert isinstance(again, ZeroReference)
     assert again.get_config() == loss.get_config()
-    assert (again.exposure, again.weights["smooth"], again.name) == (0.45, 100.0, "mine")
+    assert (again.exposure, again.power) == (0.45, 0.5)
+    assert (again.weights["smooth"], again.name) == (100.0, "mine")

@@ -1,4 +1,4 @@
-"""MIRNet, size lite: pairs and darkened photographs, crops that grow. No preset of it ships yet."""
+"""MIRNet, size lite: darkened photographs first, real pairs alone at the end; crops that grow."""
 
 from training.config import FitConfig
 
@@ -6,10 +6,10 @@ CONFIG = FitConfig(
     model="enhance_mirnet",
     size="lite",
     steps=9_000,
-    progressive=((0.5, 160, 8), (0.3, 256, 4), (0.2, 384, 2)),
+    progressive=((0.4, 192, 6, 0.5), (0.3, 256, 4, 0.25), (0.3, 384, 2, 0.0)),
     cell=384,
-    synthetic=0.3,
     learning_rate=1e-3,
+    loss="charbonnier_ms_ssim",
     charbonnier=5.0,
     epoch_steps=300,
     val_crop=384,

@@ -240,3 +240,25 @@ def test_progress_is_told_of_one_piece(dark: NDArray[np.uint8]) -> None:
     seen: list[tuple[int, int]] = []
     enhance_picture(dark, lifting(), progress=lambda *at: seen.append(at))
     assert seen == [(1, 1)]
+
+
+def test_what_curves_brighten_is_smoothed_but_for_its_edges() -> None:
+    rng = np.random.default_rng(0)
+    dark = np.full((64, 64, 3), 6.0) + (np.arange(64)[None, :, None] >= 32) * 12.0
+    noisy = np.clip(np.rint(dark + rng.normal(0, 1, dark.shape)), 0, 255).astype(np.uint8)
+    curves = np.full((8, 8, 3), 0.5, np.float32)
+    plain = enhance.apply_curves(noisy / np.float32(255), curves) * 255
+    smooth = enhance.decode({"curves": curves}, noisy)
+    for half in (np.s_[:, :30], np.s_[:, 34:]):
+        assert smooth[half].std() < 0.65 * plain[half].std()
+        assert abs(smooth[half].mean() - plain[half].mean()) < 1.0
+    step = smooth[:, 32:34].mean() - smooth[:, 30:32].mean()
+    assert step > 0.8 * (plain[:, 34:].mean() - plain[:, :30].mean())
+
+
+def test_curves_that_darken_or_do_nothing_smooth_nothing() -> None:
+    noisy = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
+    for value in (0.0, -0.3):
+        curves = np.full((4, 4, 3), value, np.float32)
+        plain = enhance.apply_curves(noisy / np.float32(255), curves) * 255
+        np.testing.assert_allclose(enhance.decode({"curves": curves}, noisy), plain, atol=1e-3)

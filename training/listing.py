@@ -1,0 +1,128 @@
+"""``python -m training runs``: what has been trained, how each run differs, and what it reached."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from edge_demo.runtime.cli import duration
+from edge_demo.runtime.errors import UserError
+from keras_models import runs
+
+from . import config
+
+# What tells the best epoch, the first that a run has: more is better, or less.
+_JUDGED = {"val_psnr": max, "val_loss": min}
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A run's folder in one line.
+
+    Attributes:
+        folder: where it is.
+        network: MODEL-SIZE.
+        data: what it was trained on.
+        differs: settings that are not those of the model's config, as they are now.
+        done, epochs: how many epochs are finished, of how many.
+        finished: whether it has its model.
+        seconds: of training so far.
+        metric, best, epoch: the best value of a metric and its epoch; None before the first one.
+    """
+
+    folder: Path
+    network: str
+    data: str
+    differs: Mapping[str, Any]
+    done: int
+    epochs: int
+    finished: bool
+    seconds: float
+    metric: str | None
+    best: float | None
+    epoch: int | None
+
+
+def find(root: Path) -> Iterator[Run]:
+    """The runs in a folder and below, in the order of their paths.
+
+    A damaged one is named on standard error and skipped.
+
+    Raises:
+        UserError: no such folder, or not one run in it.
+    """
+    if not root.is_dir():
+        raise UserError(f"there is no folder {str(root)!r}")
+    records = sorted(root.rglob("run.json"))
+    if not records:
+        raise UserError(f"no run in {root}; 'python -m training fit' makes one")
+    for record in records:
+        try:
+            yield read(record.parent)
+        except UserError as error:
+            print(f"skipped: {error}", file=sys.stderr)
+
+
+def read(folder: Path) -> Run:
+    """One run.
+
+    Raises:
+        UserError: a damaged record or history, or a model that is no more.
+    """
+    record = runs.read_record(folder)
+    held = record["config"]
+    usual = config.as_read(config.load(held["model"], held.get("qat", "")))
+    whole = config.FitConfig(held["model"], steps=held["steps"], epoch_steps=held["epoch_steps"])
+    rows = _history(folder / "history.csv")
+    metric = next((name for name in _JUDGED if rows and name in rows[0]), None)
+    best = _JUDGED[metric](rows, key=lambda row: row[metric]) if metric else None
+    return Run(
+        folder=folder,
+        network=f"{held['model']}-{held['size']}",
+        data=record["data"],
+        differs={key: value for key, value in held.items() if usual.get(key) != value},
+        done=len(rows),
+        epochs=config.epochs(whole)[0],
+        finished=(folder / "model.keras").exists(),
+        seconds=rows[-1]["seconds"] if rows else 0.0,
+        metric=metric,
+        best=best[metric] if best and metric else None,
+        epoch=round(best["epoch"]) if best else None,
+    )
+
+
+def _history(file: Path) -> list[dict[str, float]]:
+    if not file.exists():
+        return []
+    try:
+        with file.open(newline="") as lines:
+            return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(lines)]
+    except (ValueError, TypeError):
+        raise UserError(f"{file} is damaged") from None
+
+
+def text(found: Sequence[Run]) -> str:
+    """A table for a terminal."""
+    lines = [("run", "network", "state", "best", "at epoch", "took", "data", "differs in")]
+    for run in found:
+        lines.append(
+            (
+                str(run.folder),
+                run.network,
+                "finished" if run.finished else f"{run.done} of {run.epochs} epochs",
+                f"{run.metric} {run.best:.2f}" if run.best is not None else "",
+                str(run.epoch or ""),
+                duration(run.seconds),
+                run.data,
+                " ".join(f"{key}={value}" for key, value in run.differs.items()),
+            )
+        )
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
