@@ -1,4 +1,4 @@
-"""``python -m datasets``: list, prepare, clean."""
+"""``python -m datasets``: list, prepare, clean, bench."""
 
 from __future__ import annotations
 
@@ -41,6 +41,18 @@ def _parser() -> argparse.ArgumentParser:
         "clean", help="find pictures that are not fit to train on; list those that are"
     )
     command.add_arguments(clean)
+    bench = commands.add_parser(
+        "bench", help="pictures a second of each stage, and of a generator in Python"
+    )
+    bench.add_argument("--data", required=True, metavar="SOURCE", help="photographs")
+    for name, default, what in (
+        ("patch", 96, "side of a crop in pixels, 16 or more"),
+        ("batch", 16, "crops a step"),
+        ("cell", 192, "side of the squares that are cropped from"),
+        ("rounds", 5, "of each stage, alternating"),
+    ):
+        bench.add_argument(f"--{name}", type=int, default=default, help=f"{what}; {default}")
+    bench.add_argument("--seconds", type=float, default=2.0, help="of a stage in a round; 2")
     return parser
 
 
@@ -80,6 +92,25 @@ def _prepare(options: argparse.Namespace) -> None:
     print(f"next: python -m training fit MODEL --data pairs:{options.out} --out runs/NAME")
 
 
+def _bench(options: argparse.Namespace) -> None:
+    from .bench import bench, text
+
+    if min(options.batch, options.rounds, options.seconds) <= 0:
+        raise UserError("--batch, --rounds, --seconds: must be above 0")
+    if not 16 <= options.patch <= options.cell or options.patch % 2 or options.cell % 2:
+        raise UserError("--patch, --cell: even, 16 or more, and a cell no smaller than a patch")
+    source = sources.open_source(options.data, "train")
+    print(
+        text(
+            bench(
+                source, options.patch, options.batch, options.cell, options.seconds,
+                options.rounds,
+            )
+        )
+    )  # fmt: skip
+    print(f"medians of {options.rounds} alternating rounds, crops of {options.patch} pixels")
+
+
 def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -95,6 +126,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _list()
         elif options.command == "clean":
             command.clean(options)
+        elif options.command == "bench":
+            _bench(options)
         else:
             _prepare(options)
 

@@ -1,6 +1,7 @@
-"""Geometric augmentation with albumentations: nothing here touches colour.
+"""Augmentation with albumentations.
 
-Copies are made once, when photographs are cut into cells, so no Python runs in a training step.
+The copies are geometric only, because colour is what is trained. They are made once, when
+photographs are cut into cells, so no Python runs in a training step.
 """
 
 from __future__ import annotations
@@ -45,3 +46,16 @@ def colours(rgb: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
     """A picture (H, W, 3) in another light: brightness, contrast and saturation varied by 40 %."""
     vary = A.Compose([A.ColorJitter(0.4, 0.4, 0.4, 0.0, p=1.0)], seed=seed)
     return np.asarray(vary(image=rgb)["image"], np.uint8)
+
+
+def random_crop(side: int, seed: int) -> A.Compose:
+    """A square of a picture, mirrored, turned, and lighter or darker: what generators draw."""
+    return A.Compose(
+        [
+            A.RandomCrop(side, side, pad_if_needed=True),
+            A.HorizontalFlip(p=0.5),
+            A.RandomRotate90(p=0.5),
+            A.RandomBrightnessContrast(p=0.3),
+        ],
+        seed=seed,
+    )

@@ -10,12 +10,11 @@ from __future__ import annotations
 import itertools
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import albumentations as A
 import cv2
 import numpy as np
 import tensorflow as tf
@@ -24,6 +23,7 @@ from numpy.typing import NDArray
 from edge_demo.runtime.lab import rgb_to_lab
 
 from . import cells, lowlight, pipeline, sources
+from .augment import random_crop
 from .crops import Draws, crops, draws
 
 GENERATOR = "generator in Python"
@@ -132,12 +132,7 @@ def generator(
 
     Grey in 0..1; ab in -1..1 (CIE Lab, of 128).
     """
-    augment: Callable[..., Any] = A.Compose([
-        A.RandomCrop(patch, patch, pad_if_needed=True),
-        A.HorizontalFlip(p=0.5),
-        A.RandomRotate90(p=0.5),
-        A.RandomBrightnessContrast(p=0.3),
-    ], seed=0)  # fmt: skip
+    augment = random_crop(patch, 0)
     files = itertools.cycle(paths)
     while True:
         pairs = []

@@ -56,6 +56,7 @@ SMALLER = {
     # What it is given several times, it varies.
     "training sweep": [w for s in SETTINGS if not s.startswith("batch") for w in ("--set", s)],
     "training bench": TINY,
+    "datasets bench": ["--seconds", "0.01", "--rounds", "1", "--patch", "32", "--cell", "48"],
     "edge_demo benchmark": ["--seconds", "0.1", "--size", "96x64"],
     "export compare": ["--seconds", "0.1", "--threads", "1"],
 }

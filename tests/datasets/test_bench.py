@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from datasets import bench, sources
+from datasets.__main__ import main
 
 
 @pytest.fixture(scope="module")
@@ -47,3 +48,13 @@ def test_the_generator_gives_grey_and_colour_of_fresh_crops(small_photographs: P
         assert grey.shape == (32, 32, 1) and colour.shape == (32, 32, 2)
         assert 0 <= grey.min() <= grey.max() <= 1 and np.abs(colour).max() <= 1
     assert not np.array_equal(first[0][0], second[0][0])
+
+
+@pytest.mark.parametrize(
+    "options", [["--batch", "0"], ["--patch", "8"], ["--patch", "97"], ["--patch", "256"]]
+)
+def test_what_cannot_be_measured_is_one_line(
+    options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bench", "--data", "sample", *options]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
