@@ -102,8 +102,9 @@ def ship(
                 try:
                     drafts += files.export(network, card, [recipe], Path(folder))
                 except UserError as error:
-                    # Not every network fits an Edge TPU; the page says why this one does not.
-                    if not recipe.edgetpu:
+                    # Not every network fits an Edge TPU, nor is saved by a few floats; the page
+                    # says why this one is not.
+                    if not recipe.edgetpu and recipe.most_loss is None:
                         raise
                     left_out[recipe.name] = str(error)
         drafts.sort(key=lambda path: NAMES.index(package.read_card(path).values["recipe"]))
@@ -236,9 +237,12 @@ def _page(name: str, written: list[Path], tables: Tables, left_out: Mapping[str,
         f"- Keras {versions['keras']}, TensorFlow {versions['tensorflow']}",
         f"- Calibrated on: {calibration['tiles']} tiles of {calibration['photographs']} "
         f"photographs of {calibration['source']}, seed {calibration['seed']}",
-        f"- mixed: {', '.join(by_recipe['mixed']['floats']) or 'no operation'} in floats, to lose "
-        f"at most {by_recipe['mixed']['most_loss_db']:g} dB on calibration photographs",
     ]
+    if mixed := by_recipe.get("mixed"):
+        lines.append(
+            f"- mixed: {', '.join(mixed['floats']) or 'no operation'} in floats, to lose at most "
+            f"{mixed['most_loss_db']:g} dB on calibration photographs"
+        )
     if "qat" in by_recipe:
         lines.append(f"- qat: {_stage(by_recipe['qat']['training']['stages'][-1])[2:]}")
     lines += [f"- {recipe} is left out: {reason}" for recipe, reason in left_out.items()]
@@ -279,7 +283,7 @@ def _cost(task: Task, kilo_macs: float) -> str:
     if not restoration.of(task).whole:
         return per_pixel
     width, height = COST_SIZE
-    return f"{per_pixel}, {kilo_macs * width * height / 1e6:.1f} GMAC at {width}x{height}"
+    return f"{per_pixel}, {kilo_macs * width * height / 1e6:.2f} GMAC at {width}x{height}"
 
 
 def _stage(stage: Mapping[str, Any]) -> str:

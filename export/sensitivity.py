@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from edge_demo.runtime import metrics
+from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.interpreter import Graph
 from keras_models.fakequant import Range
 
@@ -20,6 +21,8 @@ from .calibrate import Calibration
 _COMPARED = 8
 # Operations tried in each step of a choice, besides neighbours of those chosen.
 _TRIED = 3
+# Most operations in floats: what needs more is no graph of integers any longer.
+_MOST = 12
 # What an operation in floats costs beyond its own work, as a share of the whole graph's.
 _OVERHEAD = 0.01
 
@@ -172,6 +175,9 @@ def choose_floats(
         network, ranges, calibration: as for ``analyse``.
         most_loss: dB that the graph may lose against floats on the tiles.
         analysis: gives that of the same; asked for only where all in 8 bits loses too much.
+
+    Raises:
+        UserError: a dozen operations in floats still lose more.
     """
     whole = quantise.integer(network, ranges)
     if score(network, calibration) - score(whole, calibration) <= most_loss:
@@ -183,6 +189,11 @@ def choose_floats(
     chosen: list[Sensitivity] = []
     reached = found.integer_db
     while left and found.float_db - reached > most_loss:
+        if len(chosen) == _MOST:
+            raise UserError(
+                f"{_MOST} operations in floats still lose {found.float_db - reached:.2f} dB of "
+                f"{found.float_db:.2f}, and {most_loss} was the most; train quantisation-aware"
+            )
         taken = [line.tensor for line in chosen]
         beside = {tensor for name in taken for tensor in near[name]}
         tried = list(dict.fromkeys([*list(left)[:_TRIED], *sorted(beside & set(left))]))

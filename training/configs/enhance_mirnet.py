@@ -1,5 +1,7 @@
 """MIRNet, size lite: darkened photographs first, real pairs alone at the end; crops that grow."""
 
+import dataclasses
+
 from training.config import FitConfig
 
 CONFIG = FitConfig(
@@ -13,4 +15,17 @@ CONFIG = FitConfig(
     charbonnier=5.0,
     epoch_steps=300,
     val_crop=384,
+)
+
+# Quantisation-aware fine-tuning, on the pairs alone.
+QAT = dataclasses.replace(
+    CONFIG,
+    steps=500,
+    progressive=((1.0, 256, 4, 0.0),),
+    learning_rate=1e-4,
+    warmup_steps=50,
+    ema=0.99,
+    precision="float32",
+    epoch_steps=100,
+    seed=2,
 )

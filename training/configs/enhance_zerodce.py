@@ -1,4 +1,4 @@
-"""Zero-DCE, size lite: without pairs, on what is dark in them. No preset of it ships yet."""
+"""Zero-DCE, size lite: without pairs, on what is dark in them and on darkened photographs."""
 
 from training.config import FitConfig
 
