@@ -27,6 +27,8 @@ from export.recipes import RECIPES, Recipe
 
 Json = Mapping[str, Any]
 
+# Most lines of a table of operations.
+_OPERATIONS = 24
 BLOCK = re.compile(r"(<!-- table: ([^>]+?) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 
@@ -87,7 +89,7 @@ def benchmark(found: Json) -> str:
             [
                 f"`{label(row)}`",
                 f"{row['bytes'] / 1024:.0f}",
-                *(f"{times[key]:.0f}" for key in ("p50", "p90", "p99")),
+                *(_milliseconds(times[key]) for key in ("p50", "p90", "p99")),
                 f"{row['peak_rss_bytes'] / 2**20:.0f}",
                 str(times["threads"]),
             ]
@@ -98,6 +100,10 @@ def benchmark(found: Json) -> str:
         f"{table(header, cells)}\n"
         f"A picture of {timed['width']}x{timed['height']} on {host(found['host'])}.\n"
     )
+
+
+def _milliseconds(value: float) -> str:
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}"
 
 
 def host(found: Json) -> str:
@@ -165,8 +171,8 @@ def compare(found: Json) -> str:
 
 def sensitivity(found: Json) -> str:
     """Which operations lose most in 8 bits."""
-    lines = found["operations"]
-    total = sum(line["macs"] for line in lines)
+    lines = found["operations"][:_OPERATIONS]
+    total = sum(line["macs"] for line in found["operations"])
     cells = [
         [
             f"`{line['name']}`",
@@ -179,8 +185,10 @@ def sensitivity(found: Json) -> str:
         for line in lines
     ]
     header = ["layer", "operation", "gain in floats, dB", "signal to error, dB", "share of work"]
+    rest = len(found["operations"]) - len(lines)
+    others = f"The other {rest} operations gain less. " if rest else ""
     return (
-        f"{table(header, cells, text_columns=2)}\n"
+        f"{table(header, cells, text_columns=2)}\n{others}"
         f"8 bits lose {found['float_db'] - found['integer_db']:.2f} dB on these {found['tiles']} "
         "calibration tiles.\n"
     )

@@ -291,10 +291,11 @@ def _stage(stage: Mapping[str, Any]) -> str:
     before = config.get("qat") or config["start_from"]
     aware = " on 8-bit steps" if config.get("qat") else ""
     start = f", from the weights of {before}" if before else ""
+    stages = config.get("progressive") or [(1.0, config["patch"], config["batch"])]
+    crops = ", then ".join(f"{batch} crops of {patch} pixels" for _, patch, batch, *_ in stages)
     return (
-        f"- Training{aware}: {config['steps']} steps of {config['batch']} crops of "
-        f"{config['patch']} pixels on the {config.get('loss', 'charbonnier')} loss{start}, "
-        f"{stage['hours']:.1f} h"
+        f"- Training{aware}: {config['steps']} steps of {crops} on the "
+        f"{config.get('loss', 'charbonnier')} loss{start}, {stage['hours']:.1f} h"
     )
 
 

@@ -23,7 +23,7 @@ import cv2
 import numpy as np
 import pytest
 
-from docs import fill_tables, make_pictures
+from docs import fill_tables, make_night_sheet, make_pictures
 from edge_demo.runtime import results
 from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.model import TFLiteModel
@@ -384,7 +384,7 @@ def measured(tmp_path: Path) -> Path:
                   "| `e.r1.int8` | 21.00 | +7.00 | 8.00 |",
                   "Means over 2 photographs (`a/b`)."]),
         ("compare enhance", ["| `float32` | 8 | 21.00 |  |  |  | 31.2 | 1.0x | 60 | 5 |"]),
-        ("benchmark", ["| `p.r1.int8` | 2 | 10 | 12 | 20 | 50 | 2 |",
+        ("benchmark", ["| `p.r1.int8` | 2 | 10.4 | 11.6 | 20.0 | 50 | 2 |",
                        "A picture of 64x48 on a processor, 2 cores, a system, Python 3, "
                        "an interpreter 1."]),
         ("quantisation", ["| float32 | 45.00 | +0.000 |", "| int8, a way | 44.85 | -0.150 |",
@@ -440,3 +440,27 @@ def test_the_picture(model_files: dict[str, Path]) -> None:
     assert all((a != b).any() for i, a in enumerate(columns) for b in columns[i + 1 :])
     committed = cv2.imread(str(make_pictures.PICTURE))
     assert committed is not None and committed.shape == drawn.shape
+
+
+def test_the_night_sheet_is_drawn_from_what_ships() -> None:
+    night = np.full((90, 120, 3), 9, np.uint8)
+    columns = make_night_sheet.methods(make_night_sheet.MODELS)
+    drawn = make_night_sheet.draw([night, night[:, :40]], columns)
+    height, width, gap = make_night_sheet.HEIGHT, make_night_sheet.WIDTH, make_night_sheet.GAP
+    assert drawn.shape == (
+        make_night_sheet.LABEL + 2 * (height + gap), 4 * width + 3 * gap, 3
+    )  # fmt: skip
+    row = drawn[make_night_sheet.LABEL + gap :][:height]
+    cells = [row[:, i * (width + gap) :][:, :width] for i in range(4)]
+    assert cells[0].min() == 9
+    assert all(cell.mean() > 1.5 * cells[0].mean() for cell in cells[1:])
+    committed = cv2.imread(str(make_night_sheet.PICTURE))
+    assert committed is not None and committed.shape[1] == drawn.shape[1]
+
+
+def test_a_long_table_of_operations_is_cut() -> None:
+    line = {"name": "a", "kind": "ADD", "snr_db": 1.0, "gain_db": 0.0, "macs": 1}
+    found = {"float_db": 2.0, "integer_db": 1.0, "tiles": 1, "operations": [line] * 40}
+    text = fill_tables.sensitivity(found)
+    assert len(text.splitlines()) == 2 + fill_tables._OPERATIONS + 2
+    assert "The other 16 operations gain less." in text

@@ -1,4 +1,15 @@
-"""Zero-DCE, size lite: without pairs, on what is dark in them and on darkened photographs."""
+"""Zero-DCE, size lite: the config of preset ``enhance_zerodce-lite.r1``.
+
+Without references: of ELIEI's first 56 pairs only the dark halves are looked at, beside darkened
+photographs::
+
+    python -m training fit enhance_zerodce \\
+        --data "pairs:lowlight_pairs:train + folder:photos_444/train" \\
+        --val pairs:lowlight_pairs:test --out runs/enhance_zerodce-lite.r1
+
+Hardware: 2 x86 cores, also busy with other work: 0.1 h.
+What it reached: ``docs/models/enhance_zerodce-lite.r1.md``.
+"""
 
 from training.config import FitConfig
 
