@@ -290,7 +290,8 @@ def test_the_tables_are_there() -> None:
     found = {name for _, name, _ in BLOCKS}
     assert found == {
         "chroma_residual-s.r1 center", "benchmark", "compare", "pi", "quantisation", "recipes",
-        "sensitivity", "tiles",
+        "sensitivity", "tiles", "enhance_mirnet-lite.r1", "enhance_zerodce-lite.r1",
+        "benchmark enhance", "compare enhance", "sensitivity enhance",
     }  # fmt: skip
     for path in PAGES.values():
         text = path.read_text()

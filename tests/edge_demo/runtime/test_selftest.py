@@ -37,9 +37,13 @@ def kernels(path: Path) -> list[np.ndarray]:
     return [c for c in constants if c.size > 100 and network.count(c.tobytes()) == 1]
 
 
-def with_another_kernel(source: Path, target: Path, which: int) -> Path:
-    """The file with one of its kernels turned about; its golden pair stays."""
-    kernel = kernels(source)[which]
+def with_another_kernel(source: Path, target: Path) -> Path:
+    """The file with one of its kernels turned about; its golden pair stays.
+
+    The one with the fewest channels on a side: it reads or writes the picture itself, and does not
+    only weigh a few features.
+    """
+    kernel = min(kernels(source), key=lambda k: min(k.shape[0], k.shape[-1]))
     other = np.ascontiguousarray(kernel[..., ::-1])
     network = package.flatbuffer(source).replace(kernel.tobytes(), other.tobytes())
     card = package.read_card(source)
@@ -54,12 +58,9 @@ def test_what_ships_passes(name: str) -> None:
     assert result.ok, result.text
 
 
-@pytest.mark.parametrize("which", [0, -1])
 @pytest.mark.parametrize("name", models_folder.shipped())
-def test_another_kernel_fails(name: str, which: int, tmp_path: Path) -> None:
-    result = selftest(
-        with_another_kernel(models_folder.shipped()[name], tmp_path / "wrong.tflite", which)
-    )
+def test_another_kernel_fails(name: str, tmp_path: Path) -> None:
+    result = selftest(with_another_kernel(models_folder.shipped()[name], tmp_path / "wrong.tflite"))
     assert not result.ok, result.text
     # By far: the bound could be ten times as wide.
     if result.beyond is not None:
