@@ -7,6 +7,11 @@ what differs by a step after one operation adds up over the following ones. Meas
 interpreters on x86-64 and 64-bit Arm, on the golden pair and nine photographs: at most 3 steps of
 the output's range, and at most 0.8 % of all values more than one step apart. A wrong graph is
 beyond one step in a good part of its values, so that both are bounded.
+
+A network that weighs its channels by means over the whole picture is another matter: one step in a
+gate brightens or darkens all of the picture. Of MIRNet's 8-bit files the older kernels give values
+up to 18 steps away, most of them more than one, at 0.05 dB less against the truth; a wrong kernel,
+more than 90. There the steps alone are bounded, and more of them.
 """
 
 from __future__ import annotations
@@ -22,12 +27,15 @@ from numpy.typing import NDArray
 from .errors import UserError
 from .interpreter import Graph, package_name
 from .package import Card, read_card, read_golden
+from .tasks.record import Task
 
 FLOAT_TOLERANCE = 2e-3
 # Recipes without 8-bit operations. Any other counts as having them, be its output a float.
 FLOAT_RECIPES = ("float32", "float16")
 MOST_STEPS = 4.0
 MOST_BEYOND = 0.02
+# Of networks that make the whole picture at once.
+MOST_STEPS_WHOLE = 24.0
 
 
 # What a card says of a golden pair for a graph of one size: the input is to be repeated until it
@@ -44,6 +52,7 @@ class SelfTest:
         worst: largest difference, in the output's own unit.
         tolerance: what is allowed.
         beyond: share of values that differ by more than one step; None for a float graph.
+        most_beyond: what is allowed of it.
     """
 
     ok: bool
@@ -51,12 +60,13 @@ class SelfTest:
     tolerance: float
     interpreter: str
     beyond: float | None = None
+    most_beyond: float = MOST_BEYOND
 
     @property
     def text(self) -> str:
         """One line for a reader."""
         share = "" if self.beyond is None else (
-            f", more than one step in {self.beyond:.2%} of values (allowed {MOST_BEYOND:.0%})"
+            f", more than one step in {self.beyond:.2%} of values (allowed {self.most_beyond:.0%})"
         )  # fmt: skip
         return (
             f"largest difference {self.worst:.2g} (allowed {self.tolerance:.2g}){share} "
@@ -82,7 +92,12 @@ def selftest(path: Path, threads: int = 1) -> SelfTest:
     graph.resize({name: (1, *values.shape) for name, values in inputs.items()})
     results = graph.run({name: values.astype(np.float32) for name, values in inputs.items()})
     results = {name: cut(results[name], values.shape) for name, values in expected.items()}
-    return compare(expected, results, steps(card, graph), package_name())
+    return compare(expected, results, steps(card, graph), package_name(), makes_whole(card.task))
+
+
+def makes_whole(task: Task) -> bool:
+    """Whether networks of a task see whole pictures and give whole ones, not curves for them."""
+    return task.frame is not None and not task.form
 
 
 def repeated(values: NDArray[Any], shape: Sequence[int]) -> NDArray[Any]:
@@ -113,16 +128,25 @@ def compare(
     results: Mapping[str, NDArray[Any]],
     step: Mapping[str, float],
     interpreter: str,
+    whole: bool = False,
 ) -> SelfTest:
-    """Results beside what they should be; ``step`` as ``steps`` gives it."""
+    """Results beside what they should be.
+
+    Args:
+        expected, results: output name to values.
+        step: as ``steps`` gives it.
+        interpreter: whose results they are.
+        whole: as ``makes_whole`` says.
+    """
+    most_steps, most_beyond = (MOST_STEPS_WHOLE, 1.0) if whole else (MOST_STEPS, MOST_BEYOND)
     differences = {
         name: np.nan_to_num(np.abs(results[name] - expected[name]), nan=np.inf) for name in expected
     }
     # A hair more than whole steps, which are no whole floats.
-    allowed = {name: max(FLOAT_TOLERANCE, 1.01 * MOST_STEPS * step[name]) for name in expected}
+    allowed = {name: max(FLOAT_TOLERANCE, 1.01 * most_steps * step[name]) for name in expected}
     name = max(expected, key=lambda name: float(differences[name].max()) / allowed[name])
     worst, tolerance = float(differences[name].max()), allowed[name]
     shares = [float((differences[n] > 1.01 * step[n]).mean()) for n in expected if step[n]]
     beyond = max(shares, default=None)
-    ok = worst <= tolerance and (beyond or 0.0) <= MOST_BEYOND
-    return SelfTest(ok, worst, tolerance, interpreter, beyond)
+    ok = worst <= tolerance and (beyond or 0.0) <= most_beyond
+    return SelfTest(ok, worst, tolerance, interpreter, beyond, most_beyond)

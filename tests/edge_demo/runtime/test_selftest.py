@@ -15,10 +15,13 @@ from edge_demo.runtime.selftest import (
     FLOAT_TOLERANCE,
     MOST_BEYOND,
     MOST_STEPS,
+    MOST_STEPS_WHOLE,
     compare,
+    makes_whole,
     selftest,
     steps,
 )
+from edge_demo.runtime.tasks import chroma, enhance
 
 STEP = 1 / 127
 
@@ -65,8 +68,20 @@ def test_another_kernel_fails(name: str, tmp_path: Path) -> None:
     # By far: the bound could be ten times as wide.
     if result.beyond is not None:
         assert result.beyond > 10 * MOST_BEYOND
+        if result.most_beyond == 1.0:
+            assert result.worst > 3 * result.tolerance
     else:
         assert result.worst > 10 * FLOAT_TOLERANCE
+
+
+def test_whole_pictures_may_be_a_little_brighter_or_darker() -> None:
+    expected = {"out": np.zeros((8, 8), np.float32)}
+    for shift, ok in ((MOST_STEPS_WHOLE, True), (MOST_STEPS_WHOLE + 1, False)):
+        results = {"out": np.full((8, 8), shift * STEP, np.float32)}
+        assert compare(expected, results, {"out": STEP}, "", whole=True).ok is ok
+        assert not compare(expected, results, {"out": STEP}, "").ok
+    assert makes_whole(enhance.TASK)
+    assert not makes_whole(enhance.SHARED_CURVES) and not makes_whole(chroma.TASK)
 
 
 def test_steps_come_from_what_the_file_holds(model_files: dict[str, Path]) -> None:
