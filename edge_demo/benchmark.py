@@ -24,8 +24,10 @@ from numpy.typing import NDArray
 
 from edge_demo import benchmark_compare, benchmark_report, benchmark_worker, host, models_folder
 from edge_demo.runtime import html, pairs, photographs, quality, restoration, results, tasks
+from edge_demo.runtime.cli import cores
 from edge_demo.runtime.containers import MAX_PIXELS
 from edge_demo.runtime.errors import UserError
+from edge_demo.runtime.files import check_free
 from edge_demo.runtime.model import TFLiteModel
 from edge_demo.runtime.package import read_card
 from edge_demo.runtime.restoration import Method, Restoration
@@ -85,7 +87,7 @@ def benchmark(
         UserError: no files, files of several tasks, no usable photographs, values out of range, or
             no interpreter.
     """
-    threads = min(4, host.cores()) if threads is None else threads
+    threads = min(4, cores()) if threads is None else threads
     _check(files, threads, size, limit_seconds)
     restored = restoration.of(task_of(files))
     siting = restored.siting(siting)
@@ -424,9 +426,7 @@ def run(options: argparse.Namespace) -> int:
         raise UserError("--attach needs --html FILE to attach to")
     if options.each and not (options.images and options.json):
         raise UserError("--each needs --images DIR to measure and --json FILE to write to")
-    for path in (options.json, options.html):
-        if path and path.exists() and not options.overwrite:
-            raise UserError(f"{path} exists already; choose another name or pass --overwrite")
+    check_free(options.overwrite, options.json, options.html)
     if options.json and options.json == options.html:
         raise UserError("--json and --html name the same file")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import importlib.metadata
 import operator
-import os
 import platform
 import shutil
 import subprocess
@@ -16,6 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from edge_demo.runtime.cli import cores
 from edge_demo.runtime.interpreter import EDGE_TPU_LIBRARY, package_name
 
 # Meaning of the bits that the Raspberry Pi's firmware reports; 16 higher: it happened since boot.
@@ -27,13 +27,6 @@ _THROTTLED = {
 }
 # Vendor and product of a USB Accelerator, before and after its first use since it was plugged in.
 _EDGE_TPU_IDS = {("1a6e", "089a"), ("18d1", "9302")}
-
-
-def cores() -> int:
-    """Processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def describe(root: Path = Path("/")) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from .runtime.colour import rgb_to_ycbcr, round_to_uint8, ycbcr_to_rgb
 from .runtime.containers import ImageInfo, probe
 from .runtime.enhancing import enhance_picture
 from .runtime.errors import UserError
+from .runtime.files import check_free
 from .runtime.images import apply_orientation, read_rgb, write_image
 from .runtime.model import TFLiteModel
 from .runtime.siting import downsample
@@ -75,8 +76,7 @@ def restore_file(
     """
     check_options(model, resample, strength)
     info = probe(source)
-    if target.exists() and not overwrite:
-        raise UserError(f"{target} exists already; choose another name or pass --overwrite")
+    check_free(overwrite, target)
     if model.card.task.name == enhance.TASK.name:
         amount = 1.0 if strength is None else strength
         return _brightened(source, target, model, amount, overwrite, progress)

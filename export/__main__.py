@@ -15,6 +15,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from edge_demo.runtime import cli, restoration, results
 from edge_demo.runtime.errors import UserError
+from edge_demo.runtime.files import check_free
 from edge_demo.runtime.quiet import quiet_stderr
 from edge_demo.runtime.siting import SITINGS
 
@@ -98,13 +99,6 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
     for kind in ("json", "markdown", "html"):
         parser.add_argument(f"--{kind}", type=Path, metavar="FILE")
     parser.add_argument("--overwrite", action="store_true", help="replace existing FILEs")
-
-
-def _check_outputs(options: argparse.Namespace) -> None:
-    """Refuse before any work what could not be written after it."""
-    for path in (options.json, options.markdown, options.html):
-        if path and path.exists() and not options.overwrite:
-            raise UserError(f"{path} exists already; choose another name or pass --overwrite")
 
 
 def _write_outputs(options: argparse.Namespace, **contents: Callable[[], str]) -> None:
@@ -201,7 +195,7 @@ def _compare(options: argparse.Namespace) -> int:
 
     from . import compare, reports
 
-    _check_outputs(options)
+    check_free(options.overwrite, options.json, options.markdown, options.html)
     files = compare.resolve(options.files)
     source = sources.open_source(options.data, "test")
     limit = compare.LIMIT if options.max_drop is None else options.max_drop
@@ -230,7 +224,7 @@ def _sensitivity(options: argparse.Namespace) -> int:
 
     from . import compare, reports
 
-    _check_outputs(options)
+    check_free(options.overwrite, options.json, options.markdown, options.html)
     if not options.calibrate:
         raise UserError("sensitivity needs --calibrate SOURCE: photographs to measure on")
     network = _network(options, True)

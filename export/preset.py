@@ -6,7 +6,7 @@ import itertools
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -87,27 +87,7 @@ def ship(
     if qat:
         networks.append((qat, runs.read_record(qat), Network(runs.load_model(qat), task)))
     with tempfile.TemporaryDirectory() as folder:
-        drafts: list[Path] = []
-        left_out: dict[str, str] = {}
-        for source, told, network in networks:
-            card = files.base_card(told, name, terms, runs.stages(source))
-            # What both can give is given by the network that was trained for it, the last.
-            last = source is networks[-1][0]
-            chosen = [
-                recipe
-                for recipe in RECIPES
-                if applicable(recipe, bool(network.trained)) and (last or not recipe.edgetpu)
-            ]
-            for recipe in chosen:
-                try:
-                    drafts += files.export(network, card, [recipe], Path(folder))
-                except UserError as error:
-                    # Not every network fits an Edge TPU, nor is saved by a few floats; the page
-                    # says why this one is not.
-                    if not recipe.edgetpu and recipe.most_loss is None:
-                        raise
-                    left_out[recipe.name] = str(error)
-        drafts.sort(key=lambda path: NAMES.index(package.read_card(path).values["recipe"]))
+        drafts, left_out = _drafts(networks, name, terms, Path(folder))
         tables: Tables = {
             siting: _measure(restored, drafts, evaluation_source, siting)
             for siting in restored.sitings or (None,)
@@ -121,6 +101,40 @@ def ship(
     if qat:
         kept.append(_keep_weights(qat, runs.read_record(qat), f"{name}-qat", terms))
     return [*written, *itertools.chain(*kept), *_document(name, written, tables, left_out)]
+
+
+def _drafts(
+    networks: Sequence[tuple[Path, Mapping[str, Any], Network]], name: str, terms: str, folder: Path
+) -> tuple[list[Path], dict[str, str]]:
+    """Every recipe's file, in the order of ``NAMES``; and recipes that do not fit, with the reason.
+
+    Args:
+        networks: run, its record and its network; the quantisation-aware one last.
+        name, terms: for the cards.
+        folder: to write to.
+    """
+    drafts: list[Path] = []
+    left_out: dict[str, str] = {}
+    for source, told, network in networks:
+        card = files.base_card(told, name, terms, runs.stages(source))
+        # What both can give is given by the network that was trained for it, the last.
+        last = source is networks[-1][0]
+        chosen = [
+            recipe
+            for recipe in RECIPES
+            if applicable(recipe, bool(network.trained)) and (last or not recipe.edgetpu)
+        ]
+        for recipe in chosen:
+            try:
+                drafts += files.export(network, card, [recipe], folder)
+            except UserError as error:
+                # Not every network fits an Edge TPU, nor is saved by a few floats; the page says
+                # why this one is not.
+                if not recipe.edgetpu and recipe.most_loss is None:
+                    raise
+                left_out[recipe.name] = str(error)
+    drafts.sort(key=lambda path: NAMES.index(package.read_card(path).values["recipe"]))
+    return drafts, left_out
 
 
 def _check_qat(run: Path, qat: Path | None) -> None:

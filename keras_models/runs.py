@@ -6,6 +6,7 @@ architectures.
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -64,10 +65,24 @@ def stages(run: Path) -> list[dict[str, Any]]:
         return kept
     config = record["config"]
     before = config.get("qat") or config.get("start_from")
-    rows = (run / "history.csv").read_text().splitlines()
-    seconds = float(rows[-1].split(",")[rows[0].split(",").index("seconds")])
-    stage = {"config": config, "data": record["data"], "seconds": seconds}
+    stage = {"config": config, "data": record["data"], "seconds": history(run)[-1]["seconds"]}
     return [*(stages(Path(before)) if before else []), stage]
+
+
+def history(run: Path) -> list[dict[str, float]]:
+    """A row for each finished epoch of a run's folder: epoch, step, seconds, losses and metrics.
+
+    Raises:
+        UserError: a damaged file.
+    """
+    file = run / "history.csv"
+    if not file.exists():
+        return []
+    try:
+        with file.open(newline="") as lines:
+            return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(lines)]
+    except (ValueError, TypeError):
+        raise UserError(f"{file} is damaged") from None
 
 
 def model_file(run: Path) -> Path:

@@ -36,6 +36,7 @@ sys.path.insert(0, str(ROOT))  # run as a script, whose own folder is tests
 from datasets.__main__ import main as datasets
 from datasets.cleaning import local
 from datasets.cleaning.scores import Scores
+from edge_demo.runtime.cli import cores
 from edge_demo.runtime.images import read_rgb, to_uint8
 from edge_demo.runtime.photographs import read_folder
 from tests import faults
@@ -191,7 +192,7 @@ def main() -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--good", type=Path, nargs="*", default=[])
     parser.add_argument("--counts", type=int, nargs="*", default=[1000, 4000, 10000])
-    parser.add_argument("--workers", type=int, default=local.cores())
+    parser.add_argument("--workers", type=int, default=cores())
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     if options.what == "recall":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 import shlex
 import sys
@@ -15,6 +16,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from edge_demo.runtime import cli, results
 from edge_demo.runtime.errors import UserError
+from edge_demo.runtime.files import check_free
 from edge_demo.runtime.quiet import quiet_stderr
 from edge_demo.runtime.siting import SITINGS
 
@@ -122,9 +124,7 @@ def _print_runs(folder: Path) -> Sequence[Any]:
 
 
 def _runs(options: argparse.Namespace) -> None:
-    import dataclasses
-
-    _check_free(options, options.json)
+    check_free(options.overwrite, options.json)
     found = _print_runs(options.folder)
     if options.json:
         rows = [{**dataclasses.asdict(run), "folder": str(run.folder)} for run in found]
@@ -146,13 +146,6 @@ def _bench(options: argparse.Namespace) -> None:
     )
 
 
-def _check_free(options: argparse.Namespace, *paths: Path | None) -> None:
-    """Refuse to replace files before the work that would be lost."""
-    for path in paths:
-        if path and path.exists() and not options.overwrite:
-            raise UserError(f"{path} exists already; choose another name or pass --overwrite")
-
-
 def _evaluate(options: argparse.Namespace) -> None:
     from datasets import sources
     from keras_models import runs
@@ -160,7 +153,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     from . import report
     from .evaluate import evaluate, load
 
-    _check_free(options, options.json, options.html)
+    check_free(options.overwrite, options.json, options.html)
     target = load(options.target)
     source = sources.open_source(options.data, "test")
     table, names, values = evaluate(target, source, options.siting)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -77,7 +76,7 @@ def read(folder: Path) -> Run:
     held = record["config"]
     usual = config.as_read(config.load(held["model"], held.get("qat", "")))
     whole = config.FitConfig(held["model"], steps=held["steps"], epoch_steps=held["epoch_steps"])
-    rows = _history(folder / "history.csv")
+    rows = runs.history(folder)
     metric = next((name for name in _JUDGED if rows and name in rows[0]), None)
     best = _JUDGED[metric](rows, key=lambda row: row[metric]) if metric else None
     return Run(
@@ -93,16 +92,6 @@ def read(folder: Path) -> Run:
         best=best[metric] if best and metric else None,
         epoch=round(best["epoch"]) if best else None,
     )
-
-
-def _history(file: Path) -> list[dict[str, float]]:
-    if not file.exists():
-        return []
-    try:
-        with file.open(newline="") as lines:
-            return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(lines)]
-    except (ValueError, TypeError):
-        raise UserError(f"{file} is damaged") from None
 
 
 def text(found: Sequence[Run]) -> str:

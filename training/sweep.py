@@ -46,13 +46,17 @@ def folder_name(settings: Sequence[str], varied: Sequence[str]) -> str:
     return re.sub(r"[^\w.=+-]+", "_", ",".join(shown).replace(",", "+"))[:_NAME]
 
 
+def _in_a_process(arguments: Sequence[str]) -> int:
+    return subprocess.run([sys.executable, "-m", "training", "fit", *arguments]).returncode
+
+
 def sweep(
     model: str,
     data: str,
     val: str | None,
     out: Path,
     settings: Sequence[str],
-    run: Callable[[Sequence[str]], int] | None = None,
+    run: Callable[[Sequence[str]], int] = _in_a_process,
 ) -> list[str]:
     """Fit every combination. The same call again goes on where it was stopped.
 
@@ -88,14 +92,10 @@ def sweep(
         arguments = [model, "--data", data, "--out", str(out / name)]
         arguments += ["--val", val] if val else []
         arguments += [part for setting in one for part in ("--set", setting)]
-        code = (run or _in_a_process)(arguments)
+        code = run(arguments)
         if code == 130:
             raise KeyboardInterrupt
         if code:
             print(f"failed with exit code {code}: {shlex.join(arguments)}", file=sys.stderr)
             failed.append(name)
     return failed
-
-
-def _in_a_process(arguments: Sequence[str]) -> int:
-    return subprocess.run([sys.executable, "-m", "training", "fit", *arguments]).returncode

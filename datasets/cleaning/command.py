@@ -9,10 +9,12 @@ import json
 import sys
 import time
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from edge_demo.runtime.cli import duration
+from edge_demo.runtime import results
+from edge_demo.runtime.cli import cores, duration
 from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.photographs import read_folder
 
@@ -63,7 +65,7 @@ def clean(options: argparse.Namespace) -> None:
         UserError: a mistake in the options, or nothing to clean.
     """
     limits = _limits(options)
-    workers = local.cores() if options.workers is None else options.workers
+    workers = cores() if options.workers is None else options.workers
     if workers < 1:
         raise UserError(f"--workers {workers}: must be at least 1")
     if options.beam and not options.runner:
@@ -141,13 +143,13 @@ def _append(out: Path, scored: Iterable[Scores]) -> None:
 def _finish(
     judged: list[Judged], first: dict[str, Any], limits: Thresholds, options: argparse.Namespace
 ) -> None:
-    out = options.out
+    out, write = options.out, partial(results.write_text, overwrite=True)
     table = place.manifest(first, judged, limits, options.allow)
     kept = place.kept(judged, options.allow)
-    place.write_text(out / place.REPORT, report.page(judged, kept, limits, Path(first["folder"])))
-    place.write_text(out / place.KEPT, "".join(f"{one.scores.path}\n" for one in kept))
+    write(out / place.REPORT, report.page(judged, kept, limits, Path(first["folder"])))
+    write(out / place.KEPT, "".join(f"{one.scores.path}\n" for one in kept))
     # Last: a folder with a manifest is finished.
-    place.write_text(out / place.MANIFEST, json.dumps(table, indent=1, allow_nan=False) + "\n")
+    write(out / place.MANIFEST, json.dumps(table, indent=1, allow_nan=False) + "\n")
     counts = table["counts"]
     print(f"kept {counts['kept']} of {counts['pictures']} pictures")
     for kind, text in KINDS.items():

@@ -130,11 +130,3 @@ def manifest(
             for one in judged
         ],
     }
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole; file names that are no text in UTF-8 stay what they are."""
-    try:
-        write_whole(path, text.encode("utf-8", "surrogateescape"))
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}") from None

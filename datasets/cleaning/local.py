@@ -20,11 +20,6 @@ _CHUNK = 8
 _ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-def cores() -> int:
-    """How many this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def scored(paths: Sequence[str], as_stored: bool, workers: int) -> Generator[Scores]:
     """The scores of each path, in order, as they become known.
 

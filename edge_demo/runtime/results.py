@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .errors import UserError
-from .files import write_whole
+from .files import check_free, write_whole
 from .tasks.record import Task
 
 Row = dict[str, Any]
@@ -164,14 +164,15 @@ def quality_text(rows: Sequence[Row], task: Task) -> str:
 def write_text(path: Path, text: str, overwrite: bool = False) -> None:
     """Write a file whole; an existing one is refused unless ``overwrite``.
 
+    Names of files in it that are no text in UTF-8 stay what they are.
+
     Raises:
         UserError: it exists, or cannot be written.
     """
-    if path.exists() and not overwrite:
-        raise UserError(f"{path} exists already; choose another name or pass --overwrite")
+    check_free(overwrite, path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, text.encode())
+        write_whole(path, text.encode("utf-8", "surrogateescape"))
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}") from None
 
