@@ -1,0 +1,108 @@
+"""Draw the picture of ``docs/video.md``: ``python docs/make_video_picture.py``.
+
+A crop of one frame of the clip that ``measure_video.py`` makes, where the network trembles most,
+and below it the tremble itself: how the error changed against the frame before, along the motion.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # run as a script, whose own folder is docs
+
+# ruff: noqa: E402
+from docs import make_pictures, measure_video
+from edge_demo import models_folder
+from edge_demo.runtime import metrics, restoration, temporal
+from edge_demo.runtime.colour import round_to_uint8
+from edge_demo.runtime.effects import chroma_correction, chroma_restored
+from edge_demo.runtime.images import write_image
+from edge_demo.runtime.model import TFLiteModel
+from edge_demo.runtime.siting import baseline
+from edge_demo.runtime.tasks import chroma
+from edge_demo.runtime.tiling import Runner
+
+Pixels = NDArray[np.uint8]
+
+PICTURE = ROOT / "docs" / "pictures" / "flicker.png"
+FRAME = 30  # so that the filter has come to rest
+SIDE = 48
+GAIN = 12  # of the change of the error
+
+
+def columns(frames: Sequence[Pixels], runner: Runner) -> dict[str, tuple[Pixels, Pixels]]:
+    """Label to (chroma of the last frame but one, of the last), each (H, W, 2) uint8."""
+    smoother = temporal.Smoother()
+    found: dict[str, tuple[Pixels, ...]] = {}
+    for frame in frames:
+        planes = chroma.degrade_ycbcr(frame)
+        correction = chroma_correction(planes, runner)
+        made = {
+            "bilinear": baseline("bilinear", planes.cbcr, planes.size, planes.siting),
+            "each frame by itself": chroma_restored(planes, correction),
+            "held steady": chroma_restored(planes, smoother(planes.y, correction)),
+            "truth": frame[..., 1:].astype(np.float32),
+        }
+        for label, cbcr in made.items():
+            found[label] = (*found.get(label, ()), round_to_uint8(cbcr))[-2:]
+    return {label: (pair[0], pair[1]) for label, pair in found.items()}
+
+
+def draw(frames: Sequence[Pixels], runner: Runner) -> Pixels:
+    """The whole picture, RGB."""
+    before, now = frames[-2:]
+    made = columns(frames, runner)
+    places = temporal.follow(*(np.ascontiguousarray(one[..., 0]) for one in (before, now)))
+    changes = {}
+    for label, (first, second) in made.items():
+        errors = [
+            cbcr.astype(np.float32) - frame[..., 1:]
+            for cbcr, frame in ((first, before), (second, now))
+        ]
+        changes[label] = errors[1] - temporal.brought(errors[0], places)
+    # Where the network alone trembles most.
+    tremble = cv2.boxFilter(
+        np.square(changes["each frame by itself"]).sum(-1), -1, (SIDE, SIDE), normalize=True
+    )
+    half = SIDE // 2
+    inner = tremble[half:-half, half:-half]
+    top, left = np.unravel_index(int(inner.argmax()), inner.shape)
+    inside = np.s_[top : top + SIDE, left : left + SIDE]
+    y = now[..., 0][inside]
+    drawn = []
+    for label, (_, cbcr) in made.items():
+        crop = np.ascontiguousarray(cbcr[inside])
+        psnr = metrics.psnr(crop, np.ascontiguousarray(now[..., 1:][inside]))
+        note = "4:4:4" if label == "truth" else f"chroma PSNR {psnr:.1f} dB"
+        change = 128 + GAIN * changes[label][inside]
+        colour = restoration.to_rgb(np.full((SIDE, SIDE), 128, np.uint8), round_to_uint8(change))
+        looks, below = (
+            make_pictures.enlarged(one) for one in (restoration.to_rgb(y, crop), colour)
+        )
+        drawn.append(np.concatenate([looks, make_pictures.text(label, note), below]))
+    return make_pictures.joined(drawn)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Draw and write."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--out", type=Path, default=PICTURE, metavar="FILE.png")
+    options = parser.parse_args(arguments)
+    frames = list(itertools.islice(measure_video.panned(), FRAME))
+    model = TFLiteModel(models_folder.find(measure_video.MODEL))
+    write_image(options.out, draw(frames, model), overwrite=True)
+    print(f"wrote {options.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

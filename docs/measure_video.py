@@ -1,0 +1,263 @@
+"""What video costs and gains: ``python docs/measure_video.py filters|coding|speed``.
+
+Run from the repository's root. Each writes ``docs/results/video.NAME.json``:
+
+- ``filters``: what filtering effects over time brings, with motion and without, on a clip that pans
+  and zooms over photographs (made here) and on videos of your own (``--video``).
+- ``coding``: whether a network that learned from JPEG's planes does as well on those of video.
+- ``speed``: frames a second of a 1920x1080 video, and where the time goes. Where other programs
+  take turns on the processor, wall time is theirs, too: processor time is stated beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # run as a script, whose own folder is docs
+
+# ruff: noqa: E402
+from datasets import sources, video
+from edge_demo import host, models_folder
+from edge_demo.runtime import colour, flicker, metrics, temporal, tiling
+from edge_demo.runtime.effects import chroma_correction, chroma_restored
+from edge_demo.runtime.model import TFLiteModel
+from edge_demo.runtime.siting import baseline, downsample
+from edge_demo.runtime.tasks import chroma
+from edge_demo.video import restore, writer
+from edge_demo.video.coding import Coding, Tags
+
+Picture = NDArray[np.uint8]
+
+RESULTS = ROOT / "docs" / "results"
+MODEL = "chroma_residual-s.r1.int8"
+THREADS = 2
+# Filters to compare: what a row is called, strength, motion.
+FILTERS = (
+    ("each frame by itself", 0.0, True),
+    ("without motion, 0.5", 0.5, False),
+    ("without motion, 0.8", 0.8, False),
+    ("along the motion, 0.5", 0.5, True),
+    ("along the motion, 0.8", 0.8, True),
+    ("along the motion, 0.9", 0.9, True),
+)
+PANNED, PAN_SIZE = 40, (208, 256)  # frames over each photograph, and their size
+# Noise of a camera, in code values: of luma, and of chroma at half the size.
+NOISE = 2.0, 1.5
+# What planes are coded as: a name, matrix, full range, bits, and whether they are stretched to
+# what the network has learned.
+CODINGS = (
+    ("BT.601, full range, 8 bits", "bt601", True, 8, True),
+    ("BT.601, limited range, 8 bits", "bt601", False, 8, True),
+    ("BT.709, limited range, 8 bits", "bt709", False, 8, True),
+    ("BT.709, limited range, 8 bits, not stretched", "bt709", False, 8, False),
+    ("BT.709, limited range, 10 bits", "bt709", False, 10, True),
+    ("BT.2020, limited range, 10 bits", "bt2020", False, 10, True),
+)
+SPEED_SIZE, SPEED_FRAMES = (1080, 1920), 24
+
+
+def panned() -> Iterator[Picture]:
+    """YCbCr frames of a camera that pans and zooms over the sample's photographs, with noise."""
+    rng = np.random.default_rng(0)
+    height, width = PAN_SIZE
+    for name in sources.SAMPLE_TEST:
+        rgb = cv2.imread(str(sources.sample_folder() / name))[..., ::-1]
+        rgb = cv2.resize(rgb, None, fx=0.75, fy=0.75, interpolation=cv2.INTER_AREA)
+        for index in range(PANNED):
+            zoom = 1.0 + 0.004 * index
+            place = np.array([[zoom, 0, -5 - 1.2 * index], [0, zoom, -5 - 0.6 * index]])
+            frame = cv2.warpAffine(
+                rgb, place, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
+            )
+            ycbcr = colour.rgb_to_ycbcr(frame)
+            ycbcr[..., 0] += rng.normal(0, NOISE[0], (height, width))
+            grain = rng.normal(0, NOISE[1], (height // 2, width // 2, 2)).astype(np.float32)
+            ycbcr[..., 1:] += cv2.resize(grain, (width, height))
+            yield colour.round_to_uint8(ycbcr)
+
+
+def filtered(name: str, frames: Iterable[Picture], model: TFLiteModel) -> dict[str, Any]:
+    """Every filter on one video."""
+    smoothers = {
+        label: temporal.Smoother(strength, motion=motion) for label, strength, motion in FILTERS
+    }
+    labels = ["bilinear", *smoothers]
+    psnr: dict[str, list[float]] = {label: [] for label in labels}
+    steps: dict[str, list[flicker.Step]] = {label: [] for label in labels}
+    last: dict[str, Picture] = {}
+    before: Picture | None = None
+    for count, now in enumerate(frames, 1):
+        print(f"\r{name}: {count} frames", end="", flush=True)
+        planes = chroma.degrade_ycbcr(now)
+        found, wanted = chroma_correction(planes, model), np.ascontiguousarray(now[..., 1:])
+        made = {"bilinear": baseline("bilinear", planes.cbcr, planes.size, planes.siting)}
+        for label, smoother in smoothers.items():
+            made[label] = chroma_restored(planes, smoother(planes.y, found))
+        motion = None if before is None else flicker.Motion(before[..., 0], now[..., 0])
+        for label, cbcr in made.items():
+            result = colour.round_to_uint8(cbcr)
+            psnr[label].append(metrics.psnr(result, wanted))
+            if motion and before is not None and motion.followed >= flicker.SCENE:
+                steps[label].append(motion.step((before[..., 1:], wanted), (last[label], result)))
+            last[label] = result
+        before = now
+    print()
+    rows = [
+        {
+            "name": label,
+            "chroma_psnr": round(float(np.mean(psnr[label])), 3),
+            "flicker": round(flicker.flicker(steps[label]), 4),
+            "change_ratio": round(flicker.change_ratio(steps[label]), 4),
+        }
+        for label in labels
+    ]
+    return {"name": name, "frames": len(psnr["bilinear"]), "rows": rows}
+
+
+def filters(options: argparse.Namespace) -> dict[str, Any]:
+    """The document of ``filters``."""
+    model = TFLiteModel(models_folder.find(MODEL), THREADS)
+    clips = [("panning over photographs", panned())]
+    for path in options.video:
+        clips.append((path.name, itertools.islice(video.truths(path)[0], options.frames)))
+    return {"model": MODEL, "clips": [filtered(name, frames, model) for name, frames in clips]}
+
+
+def coding(options: argparse.Namespace) -> dict[str, Any]:
+    """The document of ``coding``: chroma PSNR in full-range units, whatever the coding."""
+    model = TFLiteModel(models_folder.find(MODEL), THREADS)
+    source = sources.open_source(options.data)
+    values: dict[str, list[tuple[float, float]]] = {line[0]: [] for line in CODINGS}
+    for count, (_, rgb) in enumerate(sources.photographs(source), 1):
+        print(f"\r{count}/{len(source.paths)} photographs", end="", flush=True)
+        for name, matrix, full, depth, stretched in CODINGS:
+            made = Coding("4:2:0", depth, full, matrix, "left", Tags(2, 2, 2, 2 if full else 1))
+            values[name].append(_coded(rgb, made, stretched, model))
+    print()
+    rows = []
+    for name, found in values.items():
+        bilinear, ours = (float(np.mean(one)) for one in zip(*found, strict=True))
+        rows.append({"name": name, "bilinear": round(bilinear, 3), "model": round(ours, 3)})
+    return {"model": MODEL, "data": options.data, "images": len(source.paths), "rows": rows}
+
+
+def _coded(rgb: Picture, made: Coding, stretched: bool, model: TFLiteModel) -> tuple[float, float]:
+    """Chroma PSNR of bilinear and of the model, against unrounded truth."""
+    full = colour.rgb_to_ycbcr(rgb, made.matrix)
+    y = made.luma_plane(full[..., 0])
+    low = made.chroma_planes(downsample(full[..., 1:], made.siting))
+    codes = made if stretched else Coding(**{**vars(made), "full_range": True})
+    planes = chroma.Planes(codes.luma_codes(y), codes.chroma_codes(low), made.siting)
+    found = []
+    for cbcr in (
+        baseline("bilinear", planes.cbcr, planes.size, planes.siting),
+        chroma_restored(planes, chroma_correction(planes, model)),
+    ):
+        stored = made.chroma_codes(codes.chroma_planes(cbcr)).astype(np.float32)
+        mse = float(np.mean(np.square(stored - full[..., 1:]), dtype=np.float64))
+        found.append(10 * float(np.log10(255**2 / mse)))
+    return found[0], found[1]
+
+
+def speed(options: argparse.Namespace) -> dict[str, Any]:
+    """The document of ``speed``: medians of rounds that alternate between the ways to write."""
+    model = TFLiteModel(models_folder.find(MODEL), THREADS)
+    ways = {"ffv1": ("out.mkv", "ffv1", temporal.STRENGTH),
+            "h264": ("out.mp4", "h264", temporal.STRENGTH),
+            "ffv1, not filtered": ("out.mkv", "ffv1", 0.0)}  # fmt: skip
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in ways}
+    alone: list[dict[str, float]] = []
+    with tempfile.TemporaryDirectory() as scratch:
+        clip = Path(scratch) / "in.mp4"
+        _write_clip(clip)
+        for round_ in range(options.rounds + 1):
+            for name, (file, codec, smoothing) in ways.items():
+                print(f"\rround {round_} of {options.rounds}: {name:<20}", end="", flush=True)
+                wanted = writer.target(Path(scratch) / file, codec, None, True)
+                began, worked = time.perf_counter(), time.process_time()
+                done = restore.restore_video(
+                    clip, wanted, model, smoothing=smoothing, threads=THREADS
+                )
+                if round_:  # the first warms up
+                    ended = {"all": time.perf_counter() - began,
+                             "cpu": time.process_time() - worked}  # fmt: skip
+                    found[name].append(done.seconds | ended)
+            alone.append(_graph_alone(model))
+    print()
+    graph = {key: round(1e3 * statistics.median(one[key] for one in alone[1:]), 1)
+             for key in alone[0]}  # fmt: skip
+    rows = []
+    for name, rounds in found.items():
+        middle = {key: statistics.median(one[key] for one in rounds) for key in rounds[0]}
+        rows.append(
+            {"name": name, "fps": round(SPEED_FRAMES / middle["all"], 3),
+             "ms": {key: round(1e3 * value / SPEED_FRAMES, 1) for key, value in middle.items()}}
+        )  # fmt: skip
+    height, width = SPEED_SIZE
+    return {
+        "model": MODEL, "size": [width, height], "frames": SPEED_FRAMES, "threads": THREADS,
+        "rounds": options.rounds, "host": host.describe(), "graph_ms": graph, "rows": rows,
+    }  # fmt: skip
+
+
+def _graph_alone(model: TFLiteModel) -> dict[str, float]:
+    """Seconds a frame that the graph computes, its tiles as the restoration left them."""
+    tensor = chroma.TASK.inputs[0]
+    tile = [length * tensor.downscale for length in model.graph.inputs[tensor.name][1:3]]
+    count = len(list(tiling.tiles(SPEED_SIZE, (tile[0], tile[1]), model.halo)))
+    began, worked = time.perf_counter(), time.process_time()
+    for _ in range(4 * count):
+        model.graph.invoke()
+    return {"all": (time.perf_counter() - began) / 4, "cpu": (time.process_time() - worked) / 4}
+
+
+def _write_clip(path: Path) -> None:
+    """An H.264 video of 1920x1080 that pans over a photograph."""
+    height, width = SPEED_SIZE
+    photograph = cv2.imread(str(sources.sample_folder() / sources.SAMPLE_TEST[0]))
+    large = cv2.resize(photograph, (2 * width, 2 * width), interpolation=cv2.INTER_CUBIC)
+    with av.open(str(path), "w") as out:
+        stream: Any = out.add_stream("libx264", rate=Fraction(25), options={"crf": "20"})
+        stream.height, stream.width, stream.pix_fmt = height, width, "yuv420p"
+        for index in range(SPEED_FRAMES):
+            part = np.ascontiguousarray(large[8 * index :, 12 * index :][:height, :width])
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(part, "bgr24")))
+        out.mux(stream.encode(None))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print and write."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("what", choices=("filters", "coding", "speed"))
+    parser.add_argument("--video", type=Path, nargs="*", default=[], help="of filters")
+    parser.add_argument("--frames", type=int, default=300, help="of each video, at most; 300")
+    parser.add_argument("--data", default="sample", help="photographs of coding")
+    parser.add_argument("--rounds", type=int, default=3, help="of speed; 3")
+    options = parser.parse_args(arguments)
+    measure = {"filters": filters, "coding": coding, "speed": speed}[options.what]
+    document = {"what": options.what, **measure(options)}
+    target = RESULTS / f"video.{options.what}.json"
+    target.write_text(json.dumps(document, indent=2) + "\n")
+    print(json.dumps(document, indent=2))
+    print(f"wrote {target.relative_to(ROOT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,157 @@
+"""How a stream codes its planes: depth, range, matrix and siting, and the way to full-range codes.
+
+Networks were trained on full-range chroma of 8 bits. Limited range and more bits are stretched to
+that in floats before, and brought back after; nothing is rounded but the result.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..runtime.errors import UserError
+
+Array = NDArray[np.float32]
+
+# Pixel formats that can be read: subsampling, bits, and whether the name itself says full range.
+FORMATS = {
+    "yuv420p": ("4:2:0", 8, False),
+    "yuvj420p": ("4:2:0", 8, True),
+    "yuv420p10le": ("4:2:0", 10, False),
+    "yuv444p": ("4:4:4", 8, False),
+    "yuvj444p": ("4:4:4", 8, True),
+    "yuv444p10le": ("4:4:4", 10, False),
+    "gray": ("grey", 8, False),
+    "gray10le": ("grey", 10, False),
+}
+# Codes of ITU-T H.273, which FFmpeg's are, too.
+_MATRICES = {1: "bt709", 5: "bt601", 6: "bt601", 9: "bt2020"}
+_UNKNOWN = 2
+_FULL_RANGE = 2
+# An unlabelled stream of so many lines or columns is taken for high definition, as players do.
+_HD = 720, 1280
+
+
+@dataclass(frozen=True)
+class Tags:
+    """Colour labels as the stream has them, numbers of ITU-T H.273, to be passed on.
+
+    Attributes:
+        matrix, primaries, transfer: 2 is unknown.
+        range: 0 unknown, 1 limited, 2 full.
+    """
+
+    matrix: int
+    primaries: int
+    transfer: int
+    range: int
+
+
+@dataclass(frozen=True)
+class Coding:
+    """What the numbers in planes mean.
+
+    Attributes:
+        subsampling: ``4:2:0``, ``4:4:4`` or ``grey``.
+        depth: bits, 8 or 10.
+        full_range: else luma is 16..235 and chroma 16..240, times 4 with 10 bits.
+        matrix: name in ``colour.MATRICES``.
+        siting: name in ``siting.SITINGS``.
+        tags: as the stream has them.
+    """
+
+    subsampling: str
+    depth: int
+    full_range: bool
+    matrix: str
+    siting: str
+    tags: Tags
+
+    def luma_codes(self, plane: NDArray[Any]) -> NDArray[Any]:
+        """A luma plane in full-range 8-bit code units, clipped to 0..255: uint8 or float32."""
+        if self.depth == 8 and self.full_range:
+            return plane
+        offset, step = self._luma
+        return np.clip((plane.astype(np.float32) - offset) * np.float32(1 / step), 0, 255)
+
+    def chroma_codes(self, planes: NDArray[Any]) -> NDArray[Any]:
+        """Chroma planes in full-range 8-bit code units around 128, not clipped."""
+        if self.depth == 8 and self.full_range:
+            return planes
+        middle, step = self._chroma
+        return (planes.astype(np.float32) - middle) * np.float32(1 / step) + np.float32(128)
+
+    def no_colour(self, size: tuple[int, int]) -> NDArray[Any]:
+        """Chroma planes of a grey frame of (H, W), as 4:2:0 has them."""
+        kind = np.uint8 if self.depth == 8 else np.uint16
+        half = (size[0] + 1) // 2, (size[1] + 1) // 2
+        return np.full((*half, 2), 2 ** (self.depth - 1), kind)
+
+    def luma_plane(self, codes: NDArray[Any]) -> NDArray[Any]:
+        """The inverse of ``luma_codes``, rounded: uint8 or uint16."""
+        offset, step = self._luma
+        return self._rounded(codes.astype(np.float32) * step + offset)
+
+    def chroma_planes(self, codes: NDArray[Any]) -> NDArray[Any]:
+        """The inverse of ``chroma_codes``, rounded."""
+        middle, step = self._chroma
+        return self._rounded((codes.astype(np.float32) - np.float32(128)) * step + middle)
+
+    @property
+    def _luma(self) -> tuple[np.float32, np.float32]:
+        """Where black is, and what a full-range 8-bit code is worth."""
+        if self.full_range:
+            return np.float32(0), np.float32((2**self.depth - 1) / 255)
+        times = 2 ** (self.depth - 8)
+        return np.float32(16 * times), np.float32(219 / 255 * times)
+
+    @property
+    def _chroma(self) -> tuple[np.float32, np.float32]:
+        """Where grey is, and what a full-range 8-bit code is worth."""
+        times = 2 ** (self.depth - 8)
+        step = (2**self.depth - 1) / 255 if self.full_range else 224 / 255 * times
+        return np.float32(128 * times), np.float32(step)
+
+    def _rounded(self, values: Array) -> NDArray[Any]:
+        kind = np.uint8 if self.depth == 8 else np.uint16
+        return np.clip(np.rint(values), 0, 2**self.depth - 1).astype(kind)
+
+
+def coding(name: str, pixels: str, size: tuple[int, int], siting: str | None, tags: Tags) -> Coding:
+    """The coding of a stream.
+
+    Args:
+        name: of the file, for messages.
+        pixels: FFmpeg's name of the pixel format.
+        size: (H, W).
+        siting: as the stream says, or None where it does not: then ``left``, the default of
+            MPEG-2, H.264 and HEVC.
+        tags: colour labels.
+
+    Raises:
+        UserError: a pixel format, matrix or siting that is not supported.
+    """
+    if pixels not in FORMATS:
+        raise UserError(
+            f"{name}: its pixels are {pixels}; supported are 4:2:0, 4:4:4 and grey of 8 or 10 bits "
+            f"({', '.join(FORMATS)})"
+        )
+    subsampling, depth, full = FORMATS[pixels]
+    if tags.matrix == _UNKNOWN:
+        large = size[0] >= _HD[0] or size[1] >= _HD[1]
+        matrix = "bt709" if large else "bt601"
+    elif tags.matrix in _MATRICES:
+        matrix = _MATRICES[tags.matrix]
+    else:
+        raise UserError(
+            f"{name}: its colour matrix (number {tags.matrix} of ITU-T H.273) is not supported; "
+            "BT.601, BT.709 and BT.2020 are"
+        )
+    if siting not in (None, "left", "center", "topleft"):
+        raise UserError(f"{name}: its chroma siting {siting!r} is not supported")
+    return Coding(
+        subsampling, depth, full or tags.range == _FULL_RANGE, matrix, siting or "left", tags
+    )

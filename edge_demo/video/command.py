@@ -1,0 +1,131 @@
+"""The part of ``python -m edge_demo run`` that is about video."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from ..runtime import cli, temporal
+from ..runtime.errors import UserError
+from ..runtime.model import TFLiteModel
+from .reader import EXTENSIONS
+from .restore import Progress, Stopped, restore_video
+from .writer import CODECS, CRF, DEFAULTS, target
+
+# Seconds between signs of life on a terminal, and in a log.
+_TERMINAL, _LOG = 0.5, 30.0
+_BAR = 24
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of a video; None stands for the default, so that a picture can refuse them."""
+    usual = ", ".join(f"{name} for {suffix}" for suffix, name in DEFAULTS.items())
+    parser.add_argument("--codec", metavar="|".join(CODECS),
+                        help=f"of a video; default: {usual}")  # fmt: skip
+    parser.add_argument("--crf", type=int, metavar=f"{CRF[0]}..{CRF[-1]}",
+                        help="write a smaller video by h264 or hevc that loses something; "
+                        "default: lossless")  # fmt: skip
+    parser.add_argument("--temporal", type=float, metavar="0..1",
+                        help="how far what is restored in a video is held steady over time; "
+                        f"default: {temporal.STRENGTH:g}, 0: each frame by itself")  # fmt: skip
+
+
+def is_video(path: Path) -> bool:
+    """Whether a file's name is that of a video."""
+    return path.suffix.lower() in EXTENSIONS
+
+
+def refuse_options(options: argparse.Namespace) -> None:
+    """Raise UserError for an option of a video where the input is none."""
+    for name in ("codec", "crf", "temporal"):
+        if getattr(options, name) is not None:
+            raise UserError(f"--{name} is of a video; {options.input} is none by its name")
+
+
+def run(options: argparse.Namespace, model: TFLiteModel) -> int:
+    """Restore a video; the exit code.
+
+    Raises:
+        UserError: as ``restore_video`` and ``writer.target``, or options out of range.
+    """
+    if options.resample:
+        raise UserError("--resample is of pictures; of videos only 4:2:0 ones are restored")
+    if options.hints:
+        raise UserError("--hints are of pictures: in a video their places move")
+    smoothing = temporal.STRENGTH if options.temporal is None else options.temporal
+    if not 0.0 <= smoothing <= 1.0:
+        raise UserError(f"--temporal is from 0 (each frame by itself) to 1, not {smoothing:g}")
+    if not options.input.is_file():
+        raise UserError(f"{options.input}: no such file")
+    if options.output.exists() and options.output.samefile(options.input):
+        raise UserError(f"{options.output}: is the input itself; choose another name")
+    wanted = target(options.output, options.codec, options.crf, options.overwrite)
+    began = time.perf_counter()
+    shown = _Shown()
+    try:
+        done = restore_video(
+            options.input, wanted, model,
+            smoothing=smoothing,
+            strength=1.0 if options.strength is None else options.strength,
+            fade=options.fade or 0.0,
+            threads=options.threads,
+            progress=shown,
+        )  # fmt: skip
+    except Stopped as stopped:
+        shown.end()
+        state = stopped.progress
+        of = f" of {state.total}" if state.total else ""
+        print(
+            f"stopped after {state.frames}{of} frames, at {cli.duration(state.at)} of the video; "
+            f"{options.output} was not written",
+            file=sys.stderr,
+        )
+        raise
+    shown.end()
+    seconds = time.perf_counter() - began
+    height, width = done.size
+    loss = "lossless" if wanted.crf is None else f"CRF {wanted.crf}"
+    notes = "".join(f"\nnote: {note}" for note in done.notes)
+    print(
+        f"wrote {options.output} ({width}x{height}, {done.counts.frames} frames, {wanted.codec} "
+        f"{loss}, {model.card.name}; {cli.duration(seconds)}, "
+        f"{done.counts.frames / seconds:.1f} frames per second){notes}"
+    )
+    return 0
+
+
+class _Shown:
+    """Progress on standard error: one line that moves, or in a log a line now and then."""
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._next = time.perf_counter() + (_TERMINAL if self._terminal else _LOG)
+        self._open = False
+
+    def __call__(self, state: Progress) -> None:
+        now = time.perf_counter()
+        if now < self._next:
+            return
+        self._next = now + (_TERMINAL if self._terminal else _LOG)
+        self._open = self._terminal
+        start, end = ("\r", "") if self._terminal else ("", "\n")
+        width = 78 if self._terminal else 0  # covers what a longer line left
+        print(f"{start}{line(state):<{width}}", end=end, file=sys.stderr, flush=True)
+
+    def end(self) -> None:
+        """Leave the line that moves."""
+        if self._open:
+            print(file=sys.stderr)
+        self._open = False
+
+
+def line(state: Progress) -> str:
+    """Progress in words: a bar where the end is known, frames, speed and time to go."""
+    rate = f"{state.rate:.1f} frames per second"
+    if state.total is None or state.left is None:
+        return f"{state.frames} frames, {rate}"
+    full = min(_BAR, _BAR * state.frames // max(1, state.total))
+    bar = "#" * full + "." * (_BAR - full)
+    return f"[{bar}] {state.frames}/{state.total}, {rate}, {cli.duration(state.left)} left"

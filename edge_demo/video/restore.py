@@ -1,0 +1,198 @@
+"""A video file in, a restored video file out, frame by frame."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import numpy as np
+
+from ..clock import Clock
+from ..runtime import effects, temporal
+from ..runtime.errors import UserError
+from ..runtime.model import TFLiteModel
+from .coding import Coding
+from .reader import Counts, Decoded, Reader
+from .writer import Target, Writer
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a video is.
+
+    Attributes:
+        frames: done.
+        total: to be done, None where the file does not tell.
+        seconds: since the beginning.
+        at: the time in the video, in seconds.
+    """
+
+    frames: int
+    total: int | None
+    seconds: float
+    at: float
+
+    @property
+    def rate(self) -> float:
+        """Frames per second of work."""
+        return self.frames / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def left(self) -> float | None:
+        """Seconds to go, as far as one can tell."""
+        if self.total is None or not self.rate:
+            return None
+        return max(0, self.total - self.frames) / self.rate
+
+
+@dataclass(frozen=True)
+class RestoredVideo:
+    """What was done to a file.
+
+    Attributes:
+        size: (H, W) as stored.
+        counts: of frames, and of what was met on the way.
+        cuts: scene changes at which the filter began anew.
+        seconds: stage name to time: ``read``, ``network``, ``filter``, ``rest``, ``write``.
+        notes: what the output could not keep.
+    """
+
+    size: tuple[int, int]
+    counts: Counts
+    cuts: int
+    seconds: dict[str, float]
+    notes: tuple[str, ...]
+
+
+class Stopped(KeyboardInterrupt):
+    """Ctrl-C or a kill on the way; ``progress`` tells how far it came."""
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__()
+        self.progress = progress
+
+
+def restore_video(
+    source: Path,
+    target: Target,
+    model: TFLiteModel,
+    *,
+    smoothing: float = temporal.STRENGTH,
+    strength: float = 1.0,
+    fade: float = 0.0,
+    threads: int = 2,
+    progress: Callable[[Progress], None] | None = None,
+) -> RestoredVideo:
+    """What a model's task does to every frame of a video.
+
+    Planes come from the decoder and go to the encoder as 4:4:4 in the stream's own matrix, range
+    and depth; times, rotation and labels are the source's, other streams are copied. One frame is
+    in memory at a time, with the one before it. An exception leaves no file.
+
+    Args:
+        source: a file that FFmpeg reads.
+        target: what is to be written.
+        model: its task decides.
+        smoothing: of effects over time, 0 (none) to 1, see ``temporal.Smoother``.
+        strength: of enhance and colorize, 0..1.
+        fade: of colorize, see ``colorizing.Look``.
+        threads: of the encoder.
+        progress: told after each frame.
+
+    Raises:
+        UserError: as ``Reader`` and ``Writer``; nothing to restore.
+        Stopped: by Ctrl-C or SIGTERM.
+    """
+    effect = effects.of(model.card.task, model, strength, fade)
+    with Reader(source) as reader:
+        _check(reader, effect)
+        smoother = temporal.Smoother(smoothing, effect.neighbourhood)
+        state = Progress(0, reader.total, 0.0, 0.0)
+        clock = Clock()
+        began = time.perf_counter()
+        try:
+            with _killable(), Writer(target, reader, threads) as writer:
+                for item in reader.items():
+                    clock.lap("read")
+                    if not isinstance(item, Decoded):
+                        writer.copy(item)
+                        clock.lap("write")
+                        continue
+                    y, cbcr = _restored(item, effect, smoother, clock)
+                    writer.write(item, y, cbcr)
+                    clock.lap("write")
+                    state = Progress(
+                        state.frames + 1,
+                        reader.total,
+                        time.perf_counter() - began,
+                        float(item.pts * reader.time_base),
+                    )
+                    if progress:
+                        progress(state)
+        except KeyboardInterrupt:
+            raise Stopped(state) from None
+        notes = [*writer.notes, *_notes(reader.counts)]
+        return RestoredVideo(reader.size, reader.counts, smoother.cuts, clock.seconds, (*notes,))
+
+
+def _check(reader: Reader, effect: effects.Effect) -> None:
+    if effect.subsampled and reader.coding.subsampling == "grey":
+        raise UserError(f"{reader.path}: a grey video has no chroma to reconstruct")
+    if effect.subsampled and reader.coding.subsampling != "4:2:0":
+        raise UserError(
+            f"{reader.path}: stores {reader.coding.subsampling} chroma, so there is nothing to "
+            "reconstruct from 4:2:0"
+        )
+
+
+def _restored(
+    item: Decoded, effect: effects.Effect, smoother: temporal.Smoother, clock: Clock
+) -> tuple[np.ndarray, np.ndarray]:
+    """Planes (H, W) and (H, W, 2) to be written."""
+    coding: Coding = item.coding
+    frame = item.frame()
+    clock.lap("rest")
+    found = effect.find(frame)
+    clock.lap("network")
+    found = smoother(frame.luma, found)
+    clock.lap("filter")
+    done = effect.apply(frame, found)
+    y = item.y if done.y is None else coding.luma_plane(done.y)
+    cbcr = coding.chroma_planes(done.cbcr)
+    clock.lap("rest")
+    return y, cbcr
+
+
+def _notes(counts: Counts) -> Iterator[str]:
+    if counts.lost:
+        yield (
+            f"{counts.lost} frames or packets could not be decoded; the frame before each stays "
+            "for its time."
+        )
+    if counts.damaged:
+        yield f"{counts.damaged} frames are damaged; they were restored as the decoder mended them."
+    if counts.interlaced:
+        yield f"{counts.interlaced} frames are interlaced; they were treated as whole pictures."
+
+
+@contextmanager
+def _killable() -> Iterator[None]:
+    """A kill (SIGTERM) ends as Ctrl-C does, so that nothing half-written stays behind."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, stop)
+    except ValueError:  # not the main thread, which alone gets signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
