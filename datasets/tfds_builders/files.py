@@ -1,10 +1,12 @@
-"""Writes the pairs of a TFDS builder out as files, which every command reads with ``pairs:``."""
+"""Builds this repository's TFDS builders from archives that the user downloaded, and writes LOL.
+
+LOL's pairs are written out in its own folders, which every command reads with ``pairs:``.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import difflib
-import os
+import importlib
 import sys
 import zipfile
 import zlib
@@ -15,7 +17,7 @@ from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.files import write_whole
 from edge_demo.runtime.quiet import quiet_stderr
 
-BUILDERS = ("lol",)
+from .prepared import data_dir, parts
 
 
 def write(text: str, out: Path, manual_dir: Path | None = None) -> int:
@@ -38,11 +40,7 @@ def write(text: str, out: Path, manual_dir: Path | None = None) -> int:
         UserError: an unknown name or split, an archive that is missing or damaged, a file that
             cannot be written.
     """
-    name, _, split = text.removeprefix("tfds:").partition(":")
-    if name not in BUILDERS:
-        near = difflib.get_close_matches(name, BUILDERS, 1, 0.5)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise UserError(f"{text!r}: no builder {name!r}{hint} (known: {', '.join(BUILDERS)})")
+    _, split = parts(text)
     # Here, because it takes seconds that no other command should need.
     with quiet_stderr():
         import tensorflow  # noqa: F401
@@ -52,7 +50,7 @@ def write(text: str, out: Path, manual_dir: Path | None = None) -> int:
 
     if split and split not in lol.FOLDERS:
         raise UserError(f"{text!r}: a split is {' or '.join(lol.FOLDERS)}, not {split!r}")
-    builder = _built(lol, manual_dir)
+    builder = build(text, manual_dir)
     raw = {side: tfds.decode.SkipDecoding() for side in ("low", "high")}
     count = 0
     for one in [split] if split else lol.FOLDERS:
@@ -69,24 +67,38 @@ def write(text: str, out: Path, manual_dir: Path | None = None) -> int:
     return count
 
 
-def _built(module: Any, manual_dir: Path | None) -> Any:
-    """The builder of a module, built."""
-    import tensorflow_datasets as tfds
+def build(text: str, manual_dir: Path | None = None) -> Any:
+    """The builder that ``tfds:NAME`` or ``tfds:NAME/CONFIG`` names, built if it was not before.
 
-    # TFDS itself looks at the variable only when it is imported.
-    builder = module.Builder(data_dir=os.environ.get("TFDS_DATA_DIR"))
+    Args:
+        text: the source; NAME is one of ``BUILDERS``.
+        manual_dir: as for ``write``.
+
+    Raises:
+        UserError: an unknown configuration, an archive that is missing or damaged.
+    """
+    with quiet_stderr():
+        import tensorflow_datasets as tfds
+
+    name, _, config = parts(text)[0].partition("/")
+    module = importlib.import_module(f".{name}.{name}_dataset_builder", __package__)
+    known = [one.name for one in module.Builder.BUILDER_CONFIGS]
+    if config and config not in known:
+        kinds = ", ".join(known) or "none"
+        raise UserError(f"{text!r}: {name} has no configuration {config!r} (known: {kinds})")
+    builder = module.Builder(data_dir=data_dir(), config=config or None)
     if builder.data_path.exists():
         print(f"built before: {builder.data_dir}", file=sys.stderr)
         return builder
-    own = Path(builder.data_dir).parents[1] / "downloads" / "manual"
-    archive = (own if manual_dir is None else manual_dir.expanduser()) / module.ARCHIVE
+    own = data_dir() / "downloads" / "manual"
+    archive = (own if manual_dir is None else manual_dir.expanduser()) / builder.archive
     if not archive.is_file():
         how = " ".join(builder.MANUAL_DOWNLOAD_INSTRUCTIONS.split())
         raise UserError(f"there is no {archive}; --manual-dir says where it is. {how}")
-    config = tfds.download.DownloadConfig(manual_dir=archive.parent)
+    download = tfds.download.DownloadConfig(manual_dir=archive.parent)
     try:
         with contextlib.redirect_stdout(sys.stderr):  # progress, no result
-            builder.download_and_prepare(download_config=config)
-    except (OSError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+            builder.download_and_prepare(download_config=download)
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise UserError(f"{archive} could not be built: {error}") from None
     return builder

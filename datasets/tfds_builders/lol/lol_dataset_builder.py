@@ -5,8 +5,9 @@ downloaded by hand, in DIR::
 
     python -m datasets prepare tfds:lol --manual-dir DIR --out LOL
 
-builds it and writes it out as a folder for ``pairs:LOL``. Once it is built and this module is
-imported, ``tfds.load("lol", as_supervised=True)`` gives (low, high), too.
+builds it and writes it out as a folder for ``pairs:LOL``; ``tfds:lol`` is a source then, too. Once
+it is built and this module is imported, ``tfds.load("lol", as_supervised=True)`` gives (low, high),
+too.
 """
 
 from __future__ import annotations
@@ -36,6 +37,11 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     # Stated, because TFDS 4.9.10 looks for it with importlib_resources, which it does not require
     # (https://github.com/tensorflow/datasets/issues/11212).
     code_path = tfds.core.Path(__file__)
+
+    @property
+    def archive(self) -> str:
+        """Name of the file in manual_dir."""
+        return ARCHIVE
 
     def _info(self) -> tfds.core.DatasetInfo:
         picture = {"shape": (None, None, 3), "encoding_format": "png"}

@@ -108,6 +108,13 @@ def test_prepare_writes_lol_as_a_folder_of_pairs(
     loaded = tfds.load("lol", split="test", data_dir=data_dir, as_supervised=True)
     pictures = {low.tobytes() + high.tobytes() for low, high in tfds.as_numpy(loaded)}
     assert pictures == {low.tobytes() + high.tobytes() for _, low, high in sources.pairs(source)}
+    # A source of pairs by itself, too, of the split that a command looks for or of the one named.
+    for text, side in (("tfds:lol", "test"), ("tfds:lol:train", "test"), ("tfds:lol", "train")):
+        found = sources.open_source(text, side)
+        split = text.rpartition(":")[2] if text.count(":") > 1 else side
+        expected = sources.open_source(f"pairs:{out}:{split}")
+        read = {low.tobytes() + high.tobytes() for _, low, high in sources.pairs(found)}
+        assert read == {a.tobytes() + b.tobytes() for _, a, b in sources.pairs(expected)}
     # Built once, it needs no archive; one split alone has no folders of its own.
     one = tmp_path / "one"
     assert main(["prepare", "tfds:lol:test", "--out", str(one)]) == 0
@@ -127,8 +134,9 @@ def last_line(capfd: pytest.CaptureFixture[str], *arguments: object) -> str:
 def test_mistakes(tmp_path: Path, data_dir: Path, capfd: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
     for source, says in [
-        ("tfds:lool", "no builder 'lool'; did you mean 'lol'"),
-        ("tfds:", "no builder ''"),
+        ("tfds:lool", "no data set 'lool' is prepared in"),
+        ("tfds:lool", "did you mean 'lol'"),
+        ("tfds:", "unknown data source 'tfds:'"),
         ("tfds:lol:val", "a split is train or test, not 'val'"),
         ("tfds:lol", f"there is no {data_dir}/downloads/manual/{ARCHIVE}; --manual-dir says"),
     ]:

@@ -1,0 +1,1 @@
+"""Kaggle's "Image Colorization": small photographs in Lab."""

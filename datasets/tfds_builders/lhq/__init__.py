@@ -1,0 +1,1 @@
+"""LHQ: landscapes."""

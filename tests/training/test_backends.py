@@ -1,0 +1,51 @@
+"""JAX trains what TensorFlow trains, with the same command; only where it is installed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from keras_models import runs
+from tests import measure_backends
+from tests.training.test_fit import settings
+from training.config import FitConfig
+
+pytest.importorskip("jax", reason="requirements-jax.txt is not installed")
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def test_both_backends_train_alike(
+    small_photographs: Path, tmp_path: Path, small: Callable[..., FitConfig]
+) -> None:
+    config = small(steps=60, epoch_steps=15)
+    arguments = [config.model, "--data", f"folder:{small_photographs}"]
+    given = settings(config)[1::2]
+    found = measure_backends.curves(arguments, given, tmp_path)
+    table, worst = measure_backends.compared(found)
+    assert worst < measure_backends.ALIKE, table
+    assert runs.read_record(tmp_path / "jax")["backend"] == "jax"
+    # It has learned, and not just stayed where both began.
+    start, end = (runs.load_model(tmp_path / run).get_weights() for run in ("start", "jax"))
+    assert max(np.abs(a - b).max() for a, b in zip(start, end, strict=True)) > 1e-3
+
+    # Two processors stand for two accelerators.
+    given = [*given, f"start_from={tmp_path / 'start'}"]
+    words = [word for setting in given for word in ("--set", setting)]
+    shared = tmp_path / "shared"
+    done = subprocess.run(
+        [sys.executable, "-m", "training", "fit", *arguments, *words, "--out", str(shared),
+         "--strategy", "mirrored"],
+        cwd=ROOT, capture_output=True, text=True,
+        env=os.environ | {"KERAS_BACKEND": "jax",
+                          "XLA_FLAGS": "--xla_force_host_platform_device_count=2"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    _, apart = measure_backends.compared({"jax": found["jax"], "two": runs.history(shared)})
+    assert apart < 1e-3
