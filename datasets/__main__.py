@@ -14,9 +14,9 @@ from edge_demo.runtime import cli
 from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.images import write_image
 
-from . import sources
+from . import records, sources
 from .cleaning import command
-from .tfds_builders import files
+from .tfds_builders import BUILDERS, files, prepared
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -36,6 +36,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="of a tfds: source: where its downloaded archive is",
     )
+    prepare.add_argument(
+        "--patch", type=int, metavar="N", help="write shuffled records of squares of N pixels"
+    )
+    prepare.add_argument("--shards", type=int, metavar="K", help="files of records; 16")
+    prepare.add_argument("--seed", type=int, default=0, help="of the records' order; 0")
     prepare.add_argument("--out", required=True, type=Path, metavar="DIR")
     clean = commands.add_parser(
         "clean", help="find pictures that are not fit to train on; list those that are"
@@ -63,10 +68,21 @@ def _list() -> None:
 
 
 def _prepare(options: argparse.Namespace) -> None:
-    from_tfds = options.source.startswith("tfds:")
-    if options.manual_dir is not None and not from_tfds:
+    text = options.source
+    name, split = prepared.parts(text) if text.startswith("tfds:") else ("", "")
+    if options.manual_dir is not None and not name:
         raise UserError("--manual-dir is for a tfds: source")
-    source = None if from_tfds else sources.open_source(options.source, options.split)
+    if options.patch is None and options.shards is not None:
+        raise UserError("--shards is for --patch")
+    if name.partition("/")[0] in BUILDERS and (name != "lol" or options.patch is not None):
+        config = files.build(text, options.manual_dir).builder_config
+        if config is not None:
+            text = ":".join(filter(None, [f"tfds:{name.partition('/')[0]}/{config.name}", split]))
+    if options.patch is not None:
+        _prepare_records(options, sources.open_source(text, options.split))
+        return
+    # LOL goes to folders of its own.
+    source = None if name == "lol" else sources.open_source(text, options.split)
     if options.out.exists() and (not options.out.is_dir() or any(options.out.iterdir())):
         raise UserError(f"{options.out} exists already and is not empty; choose another --out")
     _make(options.out)
@@ -90,6 +106,22 @@ def _prepare(options: argparse.Namespace) -> None:
             count += 1
     print(f"wrote {count} pairs to {options.out}")
     print(f"next: python -m training fit MODEL --data pairs:{options.out} --out runs/NAME")
+
+
+def _prepare_records(options: argparse.Namespace, source: sources.Source) -> None:
+    if options.patch < 32 or options.patch % 2:
+        raise UserError(f"--patch {options.patch}: must be even, 32 or more")
+    if source.counts:
+        raise UserError(f"{source.text} is records already")
+    shards = min(16, source.count) if options.shards is None else options.shards
+    if shards < 1 or options.seed < 0:
+        raise UserError("--shards must be 1 or more, --seed 0 or more")
+    _make(options.out)
+    manifest = records.prepare(source, options.out, options.patch, shards, options.seed)
+    found = manifest["shards"]
+    patches, pictures = (sum(shard[name] for shard in found) for name in ("patches", "pictures"))
+    print(f"wrote {patches} patches of {pictures} pictures in {shards} shards to {options.out}")
+    print(f"next: python -m training fit MODEL --data records:{options.out} --out runs/NAME")
 
 
 def _bench(options: argparse.Namespace) -> None:

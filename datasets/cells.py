@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import sys
 from dataclasses import dataclass
@@ -52,11 +53,15 @@ def cut(
     Raises:
         UserError: not one photograph could be used.
     """
-    per_photo = max(1, limit_bytes // (size * size * 3) // len(source.paths))
+    most = max(1, limit_bytes // (size * size * 3))
+    per_photo = max(1, most // source.count)
     rng = np.random.default_rng(seed)
     kept: list[NDArray[np.uint8]] = []
     seen = count = 0
-    for index, (_, rgb) in enumerate(photographs(source, least_side)):
+    found = photographs(source, least_side)
+    if source.counts:
+        found = itertools.islice(found, most)  # records are shuffled
+    for index, (_, rgb) in enumerate(found):
         count += 1
         versions = [rgb, *augment.copies(rgb, copies, size, seed * 100_003 + index)]
         cells = [cell for version in versions for cell in grid(version, size)]

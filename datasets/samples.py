@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Collection, Iterator
 
 from edge_demo.runtime import quality
@@ -28,7 +27,9 @@ def samples(
     """
     if restoration.pairs and source.low:
         return quality.paired(sources.pairs(source))
-    return quality.degraded(restoration, sources.photographs(source), siting)
+    return quality.degraded(
+        restoration, sources.photographs(source, halved=restoration.halved), siting
+    )
 
 
 def named(
@@ -39,13 +40,4 @@ def named(
 ) -> list[Sample]:
     """The samples of the files of some names."""
     chosen = [index for index, path in enumerate(source.paths) if path.name in names]
-    return list(samples(restoration, some(source, chosen), siting))
-
-
-def some(source: sources.Source, indices: Collection[int]) -> sources.Source:
-    """A source of only some of another's files."""
-    return dataclasses.replace(
-        source,
-        paths=tuple(source.paths[i] for i in indices),
-        low=tuple(source.low[i] for i in indices) if source.low else (),
-    )
+    return list(samples(restoration, sources.some(source, chosen), siting))

@@ -1,4 +1,4 @@
-"""Where pictures come from: ``sample``, ``folder:PATH``, ``list:FILE`` and ``pairs:PATH``.
+"""Where pictures come from: ``sample``, ``folder:PATH``, ``list:FILE``, ``pairs:PATH`` and others.
 
 A source is a list of files, read by the same code as on the device. As a photograph, a file that
 stores 4:2:0 chroma (most JPEGs, lossy WebP) is reduced 2:1 by area, because at full size it holds
@@ -8,9 +8,12 @@ are.
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
+import hashlib
+import itertools
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,13 +24,18 @@ from edge_demo.runtime import pairs as device_pairs
 from edge_demo.runtime import photographs as device
 from edge_demo.runtime.errors import UserError
 
+from .tfds_builders import prepared
+
 KINDS = {
     "sample": "scikit-image's colour photographs, which come with a dependency",
-    "folder:PATH": "every photograph below PATH",
+    "folder:PATH": "every photograph below PATH; folder:PATH:test is about a tenth of them, by "
+    "name, folder:PATH:train the rest",
     "list:FILE": "the photographs that FILE names, one a line, such as kept.txt of clean",
     "pairs:PATH": "low/ and high/ with pictures of the same names, or LOL's folders; also "
     "pairs:PATH:train, pairs:PATH:test",
-    "tfds:lol": "LOL from its archive: only to prepare a folder for pairs:",
+    "video:PATH": "the frames of a video: only to evaluate a model of chroma",
+    "records:DIR": "patches that prepare --patch has cut",
+    "tfds:NAME": "what TensorFlow Datasets has prepared; also tfds:NAME/CONFIG, tfds:NAME:SPLIT",
 }
 
 # scikit-image's photographs. The test ones are never trained on; the motorcycle is a stereo pair
@@ -45,11 +53,18 @@ class Source:
         text: what the user wrote, for reports.
         paths: the files, sorted; of pairs those in good light.
         low: of pairs the files in low light, parallel to ``paths``; else empty.
+        counts: of records how many pictures each file holds; else empty.
     """
 
     text: str
     paths: tuple[Path, ...]
     low: tuple[Path, ...] = ()
+    counts: tuple[int, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """How many pictures there are, good and bad."""
+        return sum(self.counts) if self.counts else len(self.paths)
 
 
 def sample_folder() -> Path:
@@ -63,33 +78,47 @@ def open_source(text: str, split: str = "test") -> Source:
     """Resolve what a user wrote after ``--data``.
 
     Args:
-        text: ``sample``, ``folder:PATH``, ``list:FILE``, ``pairs:PATH``, ``pairs:PATH:train`` or
-            ``pairs:PATH:test``.
-        split: ``train`` or ``test``; only ``sample`` has two, every other source is the same in
-            both.
+        text: ``sample``, ``folder:PATH``, ``list:FILE``, ``pairs:PATH``, ``records:DIR`` or
+            ``tfds:NAME``; folders and pairs with ``:train`` or ``:test`` behind them, too, and
+            ``tfds:NAME:SPLIT``.
+        split: ``train`` or ``test``; only ``sample`` has two, and ``tfds:NAME`` may; every other
+            source is the same in both.
 
     Raises:
         UserError: unknown kind (the near ones are named), a missing or empty folder or list, a
-            list that names a missing file, folders of pairs without a name in common.
+            list that names a missing file, folders of pairs without a name in common, a data set
+            that is not prepared.
     """
     kind, _, rest = text.partition(":")
     if kind == "sample" and not rest:
         names = SAMPLE_TRAIN if split == "train" else SAMPLE_TEST
         return Source(text, tuple(sample_folder() / name for name in names))
     if kind == "folder" and rest:
-        return Source(text, device.read_folder(Path(rest).expanduser()))
+        return _open_folder(text, rest)
     if kind == "list" and rest:
         return Source(text, _read_list(Path(rest).expanduser()))
     if kind == "pairs" and rest:
         return _open_pairs(text, rest)
-    if text == "tfds" or text.startswith("tfds:"):
+    if kind == "video" and rest:
         raise UserError(
-            f"{text} cannot be read directly; write it out with python -m datasets prepare "
-            "tfds:lol --out DIR, then use pairs:DIR"
+            f"{text} is no source of photographs: frames of a video are only measured on, by "
+            "python -m training evaluate"
         )
+    if kind == "records" and rest:
+        from . import records  # which knows sources
+
+        return records.open_folder(text, Path(rest).expanduser())
+    if kind == "tfds" and rest:
+        return Source(text, *prepared.open_files(text, split))
     near = difflib.get_close_matches(kind, [name.partition(":")[0] for name in KINDS], 1, 0.5)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     raise UserError(f"unknown data source {text!r}{hint} (known: {', '.join(KINDS)})")
+
+
+def video_path(text: str) -> Path | None:
+    """The file of ``video:PATH``; None for any other source."""
+    kind, _, rest = text.partition(":")
+    return Path(rest).expanduser() if kind == "video" and rest else None
 
 
 def _read_list(file: Path) -> tuple[Path, ...]:
@@ -111,16 +140,34 @@ def _read_list(file: Path) -> tuple[Path, ...]:
     return tuple(paths)
 
 
+def _open_folder(text: str, rest: str) -> Source:
+    """A source of photographs, or the part of it that ``hold_out`` keeps or holds out."""
+    folder, split = _folder_and_split(text, rest)
+    source = Source(text, device.read_folder(folder))
+    if split is None:
+        return source
+    train, test = hold_out(source)
+    return train if split == "train" else test
+
+
 def _open_pairs(text: str, rest: str) -> Source:
-    """A source of pairs; what follows the last colon is a split unless the path exists with it."""
-    folder, split = Path(rest).expanduser(), None
+    return _of_pairs(text, device_pairs.read_pairs_folder(*_folder_and_split(text, rest)))
+
+
+def _folder_and_split(text: str, rest: str) -> tuple[Path, str | None]:
+    """What follows the last colon is a split unless the path exists with it.
+
+    Raises:
+        UserError: it is neither.
+    """
+    folder = Path(rest).expanduser()
     before, _, last = rest.rpartition(":")
     if before and not folder.exists():
         if last in device_pairs.SPLITS:
-            folder, split = Path(before).expanduser(), last
-        elif Path(before).expanduser().is_dir():
+            return Path(before).expanduser(), last
+        if Path(before).expanduser().is_dir():
             raise UserError(f"{text!r}: a split is train or test, not {last!r}")
-    return _of_pairs(text, device_pairs.read_pairs_folder(folder, split))
+    return folder, None
 
 
 def _of_pairs(text: str, found: Sequence[device_pairs.Pair]) -> Source:
@@ -131,26 +178,72 @@ def hold_out(source: Source, every: int = 10) -> tuple[Source, Source]:
     """Split a source in two: (train, held out). A source of one file is on both sides.
 
     Photographs are split by file name, so that adding files moves no other: about one in ``every``
-    is held out, at least one. Of pairs the last fifth is held out, whatever ``every`` is: a block,
-    because neighbours often show one scene.
+    is held out, at least one. Of records it is whole shards. Of pairs the last fifth is held out,
+    whatever ``every`` is: a block, because neighbours often show one scene.
     """
+    everything = range(len(source.paths))
     if source.low:
-        found = list(zip(source.low, source.paths, strict=True))
-        train, last = device_pairs.last_fifth_apart(found)
-        return _of_pairs(source.text, train or last), _of_pairs(source.text, last)
+        train, last = device_pairs.last_fifth_apart(everything)
+        return some(source, train or last), some(source, last)
 
-    def held(path: Path) -> bool:
-        return zlib.crc32(path.name.encode()) % every == 0
+    def held(index: int) -> bool:
+        return zlib.crc32(source.paths[index].name.encode()) % every == 0
 
-    out = tuple(p for p in source.paths if held(p))
-    if len(out) in (0, len(source.paths)):
-        out = source.paths[-1:]
-    kept = tuple(p for p in source.paths if p not in set(out)) or source.paths
-    return Source(source.text, kept), Source(source.text, out)
+    out = [index for index in everything if held(index)]
+    if len(out) in (0, len(everything)):
+        out = [everything[-1]]
+    gone = set(out)
+    kept = [index for index in everything if index not in gone] or everything
+    return some(source, kept), some(source, out)
 
 
-def photographs(source: Source, least_side: int = 32) -> Iterator[tuple[Path, NDArray[np.uint8]]]:
-    """Each photograph of a source as RGB (H, W, 3) uint8 with real chroma.
+def some(source: Source, indices: Collection[int]) -> Source:
+    """A source of only some of another's files."""
+    return dataclasses.replace(
+        source,
+        paths=tuple(source.paths[index] for index in indices),
+        low=tuple(source.low[index] for index in indices) if source.low else (),
+        counts=tuple(source.counts[index] for index in indices) if source.counts else (),
+    )
+
+
+def joined(sources: Sequence[Source]) -> Source:
+    """One source of the photographs of several."""
+    of_records = any(source.counts for source in sources)
+    counts = (source.counts or (1,) * len(source.paths) for source in sources)
+    return Source(
+        " + ".join(source.text for source in sources),
+        tuple(path for source in sources for path in source.paths),
+        counts=tuple(itertools.chain.from_iterable(counts)) if of_records else (),
+    )
+
+
+def fingerprint(sources: Sequence[Source]) -> str:
+    """A digest of the files of some sources, by their names and sizes.
+
+    It tells whether a run is resumed on the pictures that it began with. Nothing is read, so that
+    a million files take seconds.
+
+    Raises:
+        UserError: a file is not there any more.
+    """
+    digest = hashlib.sha256()
+    for source in sources:
+        for path in (*source.low, *source.paths):
+            try:
+                size = path.stat().st_size
+            except OSError as error:
+                raise UserError(
+                    f"{source.text}: {str(path)!r} has vanished ({error.strerror})"
+                ) from None
+            digest.update(f"{size} {path.name}\n".encode(errors="surrogateescape"))
+    return digest.hexdigest()
+
+
+def photographs(
+    source: Source, least_side: int = 32, halved: bool = True
+) -> Iterator[tuple[Path, NDArray[np.uint8]]]:
+    """Each photograph of a source as RGB (H, W, 3) uint8, with real chroma unless not ``halved``.
 
     Of pairs these are the pictures in good light. Bad and tiny files are named on stderr and
     skipped.
@@ -158,7 +251,16 @@ def photographs(source: Source, least_side: int = 32) -> Iterator[tuple[Path, ND
     Raises:
         UserError: when not one photograph could be used.
     """
-    return device.photographs(source.paths, least_side)
+    from . import records  # which knows sources
+
+    for is_shard, group in itertools.groupby(
+        source.paths, lambda path: path.suffix == records.EXTENSION
+    ):
+        paths = tuple(group)
+        if is_shard:
+            yield from records.photographs(paths, least_side)  # reduced when they were made
+        else:
+            yield from device.photographs(paths, least_side, halved)
 
 
 def pairs(source: Source) -> Iterator[tuple[Path, NDArray[np.uint8], NDArray[np.uint8]]]:
@@ -172,4 +274,8 @@ def pairs(source: Source) -> Iterator[tuple[Path, NDArray[np.uint8], NDArray[np.
     """
     if not source.low:
         raise UserError(f"{source.text} holds no pairs; name a folder of them: pairs:PATH")
+    if source.counts:
+        from . import records  # which knows sources
+
+        return records.pairs(source.paths)
     return device_pairs.pairs(list(zip(source.low, source.paths, strict=True)))

@@ -2,7 +2,8 @@
 
 A table stands between ``<!-- table: NAME -->`` and ``<!-- end -->``. NAME is a preset, with a
 siting where its task has such; ``benchmark``, ``compare``, ``pi``, ``quantisation``,
-``sensitivity`` or ``tiles``, of chroma or followed by another task; or ``recipes``. What it shows
+``sensitivity`` or ``tiles``, of chroma or followed by another task; ``video`` followed by what was
+measured; or ``recipes``. What it shows
 is read from ``docs/models``, ``docs/results`` and ``export/recipes.py``; nobody types a figure.
 """
 
@@ -53,7 +54,8 @@ def quality(found: Json) -> str:
     ]
     floor = next(mean for row, mean in means if row["name"] == task.reference)
     headline = task.headline_metric
-    others = [name for name in METRICS if name in floor and name != headline]
+    measured = {name for _, mean in means for name in mean}
+    others = [name for name in METRICS if name in measured and name != headline]
 
     def shown(mean: Mapping[str, float], metric: str) -> str:
         return f"{mean[metric]:.{METRICS[metric].digits}f}" if metric in mean else ""
@@ -233,6 +235,102 @@ def tiles(found: Json) -> str:
     )
 
 
+def video(found: Json) -> str:
+    """What was measured on video: an evaluation, or a part of ``measure_video.py``."""
+    if "what" not in found:
+        return _video_quality(found)
+    shown: dict[str, Callable[[Json], str]] = {
+        "filters": _video_filters,
+        "coding": _video_coding,
+        "speed": _video_speed,
+    }
+    return shown[found["what"]](found)
+
+
+def _video_quality(found: Json) -> str:
+    """Methods on a video; ``found`` is a table of schema 1."""
+    rows = found["rows"]
+    floor = rows[0]["metrics"]["chroma_psnr"]["mean"]
+    cells = []
+    for row in rows:
+        measured = row["metrics"]
+        psnr = measured["chroma_psnr"]
+        name = f"`{label(row)}`" if row["kind"] == "model" else label(row)
+        others = ("rgb_psnr", "chroma_ssim", "rgb_ssim", "flicker", "change_ratio")
+        cells.append(
+            [
+                name,
+                *(f"{psnr[key]:.2f}" for key in ("mean", "min", "max")),
+                f"{psnr['mean'] - floor:+.2f}",
+                *(f"{measured[one]['mean']:.{METRICS[one].digits}f}" for one in others),
+            ]
+        )
+    header = ["method", "chroma PSNR, dB", "least", "most", f"over {rows[0]['name']}, dB",
+              "RGB PSNR, dB", "chroma SSIM", "RGB SSIM", "flicker", "change"]  # fmt: skip
+    source = found["data"].partition(":")[2]
+    return (
+        f"{table(header, cells)}\n{found['images']} frames of `{source}`, halved; "
+        f"{found['siting']} siting, filter {found['temporal']:g}.\n"
+    )
+
+
+def _video_filters(found: Json) -> str:
+    """Filters over time, side by side for each video."""
+    clips = found["clips"]
+    cells = [
+        [
+            rows[0]["name"],
+            *(
+                text
+                for row in rows
+                for text in (f"{row['chroma_psnr']:.2f}", f"{row['flicker']:.3f}",
+                             f"{row['change_ratio']:.3f}")
+            ),
+        ]
+        for rows in zip(*(clip["rows"] for clip in clips), strict=True)
+    ]  # fmt: skip
+    header = ["filter"]
+    for clip in clips:
+        header += [f"{clip['name']}: chroma PSNR, dB", "flicker", "change"]
+    frames = ", ".join(f"{clip['frames']} of {clip['name']}" for clip in clips)
+    return f"{table(header, cells)}\n`{found['model']}`; frames: {frames}.\n"
+
+
+def _video_coding(found: Json) -> str:
+    """How the network does on planes that are coded as video's are."""
+    cells = [
+        [row["name"], f"{row['bilinear']:.2f}", f"{row['model']:.2f}",
+         f"{row['model'] - row['bilinear']:+.2f}"]
+        for row in found["rows"]
+    ]  # fmt: skip
+    header = ["planes", "bilinear, dB", "model, dB", "gain, dB"]
+    source = found["data"].partition(":")[2] or found["data"]
+    return (
+        f"{table(header, cells)}\n`{found['model']}`: chroma PSNR against unrounded truth, means "
+        f"over {found['images']} photographs (`{source}`), left siting.\n"
+    )
+
+
+def _video_speed(found: Json) -> str:
+    """Frames a second, and where the time goes."""
+    stages = ("read", "network", "filter", "rest", "write")
+    cells = [
+        [row["name"], f"{row['fps']:.2f}", f"{row['ms']['all']:.0f}",
+         *(f"{row['ms'][key] / row['ms']['all']:.0%}" for key in stages), f"{row['ms']['cpu']:.0f}"]
+        for row in found["rows"]
+    ]  # fmt: skip
+    graph = found["graph_ms"]
+    cells.append(["the graph alone", f"{1e3 / graph['all']:.2f}", f"{graph['all']:.0f}",
+                  "", "100%", "", "", "", f"{graph['cpu']:.0f}"])  # fmt: skip
+    header = ["written as", "frames a second", "ms a frame", *stages, "processor ms a frame"]
+    width, height = found["size"]
+    return (
+        f"{table(header, cells)}\nA frame of {width}x{height}, `{found['model']}`, "
+        f"{found['threads']} threads, medians of {found['rounds']} alternating rounds of "
+        f"{found['frames']} frames, on {host(found['host'])}.\n"
+    )
+
+
 def recipes() -> str:
     """Every recipe of ``export``."""
     cells = [[f"`{recipe.name}`", recipe.summary, _needs(recipe)] for recipe in RECIPES]
@@ -258,6 +356,7 @@ def content(name: str, root: Path) -> str:
         "quantisation": quantisation,
         "sensitivity": sensitivity,
         "tiles": tiles,
+        "video": video,
     }
     if name == "recipes":
         return recipes()

@@ -11,28 +11,25 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # run as a script, whose own folder is docs
 
 # ruff: noqa: E402
 from datasets import sources
+from docs.sheets import Pixels, sheet
 from edge_demo import models_folder
 from edge_demo.runtime import restoration
 from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.images import read_rgb, write_image
 from edge_demo.runtime.model import TFLiteModel
 
-Pixels = NDArray[np.uint8]
 ENHANCE = restoration.of("enhance")
 
 PICTURE = ROOT / "docs" / "pictures" / "night.jpg"
 MODELS = ("enhance_zerodce-lite.r1.int8", "enhance_mirnet-lite.r1.qat")
-WIDTH, HEIGHT, GAP, LABEL = 300, 225, 6, 30
-FONT = cv2.FONT_HERSHEY_SIMPLEX
+WIDTH, HEIGHT = 300, 225
 
 
 def methods(names: Sequence[str]) -> Mapping[str, restoration.Method]:
@@ -47,36 +44,8 @@ def methods(names: Sequence[str]) -> Mapping[str, restoration.Method]:
 
 def draw(photographs: Sequence[Pixels], columns: Mapping[str, restoration.Method]) -> Pixels:
     """The sheet, RGB. Methods see each photograph at its own size."""
-    rows = [_joined([_title(name) for name in columns], 1)]
-    rows += [
-        _joined([_small(method(rgb)) for method in columns.values()], 1) for rgb in photographs
-    ]
-    return _joined(rows, 0)
-
-
-def _small(rgb: Pixels) -> Pixels:
-    """As large as fits a cell, in its middle."""
-    scale = min(WIDTH / rgb.shape[1], HEIGHT / rgb.shape[0])
-    size = round(rgb.shape[1] * scale), round(rgb.shape[0] * scale)
-    small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
-    cell = np.full((HEIGHT, WIDTH, 3), 255, np.uint8)
-    top, left = (HEIGHT - size[1]) // 2, (WIDTH - size[0]) // 2
-    cell[top : top + size[1], left : left + size[0]] = small
-    return cell
-
-
-def _title(name: str) -> Pixels:
-    cell = np.full((LABEL, WIDTH, 3), 255, np.uint8)
-    cv2.putText(cell, name, (2, LABEL - 10), FONT, 0.55, (27, 27, 27), 1, cv2.LINE_AA)
-    return cell
-
-
-def _joined(pieces: Sequence[Pixels], axis: int) -> Pixels:
-    """Side by side (1) or one below the other (0), with white gaps."""
-    shape = list(pieces[0].shape)
-    shape[axis] = GAP
-    gap = np.full(shape, 255, np.uint8)
-    return np.concatenate([part for piece in pieces for part in (gap, piece)][1:], axis=axis)
+    rows = [[method(rgb) for method in columns.values()] for rgb in photographs]
+    return sheet(list(columns), rows, (HEIGHT, WIDTH))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -89,8 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         paths = sources.open_source(f"folder:{options.folder}").paths
         columns = methods(options.models.split(","))
-        sheet = draw([np.asarray(read_rgb(path).rgb, np.uint8) for path in paths], columns)
-        write_image(options.out, sheet, quality=80, overwrite=True)
+        drawn = draw([np.asarray(read_rgb(path).rgb, np.uint8) for path in paths], columns)
+        write_image(options.out, drawn, quality=80, overwrite=True)
     except UserError as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)
         return 2

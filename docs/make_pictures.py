@@ -64,10 +64,15 @@ def column(y: Pixels, cbcr: Pixels, label: str, note: str) -> Pixels:
     """A crop as it looks, two lines of text, and the crop's colour alone."""
     colour = restoration.to_rgb(np.full_like(y, GREY), cbcr)
     looks, colour = (enlarged(rgb) for rgb in (restoration.to_rgb(y, cbcr), colour))
-    between = np.full((LABEL, looks.shape[1], 3), 255, np.uint8)
-    cv2.putText(between, label, (0, 36), FONT, 1.0, INK, 2, cv2.LINE_AA)
-    cv2.putText(between, note, (0, 68), FONT, 0.8, QUIET, 1, cv2.LINE_AA)
-    return np.concatenate([looks, between, colour])
+    return np.concatenate([looks, text(label, note), colour])
+
+
+def text(label: str, note: str) -> Pixels:
+    """Two lines, as wide as an enlarged crop."""
+    out = np.full((LABEL, SIDE * ZOOM, 3), 255, np.uint8)
+    cv2.putText(out, label, (0, 36), FONT, 1.0, INK, 2, cv2.LINE_AA)
+    cv2.putText(out, note, (0, 68), FONT, 0.8, QUIET, 1, cv2.LINE_AA)
+    return out
 
 
 def enlarged(rgb: Pixels) -> Pixels:

@@ -8,27 +8,32 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from . import benchmark, models_folder
-from .restore import Restored, check_options, restore_file
+from .restore import Options, Restored, check_options, restore_file
 from .runtime import cli, results
 from .runtime.errors import UserError
 from .runtime.images import EXTENSIONS
 from .runtime.model import TFLiteModel
 from .runtime.package import read_card
 from .runtime.selftest import selftest
+from .video import command as video
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = cli.Parser(prog="python -m edge_demo", description="Restore pictures on this device.")
+    parser = cli.Parser(
+        prog="python -m edge_demo", description="Restore pictures and video on this device."
+    )
     commands = parser.add_subparsers(dest="command", required=True, parser_class=cli.Parser)
 
     commands.add_parser("models", help="what ships here")
 
     run = commands.add_parser(
-        "run", help="restore or brighten a picture, or every picture of a folder"
+        "run",
+        help="restore, colour or brighten a picture, every picture of a folder, or a video",
     )
     run.add_argument("input", type=Path, metavar="INPUT")
     run.add_argument("output", type=Path, metavar="OUTPUT",
-                     help=".png, .jpg, .webp or .tif; a folder when INPUT is one")  # fmt: skip
+                     help=".png, .jpg, .webp or .tif; a folder when INPUT is one; of a video "
+                     ".mkv, .mp4 or .mov")  # fmt: skip
     run.add_argument(
         "--model",
         metavar="NAME|FILE",
@@ -41,8 +46,20 @@ def _parser() -> argparse.ArgumentParser:
         "--strength",
         type=float,
         metavar="0..1",
-        help="how far a model of enhance brightens a dark picture; default: 1",
+        help="how far a model of enhance brightens a dark picture, how much colour one of colorize "
+        "gives; default: 1",
     )
+    run.add_argument(
+        "--hints", type=Path, metavar="FILE", help="colorize: colours at places, a JSON file"
+    )
+    run.add_argument(
+        "--fade",
+        type=float,
+        metavar="SPREAD",
+        help="colorize: less colour where the model is unsure; half of it where its guesses are "
+        "this far apart (try 20); default: 0, no fading",
+    )
+    video.add_arguments(run)
     run.add_argument("--overwrite", action="store_true")
 
     bench = commands.add_parser("benchmark", help="measure models here")
@@ -75,7 +92,10 @@ def _models(_: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     model = TFLiteModel(models_folder.find(options.model), options.threads)
-    check_options(model, options.resample, options.strength)
+    check_options(model, _options(options))
+    if video.is_video(options.input):
+        return video.run(options, model)
+    video.refuse_options(options)
     if options.input.is_dir():
         return _run_folder(options, model)
     if not options.input.exists():
@@ -119,11 +139,14 @@ def _restore(
         source,
         target,
         model,
-        resample=options.resample,
-        strength=options.strength,
+        _options(options),
         overwrite=options.overwrite,
         progress=_progress if sys.stderr.isatty() else None,
     )
+
+
+def _options(options: argparse.Namespace) -> Options:
+    return Options(options.resample, options.strength, options.fade, options.hints)
 
 
 def _progress(done: int, total: int) -> None:

@@ -194,7 +194,7 @@ def _read(
     if files.low:
         read = ((s.path, s.degraded) for s in files.samples(restored, siting))
     else:
-        read = photographs.photographs(files.paths, _LEAST_SIDE)
+        read = photographs.photographs(files.paths, _LEAST_SIDE, restored.halved)
     used: list[int] = []
     first: Any = None
     for path, picture in read:

@@ -18,12 +18,16 @@ _WORDS = ("name", "status")
 # pictures are measured on.
 _STAGES = {
     "chroma": "encode cuts and packs the tiles, decode adds the correction",
+    "colorize": "encode squeezes the lightness into the network's square, decode brings the "
+    "colours to full size along its edges",
     "enhance": "encode looks how dark the picture is and makes the input, decode brings the answer "
     "to full size and lays it over the picture",
 }
 _TIMES = {
     "chroma": "summed over the picture's tiles, each encoded before and decoded after as in use, "
     "so that caches are no warmer than there; a baseline's is that of the whole resampling.",
+    "colorize": "of the whole picture, encoded before and decoded after as in use, so that caches "
+    "are no warmer than there; a baseline's is that of all that it does.",
     "enhance": "of the whole picture, encoded before and decoded after as in use, so that caches "
     "are no warmer than there; a baseline's is that of all that it does.",
 }

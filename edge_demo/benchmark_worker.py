@@ -183,7 +183,7 @@ def samples(
     """
     if low:
         return quality.paired(pairs(list(zip(low, paths, strict=True))))
-    return quality.degraded(restored, photographs(paths), siting)
+    return quality.degraded(restored, photographs(paths, halved=restored.halved), siting)
 
 
 def measure(job: dict[str, Any], progress: Progress) -> dict[str, Any]:

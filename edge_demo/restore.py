@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .clock import Clock
+from .hints import read_hints
 from .planes import read_planes
+from .runtime.colorizing import Look, colorize_rgb
 from .runtime.colour import rgb_to_ycbcr, round_to_uint8, ycbcr_to_rgb
 from .runtime.containers import ImageInfo, probe
 from .runtime.enhancing import enhance_picture
@@ -20,13 +22,40 @@ from .runtime.files import check_free
 from .runtime.images import apply_orientation, read_rgb, write_image
 from .runtime.model import TFLiteModel
 from .runtime.siting import downsample
-from .runtime.tasks import chroma, enhance
+from .runtime.tasks import chroma, colorize, enhance
 from .runtime.tiling import reconstruct
 
 # Rows converted to RGB at a time, so that memory stays small on large pictures.
 _STRIP = 256
 
 Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user asked for beside the files; each belongs to some tasks alone.
+
+    Attributes:
+        resample: chroma: rebuild full-resolution chroma that was 4:2:0 before.
+        strength: enhance and colorize: 0..1, how much of the model's work is taken; None: 1.
+        fade: colorize: at which spread of possible colours half of the saturation is left, units
+            of a and b; None: no fading.
+        hints: colorize: a file of colours wanted at places, see ``hints``.
+    """
+
+    resample: bool = False
+    strength: float | None = None
+    fade: float | None = None
+    hints: Path | None = None
+
+
+# Which tasks an option belongs to.
+_TASKS = {
+    "resample": (chroma.TASK.name,),
+    "strength": (enhance.TASK.name, colorize.TASK.name),
+    "fade": (colorize.TASK.name,),
+    "hints": (colorize.TASK.name,),
+}
 
 
 @dataclass(frozen=True)
@@ -48,25 +77,23 @@ def restore_file(
     source: Path,
     target: Path,
     model: TFLiteModel,
+    options: Options | None = None,
     *,
-    resample: bool = False,
-    strength: float | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Restored:
-    """What a model's task does to a picture: reconstruct its chroma, or brighten it.
+    """What a model's task does to a picture: reconstruct its chroma, colour it, or brighten it.
 
     A 4:2:0 JPEG or lossy WebP has its chroma restored from its own planes. Other pictures hold
     their chroma at full resolution: they are refused, unless ``resample`` says that it was
     upsampled from 4:2:0 before and is to be rebuilt.
 
-    Any picture can be enhanced, as far as it is dark.
+    Any picture can be enhanced, as far as it is dark, and coloured, whatever colours it had.
 
     Args:
         source, target: files.
         model: its task decides.
-        resample: of chroma alone.
-        strength: of enhance alone, 0..1; None: 1.
+        options: of its task.
         overwrite: replace an existing target.
         progress: told pieces done and pieces in all.
 
@@ -74,27 +101,67 @@ def restore_file(
         UserError: as ``check_options``; unreadable, without chroma, nothing to restore, or an
             output that cannot be written; nothing is written then.
     """
-    check_options(model, resample, strength)
+    options = options or Options()
+    check_options(model, options)
     info = probe(source)
     check_free(overwrite, target)
     if model.card.task.name == enhance.TASK.name:
-        amount = 1.0 if strength is None else strength
+        amount = 1.0 if options.strength is None else options.strength
         return _brightened(source, target, model, amount, overwrite, progress)
+    if model.card.task.name == colorize.TASK.name:
+        return _coloured(source, target, model, options, overwrite, progress)
     restore = _from_planes if info.subsampling == "4:2:0" else _from_rgb
     if restore is _from_rgb:
-        _check_resample(info, resample)
+        _check_resample(info, options.resample)
     return restore(source, target, model, overwrite, progress)
 
 
-def check_options(model: TFLiteModel, resample: bool, strength: float | None) -> None:
+def check_options(model: TFLiteModel, options: Options) -> None:
     """Raise UserError for an option that is not of the model's task, or out of range."""
-    task, name = model.card.task.name, model.card.name
-    if strength is not None and task != enhance.TASK.name:
-        raise UserError(f"--strength is of the enhance task; {name} is a model of {task}")
-    if strength is not None and not 0.0 <= strength <= 1.0:
-        raise UserError(f"--strength is from 0 (as it is) to 1 (all), not {strength:g}")
-    if resample and task != chroma.TASK.name:
-        raise UserError(f"--resample is of the chroma task; {name} is a model of {task}")
+    record, name = model.card.task, model.card.name
+    for option, tasks in _TASKS.items():
+        given = getattr(options, option) not in (None, False)
+        flag = f"--{option.replace('_', '-')}"
+        if given and record.name not in tasks:
+            of = f"the {' and '.join(tasks)} task{'s' if len(tasks) > 1 else ''}"
+            raise UserError(f"{flag} is of {of}; {name} is a model of {record.name}")
+    if options.strength is not None and not 0.0 <= options.strength <= 1.0:
+        raise UserError(f"--strength is from 0 (as it is) to 1 (all), not {options.strength:g}")
+    if options.fade is not None and not options.fade >= 0.0:
+        raise UserError(f"--fade is 0 (none) or more, not {options.fade:g}")
+    if options.fade and record.form == colorize.TASK.form:
+        raise UserError(f"--fade: {name} does not say how sure it is; eccv16 and siggraph17 do")
+    if options.hints and record.form != colorize.HINTED.form:
+        raise UserError(f"--hints: {name} takes none; models of siggraph17 do")
+
+
+def _coloured(
+    source: Path,
+    target: Path,
+    model: TFLiteModel,
+    options: Options,
+    overwrite: bool,
+    progress: Progress | None,
+) -> Restored:
+    clock = Clock()
+    picture = read_rgb(source)
+    depth = picture.rgb.dtype
+    codes = picture.rgb / np.float32(257.0) if depth == np.uint16 else picture.rgb
+    lightness = colorize.lightness(codes)
+    size = lightness.shape[0], lightness.shape[1]
+    hints = read_hints(options.hints, size) if options.hints else ()
+    clock.lap("read")
+    strength = 1.0 if options.strength is None else options.strength
+    look = Look(strength, options.fade or 0.0)
+    grey = colorize.Grey(lightness, hints)
+    rgb = colorize_rgb(grey, model, model.card.task, look, progress, depth)
+    clock.lap("restore")
+    # No profile: it described the old colours, and a grey one cannot hold any.
+    notes = write_image(target, rgb, alpha=picture.alpha, exif=picture.exif, overwrite=overwrite)
+    clock.lap("write")
+    if not (picture.grey or colorize.is_grey(codes)):
+        notes = ("The picture had colours; the model saw its lightness alone.", *notes)
+    return Restored(picture.info, clock.seconds, notes)
 
 
 def _brightened(
@@ -105,7 +172,7 @@ def _brightened(
     overwrite: bool,
     progress: Progress | None,
 ) -> Restored:
-    clock = _Clock()
+    clock = Clock()
     picture = read_rgb(source)
     clock.lap("read")
     rgb: NDArray[Any] = picture.rgb
@@ -141,7 +208,7 @@ def _check_resample(info: ImageInfo, resample: bool) -> None:
 def _from_planes(
     source: Path, target: Path, model: TFLiteModel, overwrite: bool, progress: Progress | None
 ) -> Restored:
-    clock = _Clock()
+    clock = Clock()
     file = read_planes(source)
     clock.lap("read")
     planes = chroma.Planes(file.y, file.cbcr, file.siting)
@@ -164,7 +231,7 @@ def _from_planes(
 def _from_rgb(
     source: Path, target: Path, model: TFLiteModel, overwrite: bool, progress: Progress | None
 ) -> Restored:
-    clock = _Clock()
+    clock = Clock()
     picture = read_rgb(source)
     if picture.grey:
         raise UserError(f"{source}: a grey picture has no chroma to reconstruct")
@@ -198,16 +265,3 @@ def _to_rgb(
         else:
             rgb[rows] = np.clip(np.rint(values * 257.0), 0, 65535)
     return rgb
-
-
-class _Clock:
-    """Wall time by stage."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def lap(self, stage: str) -> None:
-        now = time.perf_counter()
-        self.seconds[stage] = now - self._last
-        self._last = now

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import sys
@@ -18,6 +19,7 @@ from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.files import check_free
 from edge_demo.runtime.quiet import quiet_stderr
 from edge_demo.runtime.siting import SITINGS
+from edge_demo.runtime.tasks.record import Task
 
 from .recipes import RECIPES, find, parse, with_most_loss
 
@@ -40,6 +42,9 @@ def _parser() -> argparse.ArgumentParser:
     tflite.add_argument("--most-loss", type=float, metavar="DB",
                         help="what mixed may lose on calibration photographs (default: "
                         f"{find('mixed').most_loss:g}); less keeps more in floats")  # fmt: skip
+    tflite.add_argument("--frame", type=int, metavar="PIXELS",
+                        help="networks that colour: the side of the square that pictures are "
+                        "squeezed into; default: the task's")  # fmt: skip
     tflite.add_argument("--out", required=True, type=Path, metavar="DIR")
     tflite.add_argument("--overwrite", action="store_true")
 
@@ -109,28 +114,42 @@ def _write_outputs(options: argparse.Namespace, **contents: Callable[[], str]) -
             print(f"wrote {path}")
 
 
-def _network(options: argparse.Namespace, calibrated: bool) -> Network:
+def _network(options: argparse.Namespace, calibrated: bool, frame: int | None = None) -> Network:
     """The run that a command names, with calibration where that is needed."""
     import keras_models
     from datasets import sources
     from keras_models import runs
 
     from .calibrate import collect
-    from .convert import TILE, Network
+    from .convert import Network, tile_of
 
     config = runs.read_record(options.run)["config"]
-    task = keras_models.task(config["model"], config["size"])
+    task = _framed(keras_models.task(config["model"], config["size"]), frame)
     model = runs.load_model(options.run)
     calibration = None
     if calibrated:
         source = sources.open_source(options.calibrate, "train")
-        calibration = collect(restoration.of(task), source, TILE, augmented=options.augmented)
-    return Network(model, task, calibration, TILE, options.ranges, _progress)
+        calibration = collect(
+            restoration.of(task), source, tile_of(task), augmented=options.augmented
+        )
+    return Network(model, task, calibration, tile_of(task), options.ranges, _progress)
 
 
 def _progress(text: str, last: bool) -> None:
     if sys.stderr.isatty():
         print(f"\r{text}", end="\n" if last else "", file=sys.stderr, flush=True)
+
+
+def _framed(task: Task, side: int | None) -> Task:
+    """A task whose pictures are squeezed into another square."""
+    if side is None:
+        return task
+    multiple = task.size_multiple
+    if restoration.of(task).example is None:
+        raise UserError(f"--frame is of networks that colour; this one is of {task.name}")
+    if side < multiple or side % multiple:
+        raise UserError(f"--frame {side}: must be a multiple of {multiple}")
+    return dataclasses.replace(task, frame=(side, side))
 
 
 def _tflite(options: argparse.Namespace) -> int:
@@ -151,7 +170,7 @@ def _tflite(options: argparse.Namespace) -> int:
     calibrated = [r.name for r in recipes if r.calibrated] if not trained else []
     if calibrated and not options.calibrate:
         raise UserError(f"recipe {', '.join(calibrated)} needs --calibrate SOURCE")
-    network = _network(options, bool(calibrated))
+    network = _network(options, bool(calibrated), options.frame)
     card = files.base_card(record, None, None)
     paths = files.export(network, card, recipes, options.out, options.overwrite)
     for path in paths:
@@ -261,7 +280,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def dispatch(options: argparse.Namespace) -> int:
         with quiet_stderr():
+            import keras
             import tensorflow  # noqa: F401
+        if keras.backend.backend() != "tensorflow":
+            raise UserError(
+                "exporting needs KERAS_BACKEND=tensorflow, whichever backend trained the run"
+            )
         commands: dict[str, Callable[[argparse.Namespace], int]] = {
             "tflite": _tflite,
             "check": _check,

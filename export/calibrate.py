@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -100,17 +101,25 @@ def collect(
         UserError: not one picture could be used, or pairs are to be augmented.
     """
     rng = np.random.default_rng(seed)
-    chosen = samples.some(source, sorted(rng.permutation(len(source.paths))[:count].tolist()))
+    chosen = sources.some(source, sorted(rng.permutation(len(source.paths))[:count].tolist()))
     if restoration.pairs and source.low:
         if augmented:
             raise UserError("--augmented varies photographs; pairs are calibrated on as they are")
         pictures = list(samples.samples(restoration, chosen))
     else:
         # A tile of chroma is degraded by itself, and so is each tile's picture in low light.
-        pictures = [Sample(path, rgb, None) for path, rgb in sources.photographs(chosen)]
-    tiles = []
+        pictures = [
+            Sample(path, rgb, None)
+            for path, rgb in sources.photographs(chosen, halved=restoration.halved)
+        ]
+    tiles: list[Tile] = []
     digest = hashlib.sha256()
     for index, picture in zip(range(count), itertools.cycle(pictures), strict=False):
+        if restoration.example:
+            made = _squeezed(restoration, picture.truth, tile, len(tiles))
+            digest.update(made.truth.tobytes())
+            tiles.append(made)
+            continue
         sides = picture.truth.shape[:2]
         top, left = (int(rng.integers(0, max(1, side - tile + 1))) for side in sides)
         place = top, left, tile, tile
@@ -123,6 +132,14 @@ def collect(
     manifest = {"source": public_name(source.text), "photographs": len(pictures), "tiles": count,
                 "seed": seed, "augmented": augmented, "sha256": digest.hexdigest()}  # fmt: skip
     return Calibration(restoration, tuple(tiles), manifest)
+
+
+def _squeezed(restoration: Restoration, truth: NDArray[np.uint8], tile: int, index: int) -> Tile:
+    """A whole picture at the size of a tile, with what a user may add to it."""
+    assert restoration.example
+    squeezed = cv2.resize(truth, (tile, tile), interpolation=cv2.INTER_AREA)
+    small = np.asarray(squeezed, np.uint8)
+    return Tile(small, restoration.example(small, index))
 
 
 def _tile(

@@ -13,6 +13,7 @@ import keras
 import tensorflow as tf
 from tensorflow.lite.python.convert import ConverterError
 
+from edge_demo.runtime import restoration
 from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.quiet import quiet_stderr
 from edge_demo.runtime.tasks.record import Task
@@ -96,6 +97,12 @@ class Network:
             self.progress(f"sensitivity: {done} of {total} operations", done == total)
 
         return sensitivity.analyse(self.saturated, self.ranges, self.judged, tell)
+
+
+def tile_of(task: Task) -> int:
+    """The side of calibration's tiles: a network's own where it sees whole pictures of a size."""
+    reduced = restoration.of(task).example is not None
+    return task.frame[0] if task.frame and reduced else TILE
 
 
 def applicable(recipe: Recipe, trained: bool) -> bool:

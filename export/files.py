@@ -73,7 +73,9 @@ def base_card(
 
 def public_config(config: Mapping[str, Any]) -> dict[str, Any]:
     """A config without the path of somebody's machine."""
-    names = {key: Path(config.get(key) or "").name for key in ("start_from", "qat")}
+    names = {
+        key: Path(config.get(key) or "").name for key in ("start_from", "qat", "backbone_weights")
+    }
     return {**config, **names}
 
 

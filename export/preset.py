@@ -22,7 +22,7 @@ from keras_models import runs
 from . import files
 from .calibrate import collect, public_name
 from .check import kilo_macs_per_pixel
-from .convert import TILE, Network, applicable
+from .convert import Network, applicable, tile_of
 from .recipes import NAMES, RECIPES
 
 ROOT = Path(__file__).parent.parent
@@ -73,7 +73,7 @@ def ship(
     evaluation_source = sources.open_source(evaluate, "test")
     if set(calibration_source.paths) & set(evaluation_source.paths):
         raise UserError("--calibrate and --evaluate share photographs")
-    weights = runs.WEIGHTS / f"{name}.keras"
+    weights = runs.WEIGHTS / f"{name}.weights.h5"
     if weights.exists() and not overwrite:
         raise UserError(f"{weights} exists already; pass --overwrite, or ship the next rN")
     if not qat and (runs.WEIGHTS / f"{name}-qat.keras").exists():
@@ -82,10 +82,13 @@ def ship(
 
     task = keras_models.task(record["config"]["model"], record["config"]["size"])
     restored = restoration.of(task)
-    calibration = collect(restored, calibration_source, TILE)
-    networks = [(run, record, Network(runs.load_model(run), task, calibration))]
+    side = tile_of(task)
+    calibration = collect(restored, calibration_source, side)
+    networks = [(run, record, Network(runs.load_model(run), task, calibration, side))]
     if qat:
-        networks.append((qat, runs.read_record(qat), Network(runs.load_model(qat), task)))
+        networks.append(
+            (qat, runs.read_record(qat), Network(runs.load_model(qat), task, None, side))
+        )
     with tempfile.TemporaryDirectory() as folder:
         drafts, left_out = _drafts(networks, name, terms, Path(folder))
         tables: Tables = {
@@ -166,12 +169,16 @@ def _keep_weights(run: Path, record: Mapping[str, Any], name: str, terms: str) -
         "versions": record["versions"],
         "stages": stages,
     }
-    source = runs.model_file(run)
-    if source != model:
-        shutil.copyfile(source, model)
-    runs.load_model(run).save_weights(plain)
     results.write_json(told, public, overwrite=True)
-    return [model, plain, told]
+    if record["config"].get("qat"):
+        # Its layers hold the ranges of 8 bits, which no size knows: the whole model is kept.
+        source = runs.model_file(run)
+        if source != model:
+            shutil.copyfile(source, model)
+        return [model, told]
+    if runs.model_file(run) != plain:
+        runs.load_model(run).save_weights(plain)
+    return [plain, told]
 
 
 def _measure(
@@ -187,6 +194,7 @@ def _measure(
             values["recipe"],
             path.stat().st_size,
             restored.method(model),
+            quality.probe(restored, model),
         )
 
     document, _, _ = quality.table(
@@ -280,7 +288,7 @@ def _page(name: str, written: list[Path], tables: Tables, left_out: Mapping[str,
 
 
 # What the size in a card is.
-_SIZE = {"chroma": "largest tile", "enhance": "pixels at once"}
+_SIZE = {"chroma": "largest tile", "colorize": "pixels at once", "enhance": "pixels at once"}
 
 
 def _taken(task: Task, card: Mapping[str, Any]) -> str:
@@ -296,7 +304,7 @@ def _cost(task: Task, kilo_macs: float) -> str:
     per_pixel = f"{kilo_macs:.1f} kMAC per luma pixel"
     if not restoration.of(task).whole:
         return per_pixel
-    width, height = COST_SIZE
+    width, height = task.frame if restoration.of(task).example and task.frame else COST_SIZE
     return f"{per_pixel}, {kilo_macs * width * height / 1e6:.2f} GMAC at {width}x{height}"
 
 

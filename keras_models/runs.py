@@ -13,6 +13,7 @@ from typing import Any
 
 import keras
 
+import keras_models
 from edge_demo.runtime.errors import UserError
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -86,13 +87,16 @@ def history(run: Path) -> list[dict[str, float]]:
 
 
 def model_file(run: Path) -> Path:
-    """The ``.keras`` file of a finished run, or of a preset.
+    """The file of a finished run's model, or of a preset's: ``.keras``, or weights alone.
 
     Raises:
         UserError: the folder is no run, or one that has not finished.
     """
     read_record(run)
-    file = WEIGHTS / f"{run}.keras" if is_preset(run) else run / "model.keras"
+    if is_preset(run):
+        whole = WEIGHTS / f"{run}.keras"  # of quantisation-aware training
+        return whole if whole.exists() else WEIGHTS / f"{run}.weights.h5"
+    file = run / "model.keras"
     if not file.exists():
         raise UserError(f"{run} is not finished; run its fit command again to resume it")
     return file
@@ -107,5 +111,11 @@ def load_model(run: Path) -> keras.Model:
     # Its layers must be known before Keras reads a fake-quantised model.
     from . import fakequant  # noqa: F401
 
-    model: keras.Model = keras.saving.load_model(model_file(run), compile=False)
-    return model
+    file = model_file(run)
+    if file.suffix == ".h5":
+        config = read_record(run)["config"]
+        model: keras.Model = keras_models.build(config["model"], config["size"])
+        model.load_weights(file)
+        return model
+    loaded: keras.Model = keras.saving.load_model(file, compile=False)
+    return loaded

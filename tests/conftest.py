@@ -71,20 +71,25 @@ def lively(natural: NDArray[np.uint8]) -> Callable[[str], Any]:
     def make(name: str) -> Any:
         model = keras_models.build(name, "test")
         rng = np.random.default_rng(7)
-        model.set_weights(
-            [
-                rng.normal(0, (2 / max(1, np.prod(w.shape[:-1]))) ** 0.5, w.shape)
-                if w.ndim > 1
-                else rng.normal(0, 0.2, w.shape)
-                for w in model.get_weights()
-            ]
-        )
+        for weight in model.weights:
+            fan_in = int(np.prod(weight.shape[:-1]))
+            scale = (2 / fan_in) ** 0.5 if len(weight.shape) > 1 else 0.2
+            drawn = rng.normal(0, scale, weight.shape)
+            # There is no negative variance.
+            weight.assign(np.exp(drawn) if weight.path.endswith("variance") else drawn)
         values = encoded(keras_models.task(name, "test"), natural)[None]
-        last = next(layer for layer in reversed(model.layers) if layer.get_weights())
+        weighted = {layer.name: layer for layer in model.layers if layer.get_weights()}
+        # Of a palette's two heads the one of ab: the other's chances have a spread of their own.
+        last = weighted.get("ab") or list(weighted.values())[-1]
+
+        def spread() -> float:
+            output = np.asarray(model(values, training=False))
+            return float((output[..., :2] if name.startswith("colorize_") else output).std())
+
         for _ in range(8):
-            output = model.predict_on_batch(values)
-            last.set_weights([w * (0.25 / output.std()) ** 0.7 for w in last.get_weights()])
-        assert 0.2 < model.predict_on_batch(values).std() < 0.3
+            scale = (0.25 / spread()) ** 0.7
+            last.set_weights([weight * scale for weight in last.get_weights()])
+        assert 0.2 < spread() < 0.3
         return model
 
     return make

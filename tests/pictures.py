@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_demo.runtime import tasks
+from edge_demo.runtime import restoration
 
 
 def encoded(task: Any, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     """What a task's graph sees of a photograph (H, W, 3), once it is degraded."""
-    module = tasks.load(task.name)
-    values: NDArray[np.float32] = module.encode(module.degrade(rgb))[task.inputs[0].name]
+    made = restoration.of(task)
+    degraded = made.degrade(rgb, "picture", made.siting(None))
+    values: NDArray[np.float32] = made.encode(degraded)[task.inputs[0].name]
     return values

@@ -30,10 +30,19 @@ RULES: dict[str, set[str]] = {
 # Single modules that may import something of their own.
 EXTRA = {
     "datasets.augment": {"albumentations"},
+    # One reader of video files; the device needs it, too.
+    "datasets.video": {"edge_demo.video"},
     "datasets.cleaning.pipeline": {"apache_beam"},
     "datasets.tfds_builders.files": {"tensorflow_datasets"},
+    "datasets.tfds_builders.prepared": {"tensorflow_datasets"},
+    "datasets.tfds_builders.kaggle_colorization.kaggle_colorization_dataset_builder": {
+        "tensorflow_datasets"
+    },
+    "datasets.tfds_builders.lhq.lhq_dataset_builder": {"tensorflow_datasets"},
     "datasets.tfds_builders.lol.lol_dataset_builder": {"tensorflow_datasets"},
     "export.quantise": {"ai_edge_quantizer"},
+    "keras_models.backbone_import": {"tensorflow"},
+    "keras_models.published": {"torch"},
 }
 
 

@@ -7,7 +7,7 @@ import dataclasses
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.files import check_free
 from edge_demo.runtime.quiet import quiet_stderr
 from edge_demo.runtime.siting import SITINGS
+from edge_demo.runtime.temporal import STRENGTH
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -42,6 +43,10 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="settings",
                      help="change a value of the config; may be repeated")  # fmt: skip
 
+    fit.add_argument("--strategy", default="none",
+                     help="none; mirrored: all GPUs of this machine; multiworker: the machines in "
+                     "TF_CONFIG")  # fmt: skip
+
     sweep = commands.add_parser("sweep", help="fit every combination of some settings")
     sweep.add_argument("model")
     sweep.add_argument("--data", required=True, help="as for fit")
@@ -56,18 +61,26 @@ def _parser() -> argparse.ArgumentParser:
     listed.add_argument("--overwrite", action="store_true", help="replace an existing FILE")
 
     bench = commands.add_parser("bench", help="does a training step wait for its data?")
-    bench.add_argument("model")
-    bench.add_argument("--data", required=True, help="sample, folder:PATH, list:FILE")
+    bench.add_argument("model", nargs="?", help="default: each that 'list' shows")
+    bench.add_argument("--data", required=True, help="as for fit")
+    bench.add_argument("--rounds", type=int, default=5, help="of each kind, alternating; 5")
+    bench.add_argument("--steps", type=int, default=60, help="in a round; 60")
     bench.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="settings")
 
     evaluate = commands.add_parser("evaluate", help="measure a run or a model file")
     evaluate.add_argument("target", type=Path, metavar="RUN|FILE.tflite")
-    evaluate.add_argument("--data", required=True, help="sample, folder:PATH, list:FILE")
+    evaluate.add_argument("--data", required=True,
+                          help="sample, folder:PATH, list:FILE, video:PATH")  # fmt: skip
     evaluate.add_argument("--siting", choices=SITINGS,
                           help="of the 4:2:0 chroma made from each photograph; "
                           f"default: {SITINGS[0]}")  # fmt: skip
     evaluate.add_argument("--json", type=Path, metavar="FILE")
     evaluate.add_argument("--html", type=Path, metavar="FILE")
+    evaluate.add_argument("--plot", type=Path, metavar="FILE.png",
+                          help="of a video: its figures over its frames")  # fmt: skip
+    evaluate.add_argument("--temporal", type=float, metavar="0..1",
+                          help="of a video: how far the model is held steady in a row of its own; "
+                          f"default: {STRENGTH:g}")  # fmt: skip
     evaluate.add_argument("--overwrite", action="store_true", help="replace existing FILEs")
     return parser
 
@@ -85,21 +98,28 @@ def _list() -> None:
     print("\nnext: python -m training fit MODEL --data sample --out runs/NAME")
 
 
-def _fit(options: argparse.Namespace) -> None:
-    from . import config
+def _fit(options: argparse.Namespace) -> int:
+    from . import config, strategies
     from .fit import fit
 
     chosen = config.override(config.load(options.model, options.qat), options.settings)
     command = f"python -m training {shlex.join(sys.argv[1:])}"
     try:
-        model = fit(chosen, options.data, options.val, options.out, command)
+        with strategies.opened(options.strategy) as strategy:
+            model = fit(chosen, options.data, options.val, options.out, command, strategy)
+    except strategies.WorkerLostError as error:
+        print(f"python -m training: {error}", file=sys.stderr)
+        return strategies.TRY_AGAIN
     except KeyboardInterrupt:
         print(f"\nstopped; the same command resumes {options.out}", file=sys.stderr)
         raise
+    if not strategy.is_chief:
+        return 0
     print(f"wrote {model}")
     # Without --val, nine tenths of --data were trained on; only the sample knows its test half.
     data = options.val or (options.data if options.data == "sample" else "folder:OTHERS")
     print(f"next: python -m training evaluate {options.out} --data {data}")
+    return 0
 
 
 def _sweep(options: argparse.Namespace) -> None:
@@ -136,14 +156,19 @@ def _bench(options: argparse.Namespace) -> None:
     from . import config
     from .bench import bench
 
-    chosen = config.override(config.load(options.model), options.settings)
-    found = bench(chosen, options.data)
-    print(f"a step on real batches   {found.real_ms:8.1f} ms")
-    print(f"a step on a cached batch {found.cached_ms:8.1f} ms")
-    print(
-        f"waiting for data: {found.share:+.1%} of a step "
-        f"(medians of {found.rounds} alternating rounds of {found.steps} steps)"
-    )
+    if min(options.rounds, options.steps) < 1:
+        raise UserError("--rounds, --steps: must be 1 or more")
+    names = [options.model] if options.model else config.available()
+    chosen = [config.override(config.load(name), options.settings) for name in names]
+    print(f"{'crops of a step':<32}{'ms, real':>10}{'ms, cached':>12}{'waiting':>10}")
+    for one in chosen:
+        for stage in bench(one, options.data, options.rounds, options.steps):
+            crops = f"{one.model} {stage.batch} x {stage.patch}"
+            print(
+                f"{crops:<32}{stage.real_ms:>10.1f}{stage.cached_ms:>12.1f}{stage.share:>+10.1%}",
+                flush=True,
+            )
+    print(f"medians of {options.rounds} alternating rounds of {options.steps} steps")
 
 
 def _evaluate(options: argparse.Namespace) -> None:
@@ -153,8 +178,14 @@ def _evaluate(options: argparse.Namespace) -> None:
     from . import report
     from .evaluate import evaluate, load
 
-    check_free(options.overwrite, options.json, options.html)
+    check_free(options.overwrite, options.json, options.html, options.plot)
     target = load(options.target)
+    if video := sources.video_path(options.data):
+        _evaluate_video(options, target, video)
+        return
+    for option in ("plot", "temporal"):
+        if getattr(options, option) is not None:
+            raise UserError(f"--{option} is of a video; name one as --data video:PATH")
     source = sources.open_source(options.data, "test")
     table, names, values = evaluate(target, source, options.siting)
     print(results.quality_text(table["rows"], target.task))
@@ -168,18 +199,38 @@ def _evaluate(options: argparse.Namespace) -> None:
     if options.target.suffix != ".tflite":
         record = runs.read_record(options.target)
         aware = bool(record["config"].get("qat"))
-        how = "qat" if aware else f"float32,int8 --calibrate {record['data'].split(' + ')[0]}"
+        data = "SOURCE" if "imported" in record else record["data"].split(" + ")[0]
+        how = "qat" if aware else f"float32,int8 --calibrate {data}"
         out = options.target / "tflite" if options.target.is_dir() else "DIR"
         print(f"next: python -m export tflite {options.target} --recipes {how} --out {out}")
+
+
+def _evaluate_video(options: argparse.Namespace, target: Any, video: Path) -> None:
+    from . import evaluate_video, report_video
+
+    strength = STRENGTH if options.temporal is None else options.temporal
+    found = evaluate_video.evaluate(target, video, options.data, options.siting, strength)
+    print(results.quality_text(found.table["rows"], target.task))
+    if options.json:
+        results.write_json(options.json, found.table, options.overwrite)
+        print(f"wrote {options.json}")
+    if options.html:
+        page = report_video.evaluation_html(found, target.task)
+        results.write_text(options.html, page, options.overwrite)
+        print(f"wrote {options.html}")
+    if options.plot:
+        results.write_bytes(options.plot, report_video.plot(found), options.overwrite)
+        print(f"wrote {options.plot}")
+    print("next: python -m edge_demo run IN.mp4 OUT.mkv")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line; returns the exit code."""
 
-    def dispatch(options: argparse.Namespace) -> None:
+    def dispatch(options: argparse.Namespace) -> int | None:
         with quiet_stderr():
             import tensorflow  # noqa: F401
-        commands = {
+        commands: dict[str, Callable[[argparse.Namespace], int | None]] = {
             "list": lambda _: _list(),
             "fit": _fit,
             "sweep": _sweep,
@@ -187,7 +238,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "bench": _bench,
             "evaluate": _evaluate,
         }
-        commands[options.command](options)
+        return commands[options.command](options)
 
     return cli.run(_parser(), dispatch, arguments)
 

@@ -10,11 +10,10 @@ import keras
 import tensorflow as tf
 
 import keras_models
-from datasets import sources
 
 from . import feeds
-from .config import FitConfig
-from .fit import compiled
+from .config import FitConfig, epochs, plan
+from .fit import compiled, split
 
 # Steps that a round makes before it is timed: starting a pipeline is paid once a run.
 _WARM_UP = 20
@@ -25,11 +24,14 @@ class Waiting:
     """What was measured.
 
     Attributes:
+        patch, batch: of the stage of training, side and number of its crops.
         real_ms, cached_ms: median over rounds of the mean time of a step.
         rounds: of each kind, alternating.
         steps: in a round.
     """
 
+    patch: int
+    batch: int
     real_ms: float
     cached_ms: float
     rounds: int
@@ -41,29 +43,38 @@ class Waiting:
         return 1.0 - self.cached_ms / self.real_ms
 
 
-def bench(config: FitConfig, data: str, rounds: int = 5, steps: int = 60) -> Waiting:
+def bench(config: FitConfig, data: str, rounds: int = 5, steps: int = 60) -> list[Waiting]:
     """Alternate rounds of both kinds in one process, so that a noisy machine disturbs both alike.
 
     Args:
         config: the model and the pipeline as they are trained.
-        data: source of photographs.
+        data: sources of pictures, as for ``fit``.
         rounds: of each kind.
         steps: measured in a round; the first few of each, unmeasured, start the pipeline.
+
+    Returns:
+        One for each stage of the config's training.
     """
-    source = sources.open_source(data, "train")
-    feed = feeds.prepare(config, [source], sources.hold_out(source)[1])
-    model = compiled(replace(config, steps=10_000), keras_models.task(config.model, config.size))
-    first = feed.batches(0, 1)
-    cached = tf.data.Dataset.from_tensors(next(iter(first))).repeat()
-    times: dict[str, list[float]] = {"real": [], "cached": []}
-    for index in range(rounds):
-        begin = index * steps
-        fresh = feed.batches(begin, begin + _WARM_UP + steps)
-        times["real"].append(_round(model, fresh, steps))
-        times["cached"].append(_round(model, cached, steps))
-    return Waiting(
-        statistics.median(times["real"]), statistics.median(times["cached"]), rounds, steps
-    )
+    train, held_out = split(data, None)
+    feed = feeds.prepare(config, train, held_out)
+    _, epoch_steps = epochs(config)
+    found = []
+    for stage in plan(config):
+        # As fit does: a step is compiled for each stage.
+        task = keras_models.task(config.model, config.size)
+        prior = feed.prior() if feed.prior else None
+        model = compiled(replace(config, steps=10_000), task, None, prior)
+        first = stage.start * epoch_steps
+        cached = tf.data.Dataset.from_tensors(next(iter(feed.batches(first, first + 1)))).repeat()
+        times: dict[str, list[float]] = {"real": [], "cached": []}
+        for index in range(rounds):
+            begin = first + index * steps
+            fresh = feed.batches(begin, begin + _WARM_UP + steps)
+            times["real"].append(_round(model, fresh, steps))
+            times["cached"].append(_round(model, cached, steps))
+        real, same = (statistics.median(times[kind]) for kind in ("real", "cached"))
+        found.append(Waiting(stage.patch, stage.batch, real, same, rounds, steps))
+    return found
 
 
 class _Stopwatch(keras.callbacks.Callback):

@@ -25,11 +25,17 @@ class Checkpoint(keras.callbacks.Callback):
 
     Plain arrays, so that it works alike under each Keras backend. ``save_weights`` would leave out
     the optimizer, and ``.keras`` would tie the file to the loss's code.
+
+    Args:
+        path: the file.
+        epoch_steps: steps in an epoch.
+        writes: whether to write at all; of several workers that train one model, one does.
     """
 
-    def __init__(self, path: Path, epoch_steps: int) -> None:
+    def __init__(self, path: Path, epoch_steps: int, writes: bool = True) -> None:
         super().__init__()
         self.path = path
+        self.writes = writes
         self.epoch_steps = epoch_steps
         self.rows: list[dict[str, float]] = []
         self.seconds_before = 0.0
@@ -54,7 +60,8 @@ class Checkpoint(keras.callbacks.Callback):
                 variable.assign(saved[f"v{index}"].astype(variable.dtype))
             self.rows = json.loads(str(saved["rows"]))
             self.seconds_before = float(saved["seconds"])
-        self._write_history()  # the run may have been killed between the two files
+        if self.writes:
+            self._write_history()  # the run may have been killed between the two files
         return len(self.rows)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -63,6 +70,8 @@ class Checkpoint(keras.callbacks.Callback):
                "seconds": round(self.seconds, 1)}  # fmt: skip
         row |= {key: float(value) for key, value in (logs or {}).items()}
         self.rows.append(row)
+        if not self.writes:
+            return
         arrays = {f"v{i}": np.asarray(v) for i, v in enumerate(self._variables())}
         buffer = io.BytesIO()
         np.savez(buffer, rows=json.dumps(self.rows), seconds=self.seconds, **arrays)  # type: ignore[arg-type]

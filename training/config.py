@@ -18,7 +18,7 @@ from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.siting import check_siting
 
 PRECISIONS = ("mixed_bfloat16", "float32")
-LOSSES = ("charbonnier", "log_error", "charbonnier_ms_ssim", "zero_reference")
+LOSSES = ("charbonnier", "log_error", "charbonnier_ms_ssim", "zero_reference", "colour_entropy")
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,20 @@ class FitConfig:
     # "charbonnier"; "log_error", which is PSNR itself, for a last, short run; low light's
     # "charbonnier_ms_ssim", and "zero_reference" for curves that are learnt without pairs.
     loss: str = "charbonnier"
+    log_floor: float = 0.5  # log_error: mean square errors count as if larger by this, codes^2
+    rebalance: float = 0.5  # colour_entropy: 1 counts all colours alike, 0 the rarest most
+    # colour_entropy: how much of that is taken back from the scores in the end: 1 leaves
+    # probabilities as photographs have them, 0 the vivid ones that were learnt.
+    unbalance: float = 0.0
+    regression: float = 0.0  # colour_entropy: weight of ab's own error, for networks with hints
+    weight_decay: float = 0.0  # a step takes this share of the learning rate off kernels
     charbonnier: float = 0.5  # that loss is quadratic below this error, in 8-bit code values
     ms_ssim: float = 0.1  # share of the second in charbonnier_ms_ssim
     exposure: float = 0.45  # zero_reference: the brightness that it strives for, 0..1
     exposure_power: float = 0.0  # zero_reference: how far that follows the picture's own mean
     smooth: float = 200.0  # zero_reference: weight of the evenness of curves
+    # Colorization: a preset, a run or a file of import-backbone, whose backbone to start from.
+    backbone_weights: str = ""
     start_from: str = ""  # a finished run or preset whose weights to start from; "": none
     qat: str = ""  # the same, for quantisation-aware training: --qat RUN on the command line
     precision: str = "mixed_bfloat16"
@@ -179,8 +188,10 @@ def _validate(config: FitConfig) -> None:
         raise UserError(f"--set patch={config.patch}: must be at most cell={config.cell}")
     if not 0 <= config.ema < 1:
         raise UserError(f"--set ema={config.ema}: must be in 0..1, 1 excluded")
-    if min(config.copies, config.warmup_steps, config.exposure_power) < 0:
-        raise UserError("--set copies, warmup_steps, exposure_power: must be 0 or more")
+    for key in ("copies", "warmup_steps", "exposure_power", "log_floor", "regression",
+                "weight_decay"):  # fmt: skip
+        if getattr(config, key) < 0:
+            raise UserError(f"--set {key}={getattr(config, key)}: must be 0 or more")
     if config.precision not in PRECISIONS:
         raise UserError(f"--set precision={config.precision}: known are {', '.join(PRECISIONS)}")
     if config.qat and config.precision != "float32":
@@ -188,7 +199,7 @@ def _validate(config: FitConfig) -> None:
     if config.qat and config.start_from:
         raise UserError("--qat starts from its own RUN: --set start_from has no place beside it")
     _check_progressive(config)
-    for key in ("synthetic", "ms_ssim"):
+    for key in ("synthetic", "ms_ssim", "rebalance", "unbalance"):
         if not 0 <= getattr(config, key) <= 1:
             raise UserError(f"--set {key}={getattr(config, key)}: must be in 0..1")
     if not 0 < config.exposure < 1:

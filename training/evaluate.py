@@ -91,13 +91,17 @@ def evaluate(
     """
     restored = restoration.of(target.task)
     siting = restored.siting(siting)
-    total = len(source.paths)
+    total = source.count
 
     def progress(done: int) -> None:
         print(f"\r{done}/{total} photographs", end="" if done < total else "\n", flush=True)
 
     measured = quality.Candidate(
-        target.name, target.recipe, target.size_bytes, restored.method(target.runner)
+        target.name,
+        target.recipe,
+        target.size_bytes,
+        restored.method(target.runner),
+        quality.probe(restored, target.runner),
     )
     return quality.table(
         restored, [measured], samples.samples(restored, source, siting), source.text, siting,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -24,9 +24,8 @@ def prepare(
 ) -> tuple[Any, ...]:
     """The parts of a ``feeds.Feed``."""
     crops = validation_crops(held_out, config)
-    paths = tuple(path for source in train for path in source.paths)
     bank = cells.cut(
-        sources.Source(" + ".join(source.text for source in train), paths),
+        sources.joined(train),
         size=config.cell,
         least_side=min(config.patch, 64),
         copies=config.copies,
@@ -52,8 +51,9 @@ def _batches(config: FitConfig, bank: cells.Cells, start: int, stop: int) -> tf.
 
 def validation_crops(source: sources.Source, config: FitConfig) -> NDArray[np.uint8]:
     """Centre crops of the first photographs held out, (N, side, side, 3) YCbCr."""
-    chosen = dataclasses.replace(source, paths=source.paths[: config.val_photographs])
-    photographs = [rgb for _, rgb in sources.photographs(chosen)]
+    chosen = sources.some(source, range(len(source.paths))[: config.val_photographs])
+    found = itertools.islice(sources.photographs(chosen), config.val_photographs)
+    photographs = [rgb for _, rgb in found]
     side = min(config.val_crop, *(min(rgb.shape[:2]) // 2 * 2 for rgb in photographs))
     return np.stack([round_to_uint8(rgb_to_ycbcr(cells.centre(rgb, side))) for rgb in photographs])
 

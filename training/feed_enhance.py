@@ -34,10 +34,10 @@ def prepare(
     photographs = [source for source in train if not source.low]
     bank = lowlight.cut(
         itertools.chain.from_iterable(_pairs(source, free) for source in train if source.low),
-        (rgb for source in photographs for _, rgb in sources.photographs(source)),
+        (rgb for source in photographs for rgb in _photographs(source, config)),
         size=config.cell,
         limit_bytes=int(config.cells_gib * 2**30),
-        photograph_count=sum(len(source.paths) for source in photographs),
+        photograph_count=sum(source.count for source in photographs),
         seed=config.seed,
     )
     if not len(bank.pairs) + len(bank.photographs):
@@ -71,11 +71,20 @@ def _batches(config: FitConfig, bank: lowlight.Bank, start: int, stop: int) -> t
 
 
 def _pairs(source: sources.Source, without_truth: bool) -> Iterator[lowlight.Pair]:
-    """A source's pairs; where the truth is looked at, those that show one scene."""
-    if without_truth:
+    """A source's pairs; where the truth is looked at, those that show one scene.
+
+    Of records that was seen to when they were made, on whole pictures.
+    """
+    if without_truth or source.counts:
         yield from ((low, high) for _, low, high in sources.pairs(source))
     else:
         yield from partners.of_one_scene(sources.pairs(source))
+
+
+def _photographs(source: sources.Source, config: FitConfig) -> Iterator[NDArray[np.uint8]]:
+    """A source's photographs; of records, which are shuffled, as many as there is memory for."""
+    most = int(config.cells_gib * 2**30) // (config.cell**2 * 3) if source.counts else None
+    return (rgb for _, rgb in itertools.islice(sources.photographs(source), most))
 
 
 def _validation_pairs(source: sources.Source) -> Iterator[lowlight.Pair]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from datasets import sources
 
-from . import feed_chroma, feed_enhance
+from . import feed_chroma, feed_colorize, feed_enhance
 from .config import FitConfig
 
 
@@ -25,12 +25,14 @@ class Feed:
         batches: training batches from a step up to another of the same stage, always the same.
         validation: the batches that each epoch is measured on.
         draw: truth, input and prediction side by side, RGB (H, W, 3) uint8, of a model.
+        prior: how common each of the 313 colours is; only of colorization.
     """
 
     summary: str
     batches: Callable[[int, int], tf.data.Dataset]
     validation: tf.data.Dataset
     draw: Callable[[keras.Model], NDArray[np.uint8]]
+    prior: Callable[[], NDArray[np.float64]] | None = None
 
 
 def prepare(config: FitConfig, train: Sequence[sources.Source], held_out: sources.Source) -> Feed:
@@ -45,5 +47,5 @@ def prepare(config: FitConfig, train: Sequence[sources.Source], held_out: source
         UserError: nothing usable in a source.
     """
     task = config.model.partition("_")[0]
-    module = {"chroma": feed_chroma, "enhance": feed_enhance}[task]
+    module = {"chroma": feed_chroma, "colorize": feed_colorize, "enhance": feed_enhance}[task]
     return Feed(*module.prepare(config, train, held_out))

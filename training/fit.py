@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import json
 import math
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,23 +22,33 @@ from edge_demo.runtime.cli import duration
 from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.files import write_whole
 from edge_demo.runtime.tasks.record import Task
-from keras_models import fakequant, runs
+from keras_models import ab_classes, backbones, fakequant, runs
 
 from . import feeds, plots
 from .callbacks import Checkpoint, Pictures, Progress
+from .colour_losses import ColourEntropy, rebalancing, scored_psnr
 from .config import FitConfig, as_read, epochs, plan
 from .losses import Charbonnier, LogError, residual_psnr
 from .ms_ssim import CharbonnierMsSsim
+from .strategies import Strategy
 from .zero_reference import ZeroReference
 
 Ranges = Mapping[str, fakequant.Range]
 
 # Crops that the ranges of quantisation-aware training are chosen from.
 _CALIBRATION_CROPS = 256
+ALONE = Strategy()
 PACKAGES = ("tensorflow", "keras", "numpy", "albumentations", "opencv-python-headless")
 
 
-def fit(config: FitConfig, data: str, val: str | None, out: Path, command: str) -> Path:
+def fit(
+    config: FitConfig,
+    data: str,
+    val: str | None,
+    out: Path,
+    command: str,
+    strategy: Strategy = ALONE,
+) -> Path:
     """Train, or go on with, the run in a folder.
 
     Args:
@@ -46,17 +57,21 @@ def fit(config: FitConfig, data: str, val: str | None, out: Path, command: str) 
         val: the source to validate on; None holds out about a tenth of ``data``.
         out: the run's folder. The same command again resumes it.
         command: the command line, kept beside the checkpoints.
+        strategy: how the work is spread. A run may be resumed with another one.
 
     Returns:
         The trained model's file, ``out/model.keras`` (float32, averaged weights).
 
     Raises:
-        UserError: bad source, a folder that holds something else or cannot be written.
+        UserError: bad source, a folder that holds something else or cannot be written, pictures
+            that vanish, or that are others than when the run began.
     """
     task = keras_models.task(config.model, config.size)
-    train, held_out = _split(data, val)
-    start = _starting_weights(config)
+    train, held_out = split(data, val)
     keras_models.check_size(config.model, config.size)
+    start = _starting_weights(config)
+    _check_pretrained(config)
+    strategy.check(config)
     record = _record(config, data, val, command)
     _check_folder(out, record)
     final = out / "model.keras"
@@ -65,27 +80,49 @@ def fit(config: FitConfig, data: str, val: str | None, out: Path, command: str) 
         return final
 
     keras.utils.set_random_seed(config.seed)
-    print(f"reading {sum(len(s.paths) for s in train)} pictures of {data}", flush=True)
+    print(f"reading {sum(s.count for s in train)} pictures of {data}", flush=True)
+    record["pictures"] = sources.fingerprint([*train, held_out])
+    _check_pictures(out, record)
     feed = feeds.prepare(config, train, held_out)
+    # A disk that went away on the way leaves some pictures read and others skipped.
+    sources.fingerprint([*train, held_out])
     print(feed.summary, flush=True)
-    _claim(out, record)  # only now: a mistake must not claim the folder
+    if strategy.is_chief:
+        _claim(out, record)  # only now: a mistake must not claim the folder
+    with _writing(out):
+        _train(config, feed, out, task, start, strategy)
+    return final
 
+
+def _train(
+    config: FitConfig,
+    feed: feeds.Feed,
+    out: Path,
+    task: Task,
+    start: Mapping[str, NDArray[np.floating]],
+    strategy: Strategy,
+) -> None:
+    """Train, or go on, and write the model."""
     ranges = calibrated(config, feed, task) if config.qat else None
-    model = compiled(config, task, ranges)
+    prior = feed.prior() if feed.prior else None
+    with strategy.scope():
+        model = compiled(config, task, ranges, prior)
+    strategy.make_ready(model, feed.batches(0, 1))
     total, epoch_steps = epochs(config)
-    checkpoint = Checkpoint(out / "checkpoint.npz", epoch_steps)
+    checkpoint = Checkpoint(out / "checkpoint.npz", epoch_steps, strategy.is_chief)
     checkpoint.set_model(model)
-    done = checkpoint.restore()
+    with strategy.scope():
+        done = checkpoint.restore()
+    strategy.check_agreed(done)
     if start and not done:
-        model.set_weights(start)
+        _begin(model, start)
+    if config.backbone_weights and not done:
+        backbones.load(model, config.backbone_weights)
     if done:
         print(f"resuming after epoch {done} of {total}", flush=True)
-    callbacks = [
-        keras.callbacks.SwapEMAWeights(),
-        checkpoint,
-        Progress(total, done),
-        Pictures(out, config.picture_every, feed.draw),
-    ]
+    callbacks = [keras.callbacks.SwapEMAWeights(), checkpoint]
+    if strategy.is_chief:
+        callbacks += [Progress(total, done), Pictures(out, config.picture_every, feed.draw)]
     # A fit a stage, and a step compiled for each: for crops of no fixed size Keras cannot resize.
     for stage in plan(config):
         first = max(done, stage.start)
@@ -94,10 +131,10 @@ def fit(config: FitConfig, data: str, val: str | None, out: Path, command: str) 
         if first == stage.start > 0:
             # What the fit of the stage before ended with, whether or not it was in this process.
             model.optimizer.finalize_variable_values(model.trainable_variables)
-        model.make_train_function(force=True)
+        model.train_function = None  # made anew by fit, as after compile
         model.fit(
-            feed.batches(first * epoch_steps, stage.stop * epoch_steps),
-            validation_data=feed.validation,
+            strategy.shared(feed.batches(first * epoch_steps, stage.stop * epoch_steps)),
+            validation_data=strategy.repeated(feed.validation),
             epochs=stage.stop,
             initial_epoch=first,
             steps_per_epoch=epoch_steps,
@@ -107,12 +144,28 @@ def fit(config: FitConfig, data: str, val: str | None, out: Path, command: str) 
         )
     # As each fit ends; the last one may have been in a process that was killed right after it.
     model.optimizer.finalize_variable_values(model.trainable_variables)
+    if not strategy.is_chief:
+        return
     write_whole(out / "curve.png", plots.curve(checkpoint.rows, out.name))
     partial = out / "model.partial.keras"
-    float32_copy(model, config, ranges).save(partial)
-    partial.replace(final)
+    finished = float32_copy(model, config, ranges)
+    if prior is not None and config.unbalance:
+        ab_classes.adjust(finished, rebalancing(prior, config.rebalance), config.unbalance)
+    finished.save(partial)
+    partial.replace(out / "model.keras")
     print(f"trained {total * epoch_steps} steps in {duration(checkpoint.seconds)}")
-    return final
+
+
+@contextlib.contextmanager
+def _writing(out: Path) -> Iterator[None]:
+    """A disk that is full, or gone, is one line; what was written before it is whole."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"cannot write to {out}: {error.strerror or error}; what it saved last is whole, and "
+            "the same command goes on from it"
+        ) from None
 
 
 def network(config: FitConfig, precision: str, ranges: Ranges | None) -> keras.Model:
@@ -137,9 +190,21 @@ def calibrated(config: FitConfig, feed: feeds.Feed, task: Task) -> Ranges:
     return fakequant.choose_ranges(model, inputs, fakequant.stated_ranges(task))
 
 
-def compiled(config: FitConfig, task: Task, ranges: Ranges | None = None) -> keras.Model:
-    """The model, its loss and its optimizer, ready to fit."""
-    model = network(config, config.precision, ranges)
+def compiled(
+    config: FitConfig,
+    task: Task,
+    ranges: Ranges | None = None,
+    prior: NDArray[np.floating] | None = None,
+) -> keras.Model:
+    """The model, its loss and its optimizer, ready to fit.
+
+    Args:
+        config: of the run.
+        task: of the model.
+        ranges: of quantisation-aware training.
+        prior: how common each colour is, for losses that count the rare ones more.
+    """
+    model = ab_classes.trained_part(network(config, config.precision, ranges))
     scale = task.outputs[0].scale
     total, epoch_steps = epochs(config)
     warmup = min(config.warmup_steps, total * epoch_steps // 5)
@@ -150,19 +215,36 @@ def compiled(config: FitConfig, task: Task, ranges: Ranges | None = None) -> ker
         warmup_steps=warmup,
         alpha=0.01,
     )
-    optimizer = keras.optimizers.Adam(schedule, use_ema=True, ema_momentum=config.ema)
+    optimizer = keras.optimizers.Adam(
+        schedule,
+        use_ema=True,
+        ema_momentum=config.ema,
+        weight_decay=config.weight_decay or None,
+    )
+    if config.weight_decay:
+        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     model.compile(
         optimizer=optimizer,
-        loss=_loss(config, scale),
-        # Curves that are learnt without pairs have no truth to be measured against.
-        metrics=[] if config.loss == "zero_reference" else [residual_psnr(scale)],
+        loss=_loss(config, scale, prior),
+        metrics=_metrics(config, scale),
     )
     return model
 
 
-def _loss(config: FitConfig, scale: float) -> keras.losses.Loss:
+def _metrics(config: FitConfig, scale: float) -> list[Any]:
+    if config.loss == "zero_reference":
+        return []  # curves that are learnt without pairs have no truth to be measured against
+    return [scored_psnr if config.loss == "colour_entropy" else residual_psnr(scale)]
+
+
+def _loss(config: FitConfig, scale: float, prior: NDArray[np.floating] | None) -> keras.losses.Loss:
+    if config.loss == "colour_entropy":
+        if prior is None:
+            raise UserError(f"--set loss=colour_entropy: {config.model} knows no 313 colours")
+        weights = rebalancing(prior, config.rebalance)
+        return ColourEntropy(weights.tolist(), config.regression)
     if config.loss == "log_error":
-        return LogError(scale)
+        return LogError(scale, config.log_floor)
     if config.loss == "charbonnier_ms_ssim":
         return CharbonnierMsSsim(scale, config.charbonnier, config.ms_ssim)
     if config.loss == "zero_reference":
@@ -175,33 +257,75 @@ def float32_copy(
 ) -> keras.Model:
     """The same weights in a model that computes in float32, for export and evaluation."""
     plain = network(config, "float32", ranges)
-    plain.set_weights(model.get_weights())
+    by_name = {weight.path: weight for weight in plain.weights}
+    # What lies behind the trained part is as it was built.
+    for weight in model.weights:
+        by_name[weight.path].assign(weight)
     return plain
 
 
-def _starting_weights(config: FitConfig) -> list[NDArray[np.floating]]:
-    """The weights of the finished run that a run starts from; none for a fresh start.
+def _begin(model: keras.Model, start: Mapping[str, NDArray[np.floating]]) -> None:
+    """Give a model the weights of a run; a later stage's own, which that lacks, stay fresh."""
+    shared = [weight for weight in model.weights if weight.path in start]
+    if len(shared) < min(len(start), len(model.weights)):
+        raise ValueError("the run's weights are named as no network is today")
+    for weight in shared:
+        weight.assign(start[weight.path])
+
+
+def _check_pretrained(config: FitConfig) -> None:
+    """Refuse to train on a backbone that knows nothing, which would look like training.
+
+    Raises:
+        UserError: a backbone or a generator without weights, of any size but those for tests.
+    """
+    if config.start_from or config.qat or config.size.partition("-")[0] == "test":
+        return
+    name = f"{config.model}-{config.size}"
+    if before := _stage_before(config):
+        raise UserError(
+            f"{name} is trained behind {config.model}-{before}: fit that first, then "
+            "--set start_from=RUN"
+        )
+    if not config.backbone_weights and backbones.layers(
+        keras_models.build(config.model, config.size)
+    ):
+        raise UserError(
+            f"{name} has a pretrained backbone: --set backbone_weights=FILE.npz (made by 'python "
+            "-m keras_models import-backbone'), a preset that has the same (such as "
+            "colorize_fusion-lite.r1), or imagenet where the backbone is Keras's"
+        )
+
+
+def _stage_before(config: FitConfig) -> str | None:
+    """The size whose run a size starts from, of models that are trained in stages."""
+    stages: Mapping[str, str] = getattr(keras_models.get(config.model), "STARTS_FROM", {})
+    return stages.get(config.size)
+
+
+def _starting_weights(config: FitConfig) -> dict[str, NDArray[np.floating]]:
+    """The weights of the finished run that a run starts from, by path; none for a fresh start.
 
     Raises:
         UserError: no such run, an unfinished one, or one of another network.
     """
     if not (config.start_from or config.qat):
-        return []
+        return {}
     run = Path(config.qat or config.start_from)
     option = "--qat " if config.qat else "--set start_from="
     before = runs.read_record(run)["config"]
-    if (before["model"], before["size"]) != (config.model, config.size):
+    sizes = {config.size, None if config.qat else _stage_before(config)}
+    if before["model"] != config.model or before["size"] not in sizes:
         raise UserError(
             f"{option}{run}: that run is of {before['model']}-{before['size']}, "
             f"not of {config.model}-{config.size}"
         )
     if before.get("qat"):
         raise UserError(f"{option}{run}: that run is quantisation-aware already")
-    weights: list[NDArray[np.floating]] = runs.load_model(run).get_weights()
-    return weights
+    return {weight.path: np.asarray(weight) for weight in runs.load_model(run).weights}
 
 
-def _split(data: str, val: str | None) -> tuple[list[sources.Source], sources.Source]:
+def split(data: str, val: str | None) -> tuple[list[sources.Source], sources.Source]:
     """The sources to train on, and the one to validate on."""
     train = [sources.open_source(text.strip(), "train") for text in data.split(" + ")]
     if val is None:
@@ -244,6 +368,18 @@ def _check_folder(out: Path, record: Mapping[str, Any]) -> None:
             raise UserError(f"{out} is not empty and holds no run; choose another --out")
     except OSError as error:
         raise UserError(f"cannot write to {out}: {error.strerror}") from None
+
+
+def _check_pictures(out: Path, record: Mapping[str, Any]) -> None:
+    """Refuse to go on with other pictures: the batches would not be those of the run."""
+    if not (out / "run.json").exists():
+        return
+    # A run from before this was recorded is taken at its word.
+    if runs.read_record(out).get("pictures", record["pictures"]) != record["pictures"]:
+        raise UserError(
+            f"{out} began with other pictures: some of {record['data']} were added, removed or "
+            "replaced since; put them back, or choose another --out"
+        )
 
 
 def _claim(out: Path, record: Mapping[str, Any]) -> None:

@@ -75,8 +75,10 @@ def read(folder: Path) -> Run:
     record = runs.read_record(folder)
     held = record["config"]
     usual = config.as_read(config.load(held["model"], held.get("qat", "")))
-    whole = config.FitConfig(held["model"], steps=held["steps"], epoch_steps=held["epoch_steps"])
     rows = runs.history(folder)
+    # Weights that others trained were imported in no epoch.
+    total = 0 if "imported" in record else config.epochs(config.FitConfig(
+        held["model"], steps=held["steps"], epoch_steps=held["epoch_steps"]))[0]  # fmt: skip
     metric = next((name for name in _JUDGED if rows and name in rows[0]), None)
     best = _JUDGED[metric](rows, key=lambda row: row[metric]) if metric else None
     return Run(
@@ -85,7 +87,7 @@ def read(folder: Path) -> Run:
         data=record["data"],
         differs={key: value for key, value in held.items() if usual.get(key) != value},
         done=len(rows),
-        epochs=config.epochs(whole)[0],
+        epochs=total,
         finished=(folder / "model.keras").exists(),
         seconds=rows[-1]["seconds"] if rows else 0.0,
         metric=metric,

@@ -42,7 +42,7 @@ def evaluation_html(
         label: restored.method(target.runner),
     }
     shown = samples.named(restored, source, least, table.get("siting"))
-    summary = [_section(m, rows) for m in results.METRICS if m in rows[-1]["metrics"]]
+    summary = [section(m, rows) for m in results.METRICS if m in rows[-1]["metrics"]]
     return html.page(
         f"{label} on {table['images']} photographs",
         [
@@ -63,7 +63,8 @@ def _gain(metric: str, ours: float | None, theirs: float | None) -> float:
     return results.METRICS[metric].gain(ours, theirs)
 
 
-def _section(metric: str, rows: Sequence[results.Row]) -> html.Section:
+def section(metric: str, rows: Sequence[results.Row], over: str = "photographs") -> html.Section:
+    """A metric's table: average, minimum and maximum of each method."""
     kind = results.METRICS[metric]
     body = [
         [
@@ -77,7 +78,7 @@ def _section(metric: str, rows: Sequence[results.Row]) -> html.Section:
     return html.Section(
         title,
         html.table(
-            f"{title}, over photographs",
+            f"{title}, over {over}",
             ["method", "average", "minimum", "maximum"],
             body,
             (1, 2, 3),

@@ -14,6 +14,8 @@ twice: 31.8, 29.6, 31.1 and 30.0. A guide that a bilateral filter has cleaned, w
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +56,27 @@ def upsample(
     Raises:
         ValueError: shapes that do not fit together; a radius below 1; eps or margin below 0.
     """
+    result = np.empty((*guide.shape[:2], low_values.shape[-1]), np.float32)
+    for rows, strip in strips(low_guide, low_values, guide, radius, eps, margin):
+        result[rows] = strip
+    return result
+
+
+def strips(
+    low_guide: NDArray[np.float32],
+    low_values: NDArray[np.float32],
+    guide: NDArray[np.float32],
+    radius: int = 1,
+    eps: float = 1e-4,
+    margin: float = 0.25,
+) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+    """The rows of ``upsample``, some at a time, for pictures whose result is not to be held whole.
+
+    Guides may be in another range than 0..1; ``eps`` is then in its square.
+
+    Yields:
+        Rows, and the values there (rows, W, K) float32.
+    """
     _check(low_guide, low_values, guide)
     if radius < 1 or eps <= 0 or margin < 0:
         raise ValueError("radius must be 1 or more, eps above 0, and margin 0 or more")
@@ -63,15 +86,13 @@ def upsample(
     room = (highest - lowest) * np.float32(margin)
     # One of each for every pixel of a row: numpy is slow on so short an axis as the channels.
     least, most = (np.tile(end, (width, 1)) for end in (lowest - room, highest + room))
-    result = np.empty((height, width, low_values.shape[-1]), np.float32)
     step = max(1, _STRIP_PIXELS // width)
     for top in range(0, height, step):
         rows = slice(top, min(top + step, height))
         strip = _enlarged(slope, rows, height, width)
         strip *= guide[rows]
         strip += _enlarged(offset, rows, height, width)
-        np.clip(strip, least, most, out=result[rows])
-    return result
+        yield rows, np.clip(strip, least, most)
 
 
 def _lines(

@@ -77,12 +77,46 @@ def lab_to_rgb(lab: NDArray[np.generic]) -> NDArray[np.float32]:
         ValueError: not (H, W, 3).
     """
     _check(lab)
-    curve = cv2.transform(np.ascontiguousarray(lab, np.float32), _F_FROM_LAB)
-    knee = _KNEE ** (1.0 / 3.0)
-    xyz = np.where(curve > knee, curve * curve * curve, (curve - _OFFSET) / _SLOPE)
-    linear = cv2.transform(xyz, _INVERSE.astype(np.float32))
+    linear = lab_to_linear(lab)
     coded = np.where(linear > 0.0031308, 1.055 * _power(linear, 1.0 / 2.4) - 0.055, 12.92 * linear)
     return np.multiply(coded, 255.0, dtype=np.float32)
+
+
+def lab_to_linear(lab: NDArray[np.generic]) -> NDArray[np.float32]:
+    """Lab (H, W, 3) to linear RGB (H, W, 3) float32 in 0..1, unclipped: no power is taken.
+
+    Raises:
+        ValueError: not (H, W, 3).
+    """
+    _check(lab)
+    curve = cv2.transform(np.ascontiguousarray(lab, np.float32), _F_FROM_LAB)
+    knee = _KNEE ** (1.0 / 3.0)
+    xyz = curve * curve
+    xyz *= curve
+    dark = curve <= knee
+    if dark.any():
+        xyz[dark] = (curve[dark] - np.float32(_OFFSET)) / np.float32(_SLOPE)
+    return np.asarray(cv2.transform(xyz, _INVERSE.astype(np.float32)), np.float32)
+
+
+def encode_linear(linear: NDArray[np.float32], depth: Any) -> NDArray[Any]:
+    """Linear RGB in 0..1 to sRGB codes of a depth, rounded and clipped.
+
+    Through a table of 65536 entries, which errs by less than a twentieth of an 8-bit code.
+
+    Args:
+        linear: of any shape.
+        depth: ``np.uint8`` or ``np.uint16``.
+    """
+    most = np.iinfo(depth).max
+    if depth == np.uint8:
+        at = np.clip(linear, 0.0, 1.0)
+        at *= np.float32(65535.0)
+        at += np.float32(0.5)
+        return _ENCODED[at.astype(np.uint16)]
+    coded = np.where(linear > 0.0031308, 1.055 * _power(np.maximum(linear, 0), 1 / 2.4) - 0.055,
+                     12.92 * linear)  # fmt: skip
+    return np.rint(np.clip(coded, 0.0, 1.0) * most).astype(depth)
 
 
 def _linearise(rgb: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -101,4 +135,8 @@ def _check(pixels: NDArray[np.generic]) -> None:
         raise ValueError(f"expected (H, W, 3), not {pixels.shape}")
 
 
+_GRID = np.linspace(0.0, 1.0, 65536)
+_ENCODED = np.rint(
+    255.0 * np.where(_GRID > 0.0031308, 1.055 * _GRID ** (1 / 2.4) - 0.055, 12.92 * _GRID)
+).astype(np.uint8)
 _LINEAR = _linearise(np.arange(256, dtype=np.float32)[None]).ravel()

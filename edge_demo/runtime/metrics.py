@@ -137,6 +137,18 @@ def _polar(
     return np.hypot(a, b), np.where(hue < 0, hue + 2 * math.pi, hue)
 
 
+def colorfulness(rgb: NDArray[np.uint8]) -> float:
+    """How colourful a picture (H, W, 3) is, 0 for grey, about 100 for extremely.
+
+    M3 of Hasler and Suesstrunk, "Measuring Colorfulness in Natural Images", 2003.
+    """
+    red, green, blue = (rgb[..., channel].astype(np.float64) for channel in range(3))
+    opponents = red - green, (red + green) / 2 - blue
+    spread = np.hypot(*(values.std() for values in opponents))
+    mean = np.hypot(*(values.mean() for values in opponents))
+    return float(spread + 0.3 * mean)
+
+
 def mean_scaled(prediction: NDArray[np.uint8], truth: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The prediction, multiplied so that its mean luma becomes the truth's, as uint8 (H, W, 3).
 

@@ -40,8 +40,8 @@ def read_folder(folder: Path) -> tuple[Path, ...]:
     return tuple(paths)
 
 
-def true_chroma(picture: Picture) -> NDArray[np.uint8]:
-    """A picture as RGB (H, W, 3) uint8 in which every pixel has chroma of its own.
+def coloured(picture: Picture) -> NDArray[np.uint8]:
+    """A picture as RGB (H, W, 3) uint8, as stored.
 
     Raises:
         UserError: the picture is grey, whether its file says so or not.
@@ -50,6 +50,16 @@ def true_chroma(picture: Picture) -> NDArray[np.uint8]:
     red, green, blue = (rgb[..., channel] for channel in range(3))
     if picture.grey or (np.array_equal(red, green) and np.array_equal(green, blue)):
         raise UserError(f"{picture.info.path}: a grey picture has no chroma")
+    return rgb
+
+
+def true_chroma(picture: Picture) -> NDArray[np.uint8]:
+    """A picture as RGB (H, W, 3) uint8 in which every pixel has chroma of its own.
+
+    Raises:
+        UserError: the picture is grey, whether its file says so or not.
+    """
+    rgb = coloured(picture)
     times = _REDUCTION.get(picture.info.subsampling or "", 1)
     height, width = rgb.shape[0] // times, rgb.shape[1] // times
     if times == 1 or not height or not width:
@@ -59,13 +69,13 @@ def true_chroma(picture: Picture) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(blocks, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def read(path: Path, least_side: int = 32) -> NDArray[np.uint8]:
-    """One photograph as ``true_chroma`` gives it.
+def read(path: Path, least_side: int = 32, halved: bool = True) -> NDArray[np.uint8]:
+    """One photograph as ``true_chroma`` gives it, or as stored where it is not to be ``halved``.
 
     Raises:
         UserError: unreadable, grey, or below ``least_side`` pixels after the reduction.
     """
-    rgb = true_chroma(read_rgb(path))
+    rgb = (true_chroma if halved else coloured)(read_rgb(path))
     height, width = rgb.shape[:2]
     if min(height, width) < least_side:
         raise UserError(f"{path}: {width}x{height} usable pixels, below {least_side}x{least_side}")
@@ -73,9 +83,15 @@ def read(path: Path, least_side: int = 32) -> NDArray[np.uint8]:
 
 
 def photographs(
-    paths: Sequence[Path], least_side: int = 32
+    paths: Sequence[Path], least_side: int = 32, halved: bool = True
 ) -> Iterator[tuple[Path, NDArray[np.uint8]]]:
     """Read photographs; those that cannot be used are named on stderr and skipped.
+
+    Args:
+        paths: files.
+        least_side: smaller ones cannot be used.
+        halved: reduce those whose chroma is stored at half the size, see ``true_chroma``; what
+            learns colours rather than their edges needs no such care.
 
     Raises:
         UserError: when not one could be used.
@@ -83,7 +99,7 @@ def photographs(
     used = 0
     for path in paths:
         try:
-            rgb = read(path, least_side)
+            rgb = read(path, least_side, halved)
         except UserError as error:
             print(f"skipped: {error}", file=sys.stderr)
             continue

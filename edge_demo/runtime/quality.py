@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from . import results
 from .errors import UserError
 from .restoration import Method, Restoration
+from .tiling import Runner
 
 Values = dict[str, list[float | None]]  # metric to one value a photograph
 
@@ -31,6 +32,17 @@ class Sample:
     path: Path
     truth: NDArray[np.uint8]
     degraded: Any
+
+
+Probe = Callable[[Sample], dict[str, float | None]]
+
+
+def probe(restoration: Restoration, runner: Runner) -> Probe | None:
+    """What ``Restoration.respond`` measures of a graph, or None where it measures nothing."""
+    respond = restoration.respond
+    if respond is None:
+        return None
+    return lambda sample: respond(sample.truth, sample.path.name, runner)
 
 
 def degraded(
@@ -78,6 +90,7 @@ def evaluate(
     samples: Iterable[Sample],
     methods: Mapping[str, Method],
     progress: Callable[[int], None] | None = None,
+    probes: Mapping[str, Probe] | None = None,
 ) -> tuple[list[str], dict[str, Values]]:
     """Measure methods on samples.
 
@@ -86,6 +99,7 @@ def evaluate(
         samples: to measure on.
         methods: name to reconstruction.
         progress: called with the number of samples done.
+        probes: of some methods, figures that need more than their result.
 
     Returns:
         The samples' names, and values[method][metric], one a sample.
@@ -96,6 +110,8 @@ def evaluate(
         names.append(sample.path.name)
         for name, method in methods.items():
             found = restoration.measure(sample.truth, sample.degraded, method(sample.degraded))
+            if name in (probes or {}):
+                found |= (probes or {})[name](sample)
             for metric, value in found.items():
                 values[name].setdefault(metric, []).append(value)
         if progress:
@@ -112,12 +128,14 @@ class Candidate:
         recipe: of a model file, ``keras`` for a run.
         size_bytes: of its file.
         method: its reconstruction.
+        probe: figures that need more than its result.
     """
 
     name: str
     recipe: str
     size_bytes: int
     method: Method
+    probe: Probe | None = None
 
     @property
     def label(self) -> str:
@@ -146,7 +164,8 @@ def table(
     """
     baselines = restoration.baselines()
     methods = {**baselines, **{one.label: one.method for one in candidates}}
-    names, values = evaluate(restoration, samples, methods, progress)
+    probes = {one.label: one.probe for one in candidates if one.probe}
+    names, values = evaluate(restoration, samples, methods, progress, probes)
     rows = [results.row(name, "baseline", values[name]) for name in baselines]
     rows += [
         results.row(one.name, "model", values[one.label], recipe=one.recipe, bytes=one.size_bytes)

@@ -1,8 +1,8 @@
 """What each task means to whoever measures, draws, calibrates or times its models.
 
-A *degraded* picture is what a device is given: 4:2:0 ``Planes`` for chroma, RGB in low light for
-enhance. A *result* is what a method makes of it and what is compared with the truth: CbCr for
-chroma, RGB for enhance; uint8 always.
+A *degraded* picture is what a device is given: 4:2:0 ``Planes`` for chroma, a ``Grey`` for
+colorize, RGB in low light for enhance. A *result* is what a method makes of it and what is compared
+with the truth: CbCr for chroma, a and b plus 128 for colorize, RGB for enhance; uint8 always.
 """
 
 from __future__ import annotations
@@ -13,15 +13,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from . import classical, lpips_metric, metrics, tasks
+from . import classical, hint_response, lpips_metric, metrics, tasks
+from .colorizing import colorize_picture
+from .colorizing import to_rgb as lab_to_rgb
 from .colour import round_to_uint8, ycbcr_to_rgb
 from .enhancing import enhance_picture
 from .errors import UserError
 from .siting import SITINGS, baseline, check_siting
-from .tasks import chroma, enhance
+from .tasks import chroma, colorize, enhance
 from .tasks.record import Task
 from .tiling import Runner, reconstruct
 
@@ -80,6 +83,11 @@ class Restoration:
         timed: a degraded picture to one on which the network has work to do.
         pack, unpack: a degraded picture to named arrays and back.
         look: of crops on pages.
+        halved: whether photographs whose chroma is stored at half the size are halved.
+        example: what a network may be given for a picture RGB (H, W, 3), squeezed into the square
+            that it sees, the n-th of several; None where parts of pictures are examples as good.
+        respond: figures that need more than a result: RGB truth, its file's name and a graph to
+            metrics; None of a task without.
     """
 
     task: Task
@@ -103,6 +111,9 @@ class Restoration:
     pack: Callable[[Any], dict[str, NDArray[Any]]]
     unpack: Callable[[Mapping[str, NDArray[Any]]], Any]
     look: Look
+    halved: bool = True
+    example: Callable[[Picture, int], Any] | None = None
+    respond: Callable[[Picture, str, Runner], dict[str, float | None]] | None = None
 
     def method(self, runner: Runner) -> Method:
         """A graph as a method."""
@@ -130,6 +141,8 @@ def of(task: Task | str) -> Restoration:
         UserError: an unknown task.
     """
     record = tasks.record(task) if isinstance(task, str) else task
+    if record.name == colorize.TASK.name:
+        return _colorize(record)
     return dataclasses.replace(_BY_TASK[record.name], task=record)
 
 
@@ -266,5 +279,96 @@ _ENHANCE = Restoration(
     unpack=lambda arrays: arrays["picture"],
     look=Look(192, 1, "input", "error", 2),
 )  # fmt: skip
+
+# Colorize -------------------------------------------------------------------------------------
+
+
+def _colorize_measure(truth: Picture, grey: colorize.Grey, ab: Picture) -> dict[str, float | None]:
+    result = _coloured(grey, ab)
+    colourful = metrics.colorfulness(truth)
+    found = {
+        "ab_psnr": metrics.psnr(ab, colorize.target(truth)),
+        "rgb_psnr": metrics.psnr(result, truth),
+        "rgb_ssim": metrics.ssim(result, truth),
+        "delta_e_2000": metrics.delta_e_2000(result, truth),
+        # Of a picture that is all but grey the ratio means nothing.
+        "colorfulness_ratio": metrics.colorfulness(result) / colourful if colourful > 3 else None,
+    }
+    if lpips_metric.available():
+        found["lpips"] = lpips_metric.lpips(result, truth)
+    return found
+
+
+def _coloured(grey: colorize.Grey, ab: Picture) -> Picture:
+    return lab_to_rgb(grey.lightness, ab.astype(np.float32) - np.float32(128.0))
+
+
+def _grey_ab(grey: colorize.Grey) -> Picture:
+    return np.full((*grey.size, 2), 128, np.uint8)
+
+
+def _colorize_decode(outputs: dict[str, NDArray[np.float32]], grey: colorize.Grey) -> Picture:
+    """At the size of what the graph saw."""
+    ab = colorize.decode(outputs).ab
+    size = grey.size[::-1]
+    return colorize.codes(np.asarray(cv2.resize(ab, size, interpolation=cv2.INTER_LINEAR)))
+
+
+def _colorize_around(
+    grey: colorize.Grey, window: Window
+) -> tuple[colorize.Grey, tuple[slice, slice]]:
+    """All of the picture: the network looks at all of it."""
+    top, left, height, width = window
+    return grey, np.s_[top : top + height, left : left + width]
+
+
+def _tint_ab(difference: NDArray[np.float32]) -> Picture:
+    """A difference of ab, around 128, at a middle lightness."""
+    lightness = np.full(difference.shape[:2], 60.0, np.float32)
+    return lab_to_rgb(lightness, difference - np.float32(128.0))
+
+
+def _colorize(task: Task) -> Restoration:
+    """The restoration of a form: what networks see and answer differs, pictures do not."""
+    return Restoration(
+        task=task,
+        metrics=("ab_psnr", "rgb_psnr", "rgb_ssim", "colorfulness_ratio", "delta_e_2000"),
+        sitings=(),
+        whole=True,
+        pairs=False,
+        degrade=lambda rgb, _, __: colorize.degrade(rgb),
+        target=colorize.target,
+        encode=lambda grey: colorize.encode(grey, task),
+        decode=_colorize_decode,
+        restore=lambda grey, runner, progress: colorize_picture(
+            grey, runner, task, progress=progress
+        ),
+        baselines=lambda: {"grey": _grey_ab},
+        measure=_colorize_measure,
+        picture=_coloured,
+        unrestored=_grey_ab,
+        tint=_tint_ab,
+        around=_colorize_around,
+        size=lambda grey: grey.size,
+        timed=lambda grey: grey,
+        pack=lambda grey: {"lightness": grey.lightness},
+        unpack=lambda arrays: colorize.Grey(arrays["lightness"]),
+        look=Look(192, 1, "input", "colour error", 2),
+        halved=False,
+        example=hint_response.example if task.form == colorize.HINTED.form else _grey_example,
+        respond=_response(task),
+    )
+
+
+def _grey_example(picture: Picture, _: int) -> colorize.Grey:
+    return colorize.degrade(picture)
+
+
+def _response(task: Task) -> Callable[[Picture, str, Runner], dict[str, float | None]] | None:
+    """How networks that take hints answer them."""
+    if task.form != colorize.HINTED.form:
+        return None
+    return lambda truth, name, runner: hint_response.respond(truth, name, runner, task)
+
 
 _BY_TASK = {"chroma": _CHROMA, "enhance": _ENHANCE}

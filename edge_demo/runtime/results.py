@@ -46,15 +46,29 @@ class Metric:
 # In the order of tables.
 METRICS = {
     "chroma_psnr": Metric("chroma PSNR", "dB", 2),
+    "ab_psnr": Metric("ab PSNR", "dB", 2),
     "rgb_psnr": Metric("RGB PSNR", "dB", 2),
     "chroma_ssim": Metric("chroma SSIM", "", 4),
     "rgb_ssim": Metric("RGB SSIM", "", 4),
+    # With so many true hints.
+    "ab_psnr_1": Metric("ab PSNR with 1 hint", "dB", 2),
+    "ab_psnr_5": Metric("with 5 hints", "dB", 2),
+    "ab_psnr_10": Metric("with 10 hints", "dB", 2),
+    "ab_psnr_50": Metric("with 50 hints", "dB", 2),
+    "palette_hits": Metric("palettes with the true colour", "share", 3),
+    "hint_delta_e": Metric("ΔE 2000 at a hint", "", 2, higher=False),
+    "hint_delta_e_max": Metric("largest ΔE 2000 at a hint", "", 2, higher=False),
+    # Of the truth's: 1 is best, less is sepia, so the table says neither more nor less is better.
+    "colorfulness_ratio": Metric("colourfulness", "of the truth's", 3),
     "delta_e_2000": Metric("ΔE 2000", "", 2, higher=False),
     # Never the headline: it uses the truth.
     "rgb_psnr_gt_mean": Metric("RGB PSNR with the truth's brightness", "dB", 2),
     "flat_noise": Metric("noise", "codes", 2, higher=False),
     "clipped": Metric("clipped", "", 4, higher=False),
     "lpips": Metric("LPIPS", "", 4, higher=False),
+    # Of videos, see ``flicker``.
+    "flicker": Metric("flicker", "", 3, higher=False),
+    "change_ratio": Metric("change against the truth's", "", 3, higher=False),
 }
 
 
@@ -169,10 +183,19 @@ def write_text(path: Path, text: str, overwrite: bool = False) -> None:
     Raises:
         UserError: it exists, or cannot be written.
     """
+    write_bytes(path, text.encode("utf-8", "surrogateescape"), overwrite)
+
+
+def write_bytes(path: Path, data: bytes, overwrite: bool = False) -> None:
+    """``write_text`` of data that is no text.
+
+    Raises:
+        UserError: as ``write_text``.
+    """
     check_free(overwrite, path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, text.encode("utf-8", "surrogateescape"))
+        write_whole(path, data)
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}") from None
 

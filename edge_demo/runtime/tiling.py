@@ -93,18 +93,10 @@ def reconstruct(
         runner: the graph.
         progress: called with tiles done and tiles in all.
     """
-    height, width = planes.size
-    halo = runner.halo
-    wanted = even_parts(height, runner.tile, halo), even_parts(width, runner.tile, halo)
-    tile = runner.fit(*wanted)
-    out = np.empty((height, width, 2), np.uint8)
-    parts = list(tiles(planes.size, tile, halo))
+    out = np.empty((*planes.size, 2), np.uint8)
+    parts, tile = _parts(planes, runner)
     for index, part in enumerate(parts):
-        piece = chroma.Planes(
-            window(planes.y, part.top, part.left, *tile),
-            window(planes.cbcr, part.top // 2, part.left // 2, tile[0] // 2, tile[1] // 2),
-            planes.siting,
-        )
+        piece = _piece(planes, part, tile)
         result = round_to_uint8(chroma.decode(runner.run(chroma.encode(piece)), piece))
         top, bottom, left, right = part.keep
         out[top:bottom, left:right] = result[
@@ -113,3 +105,41 @@ def reconstruct(
         if progress:
             progress(index + 1, len(parts))
     return out
+
+
+def corrections(planes: chroma.Planes, runner: Runner) -> NDArray[np.float32]:
+    """What the graph adds to a picture of any size, before any rounding.
+
+    ``chroma.corrected`` makes chroma of it; in between, a video's corrections can be filtered.
+
+    Returns:
+        Blocks (ceil(H/2), ceil(W/2), 8) in 8-bit code units.
+    """
+    tensor = chroma.TASK.outputs[0]
+    out = np.empty((*planes.cbcr.shape[:2], tensor.channels), np.float32)
+    parts, tile = _parts(planes, runner)
+    for part in parts:
+        found = runner.run(chroma.encode(_piece(planes, part, tile)))[tensor.name]
+        top, bottom, left, right = ((place + 1) // 2 for place in part.keep)
+        above, before = part.top // 2, part.left // 2
+        out[top:bottom, left:right] = found[top - above : bottom - above,
+                                            left - before : right - before]  # fmt: skip
+    out *= np.float32(tensor.scale)
+    return out
+
+
+def _parts(planes: chroma.Planes, runner: Runner) -> tuple[list[Tile], tuple[int, int]]:
+    """The tiles of a picture, and their size."""
+    halo = runner.halo
+    height, width = (even_parts(length, runner.tile, halo) for length in planes.size)
+    tile = runner.fit(height, width)
+    return list(tiles(planes.size, tile, halo)), tile
+
+
+def _piece(planes: chroma.Planes, part: Tile, tile: tuple[int, int]) -> chroma.Planes:
+    """What a tile shows; beyond the borders the edge repeats."""
+    return chroma.Planes(
+        window(planes.y, part.top, part.left, *tile),
+        window(planes.cbcr, part.top // 2, part.left // 2, tile[0] // 2, tile[1] // 2),
+        planes.siting,
+    )

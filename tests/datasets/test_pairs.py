@@ -79,8 +79,7 @@ def test_lol_holds_out_its_own_test_pictures(tmp_path: Path) -> None:
         ("pairs::test", "no folder ':test'"),
         ("pairs:{}:val", "a split is train or test, not 'val'"),
         ("pairs:{}", "no folder low/"),
-        ("tfds:lol", "prepare tfds:lol --out DIR, then use pairs:DIR"),
-        ("tfds", "prepare tfds:lol"),
+        ("tfds", "unknown data source 'tfds'"),
         ("tdfs:lol", "did you mean 'tfds'"),
     ],
 )

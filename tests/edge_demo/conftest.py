@@ -96,6 +96,37 @@ def _low_light(folder: Path) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="session")
+def colour_models(
+    left: Callable[[str, Callable[[], dict[str, Path]]], dict[str, Path]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, Path]:
+    """Files of untrained colorizing networks of 64x64: ``ab``, ``spread`` and ``hinted``."""
+    return left("colour_models", lambda: _colour(tmp_path_factory.mktemp("colour")))
+
+
+def _colour(folder: Path) -> dict[str, Path]:
+    import keras
+
+    import keras_models
+    from export import convert, files
+
+    paths = {}
+    for kind, name in (("ab", "fusion"), ("spread", "eccv16"), ("hinted", "siggraph17")):
+        keras.utils.set_random_seed(3)
+        model = f"colorize_{name}"
+        network = keras_models.build(model, "test")
+        rng = np.random.default_rng(3)
+        for weight in network.trainable_weights:
+            weight.assign(weight + rng.normal(0, 0.1, weight.shape))
+        record = {"config": {"model": model, "size": "test"}, "data": "synthetic", "versions": {}}
+        card = {**files.base_card(record, None, None), "recipe": "float32", "tile": TILE}
+        paths[kind] = folder / f"colour.{kind}.tflite"
+        task = keras_models.task(model, "test")
+        files.write(paths[kind], convert.float_graph(network, task, TILE), card)
+    return paths
+
+
+@pytest.fixture(scope="session")
 def pairs(tmp_path_factory: pytest.TempPathFactory, photograph: NDArray[np.uint8]) -> Path:
     """A folder of two pairs in low and good light, and a picture without a partner."""
     folder = tmp_path_factory.mktemp("pairs")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edge_demo import __main__ as command
 from edge_demo import benchmark, benchmark_report, models_folder
-from edge_demo.restore import restore_file
+from edge_demo.restore import Options, restore_file
 from edge_demo.runtime import restoration, selftest
 from edge_demo.runtime.enhancing import enhance_picture
 from edge_demo.runtime.errors import UserError
@@ -72,7 +72,7 @@ def test_strength(tmp_path: Path, model: TFLiteModel, dark: NDArray[np.uint8]) -
     source, means = saved(tmp_path / "a.png", dark), []
     for strength in (0.0, 0.5, None):
         target = tmp_path / f"{strength}.png"
-        restore_file(source, target, model, strength=strength)
+        restore_file(source, target, model, Options(strength=strength))
         means.append(read_rgb(target).rgb.mean())
     assert means[0] == dark.mean() and means[0] < means[1] < means[2]
 
@@ -136,7 +136,11 @@ def test_options_of_the_other_task_are_refused(
         (low_light_models["curves"], ["--resample"], "--resample is of the chroma task"),
         (low_light_models["curves"], ["--strength", "1.5"], "from 0"),
         (low_light_models["curves"], ["--strength", "nan"], "from 0"),
-        (tiny_models["int8"], ["--strength", "0.5"], "--strength is of the enhance task"),
+        (
+            tiny_models["int8"],
+            ["--strength", "0.5"],
+            "--strength is of the enhance and colorize tasks",
+        ),
     ):
         assert run("run", source, target, "--model", name, *option) == 2
         said = capsys.readouterr().err

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_demo.planes import read_planes
-from edge_demo.restore import restore_file
+from edge_demo.restore import Options, restore_file
 from edge_demo.runtime.colour import rgb_to_ycbcr
 from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.images import probe, read_rgb, write_image
@@ -185,7 +185,7 @@ def test_a_png_needs_resample(tmp_path: Path, model: TFLiteModel) -> None:
     with pytest.raises(UserError, match=r"chroma at full resolution.*--resample"):
         restore_file(source, target, model)
     assert not target.exists()
-    restore_file(source, target, model, resample=True)
+    restore_file(source, target, model, Options(resample=True))
     written = read_rgb(target).rgb
     assert np.abs(luma(written) - luma(rgb)).max() <= 0.51
     # As if it had been 4:2:0: no rounding of luma, the low planes rounded.
@@ -211,14 +211,14 @@ def test_16_bits_stay_16_bits(tmp_path: Path, model: TFLiteModel) -> None:
     alpha = np.random.default_rng(3).integers(0, 65536, (21, 34)).astype(np.uint16)
     source, target = tmp_path / "a.png", tmp_path / "b.png"
     write_image(source, rgb, alpha=alpha, exif=exif(1), icc=icc())
-    restore_file(source, target, model, resample=True)
+    restore_file(source, target, model, Options(resample=True))
     written = read_rgb(target)
     assert written.rgb.dtype == np.uint16
     assert np.array_equal(written.alpha, alpha)
     assert (written.exif, written.icc) == (exif(1), icc())
     # Luma to the last of 16 bits, which 8 would have lost.
     assert np.abs(luma(written.rgb) - luma(rgb)).max() < 2
-    notes = restore_file(source, tmp_path / "b.jpg", model, resample=True).notes
+    notes = restore_file(source, tmp_path / "b.jpg", model, Options(resample=True)).notes
     assert len(notes) == 2 and "16 bits" in notes[0] and "Transparency" in notes[1]
 
 
@@ -232,7 +232,7 @@ def test_grey_pictures_have_nothing_to_restore(
         if extension != ".jpg" and not resample:
             continue  # refused already because of its full resolution
         with pytest.raises(UserError, match="a grey picture has no chroma"):
-            restore_file(source, tmp_path / "out.png", model, resample=resample)
+            restore_file(source, tmp_path / "out.png", model, Options(resample=resample))
     assert not (tmp_path / "out.png").exists()
 
 
@@ -242,7 +242,9 @@ def test_cmyk_is_explained(tmp_path: Path, model: TFLiteModel, resample: bool) -
     scan = struct.pack(">HB", 14, 4) + bytes(11) + b"data"
     data = b"\xff\xd8\xff\xc0" + frame + b"\xff\xda" + scan + b"\xff\xd9"
     with pytest.raises(UserError, match="CMYK JPEG; convert it to RGB"):
-        restore_file(save(tmp_path / "a.jpg", data), tmp_path / "b.png", model, resample=resample)
+        restore_file(
+            save(tmp_path / "a.jpg", data), tmp_path / "b.png", model, Options(resample=resample)
+        )
 
 
 def test_nothing_is_overwritten_unasked(tmp_path: Path, model: TFLiteModel) -> None:

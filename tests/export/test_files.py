@@ -171,6 +171,15 @@ def test_nothing_is_overwritten_unasked(
     assert package.read_card(mine).values["recipe"] == "float16"
 
 
+def test_another_backend_is_one_line(
+    run_folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    command = ["tflite", run_folder, "--recipes", "float32", "--out", tmp_path / "out"]
+    assert "exporting needs KERAS_BACKEND=tensorflow" in refused(capfd, *command)
+
+
 def test_mistakes(run_folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     unfinished = tmp_path / "unfinished"
     unfinished.mkdir()

@@ -43,6 +43,8 @@ def test_mistakes(
         ((*fit[:3], f"folder:{empty}", *fit[4:]), "no pictures in"),
         ((*fit[:3], "smaple", *fit[4:]), "did you mean 'sample'"),
         ((*fit, "--val", data), "are in --data too"),
+        ((*fit, "--strategy", "mirorred"), "known are none, mirrored, multiworker"),
+        ((*fit, "--strategy", "multiworker"), "needs TF_CONFIG, such as"),
         ((*fit[:4], "--out", run_folder / "run.json"), "run.json"),
         (("evaluate", out, "--data", data), "no such run"),
         (("evaluate", run_folder, "--data", "web:x"), "unknown data source"),
@@ -92,10 +94,11 @@ def test_fit_hands_on_what_was_asked_for(
     arguments = ["fit", "chroma_residual", "--data", "sample", "--val", "folder:x", "--out", out,
                  "--set", "steps=7", "--set", "size=test"]  # fmt: skip
     assert main(arguments) == 0
-    config, data, val, folder, command = seen
+    config, data, val, folder, command, strategy = seen
     assert (config.model, config.steps, config.size) == ("chroma_residual", 7, "test")
     assert (data, val, folder) == ("sample", "folder:x", tmp_path / "run")
     assert command == "python -m training fit 'a b'"
+    assert (strategy.name, strategy.replicas) == ("none", 1)
     said = capsys.readouterr().out.splitlines()
     assert said[0] == f"wrote {tmp_path}/run/model.keras"
     assert said[1] == f"next: python -m training evaluate {out} --data folder:x"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -20,13 +22,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from datasets import pipeline, sources
-from edge_demo.runtime import restoration
+import training.fit
+from datasets import cells, pipeline, sources
+from datasets.__main__ import main as datasets
+from edge_demo.runtime import files, restoration
 from edge_demo.runtime.cli import duration
 from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.siting import upsample
 from edge_demo.runtime.tasks import chroma
 from keras_models import runs
+from tests import measure_resume
 from training import callbacks, losses
 from training.config import FitConfig
 from training.feed_chroma import comparison, validation_crops
@@ -132,7 +137,7 @@ def test_history_has_a_row_an_epoch(finished: Path) -> None:
 def test_run_json_says_what_was_run(finished: Path, data: str, small: Small) -> None:
     record = runs.read_record(finished)
     assert set(record) == {"config", "data", "val", "command", "versions", "python", "backend",
-                           "machine"}  # fmt: skip
+                           "machine", "pictures"}  # fmt: skip
     assert (record["data"], record["val"], record["command"]) == (data, None, "the command")
     assert record["config"] == json.loads(json.dumps(asdict(small())))
     assert record["versions"]["keras"] == keras.__version__
@@ -234,6 +239,102 @@ def test_a_killed_run_ends_like_one_that_was_not(
     fit(small(), data, None, run, "resumed")
     assert same_weights(run, finished)
     assert [row["step"] for row in history(run)] == [3, 6, 9, 12]
+
+
+def test_a_run_killed_at_random_moments_ends_like_one_that_was_not(
+    finished: Path, tmp_path: Path, data: str, small: Small
+) -> None:
+    """SIGKILL from outside, whatever the process was about; moments differ from test to test."""
+    config = small(steps=300, epoch_steps=30, picture_every=3)
+    fit(config, data, None, tmp_path / "left", "x")
+    run = tmp_path / "run"
+    command = ["fit", "chroma_residual", "--data", data, "--out", str(run), *settings(config)]
+    seed = random.randrange(10**6)
+    after = measure_resume.killed(command, random.Random(seed))
+    assert after is not None and not (run / "model.keras").exists()
+    fit(config, data, None, run, "resumed")
+    assert same_weights(run, tmp_path / "left"), f"killed after epoch {after}, seed {seed}"
+
+
+@pytest.mark.parametrize("name", ["checkpoint.npz", "curve.png"])
+def test_a_full_disk_is_one_line_and_what_was_saved_goes_on(
+    finished: Path, tmp_path: Path, data: str, small: Small, name: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    run, full = tmp_path / "run", [name]
+    opened = Path.open
+    writing: list[str] = []
+
+    def watched(path: Path, content: bytes) -> None:
+        # The first checkpoint and its history fit.
+        writing.append(path.name)
+        if path.name in full and (name == "curve.png" or writing.count("checkpoint.npz") > 1):
+            with monkeypatch.context() as patch:
+                patch.setattr(Path, "open", lambda self, mode: Full(opened(self, mode)))
+                write(path, content)
+        write(path, content)
+
+    write = files.write_whole
+    monkeypatch.setattr(callbacks, "write_whole", watched)
+    monkeypatch.setattr(training.fit, "write_whole", watched)
+    with pytest.raises(UserError, match=f"cannot write to {run}: No space left on device; .*"):
+        fit(small(), data, None, run, "x")
+    assert not list(run.glob(".*.tmp")) and not (run / "model.keras").exists()
+    with np.load(run / "checkpoint.npz") as saved:
+        assert len(json.loads(str(saved["rows"]))) == (1 if name == "checkpoint.npz" else 4)
+    full.clear()
+    fit(small(), data, None, run, "x")
+    assert same_weights(run, finished)
+
+
+class Full:
+    """A file on a disk on which nothing more fits."""
+
+    def __init__(self, file: Any) -> None:
+        self.file = file
+
+    def __enter__(self) -> Full:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
+
+    def write(self, content: bytes) -> None:
+        self.file.write(content[: len(content) // 2])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_pictures_that_vanish_or_change_are_one_line(
+    finished: Path, tmp_path: Path, small_photographs: Path, small: Small,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    folder, run = tmp_path / "photographs", tmp_path / "run"
+    shutil.copytree(small_photographs, folder)
+    data = f"folder:{folder}"
+    read = cells.cut
+
+    def unplugged(*arguments: Any, **options: Any) -> cells.Cells:
+        found = read(*arguments, **options)
+        shutil.move(folder, tmp_path / "elsewhere")
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cells, "cut", unplugged)
+        with pytest.raises(UserError, match=r"photographs/.*\.png' has vanished"):
+            fit(small(), data, None, run, "x")
+    assert not run.exists()
+    shutil.move(tmp_path / "elsewhere", folder)
+    shutil.copytree(finished.parent / "after_2", run)
+    record = runs.read_record(run) | {"data": data}
+    (run / "run.json").write_text(json.dumps(record))
+    before = tree(run)
+    shutil.copy(folder / "coffee.png", folder / "tea.png")
+    with pytest.raises(UserError, match=r"began with other pictures: some of folder:.* were added"):
+        fit(small(), data, None, run, "x")
+    assert tree(run) == before
+    (folder / "tea.png").unlink()
+    fit(small(), data, None, run, "x")
+    assert same_weights(run, finished)
 
 
 def test_a_finished_run_is_left_alone(
@@ -373,6 +474,19 @@ def test_every_step_that_was_asked_for_is_taken(
     run = tmp_path / "run"
     fit(small(steps=5, epoch_steps=3), f"folder:{one_photograph}", None, run, "x")
     assert history(run)[-1]["step"] >= 5
+
+
+def test_a_network_trains_on_records(
+    tmp_path: Path, data: str, small: Small, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "records"
+    assert datasets(["prepare", data, "--patch", "48", "--shards", "3", "--out", str(out)]) == 0
+    fit(small(steps=3), f"records:{out}", None, tmp_path / "run", "x")
+    train, _ = sources.hold_out(sources.open_source(f"records:{out}"))
+    # A patch is a cell, and beside each stands an augmented copy.
+    said = capsys.readouterr().out
+    assert f"reading {train.count} pictures" in said and f"of {train.count} photographs" in said
+    assert runs.load_model(tmp_path / "run").count_params()
 
 
 def test_durations_for_a_reader() -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from types import ModuleType
 
 from ..errors import UserError
-from . import chroma, enhance
+from . import chroma, colorize, enhance
 from .record import Task
 
-_MODULES: dict[str, ModuleType] = {"chroma": chroma, "enhance": enhance}
+_MODULES: dict[str, ModuleType] = {"chroma": chroma, "colorize": colorize, "enhance": enhance}
 NAMES = tuple(_MODULES)
 
 

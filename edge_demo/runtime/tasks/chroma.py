@@ -140,8 +140,21 @@ def decode(outputs: dict[str, Array], degraded: Planes) -> Array:
     Returns:
         CbCr (H, W, 2) float32 in 8-bit code units, unrounded.
     """
+    return corrected(outputs["correction"] * np.float32(TASK.outputs[0].scale), degraded)
+
+
+def corrected(correction: Array, degraded: Planes) -> Array:
+    """Bilinear plus a correction, moved towards agreement with the chroma that the picture has.
+
+    Args:
+        correction: blocks (ceil(H/2), ceil(W/2), 8) in 8-bit code units.
+        degraded: the picture.
+
+    Returns:
+        As ``decode``; of even size, with what lies beyond a picture of odd size.
+    """
     blocks = upsample_blocks(degraded.cbcr, degraded.siting, TASK.reference)
-    blocks += outputs["correction"] * np.float32(TASK.outputs[0].scale)
+    blocks += correction
     missed = degraded.cbcr - downsample(unpack(blocks), degraded.siting)
     blocks += spread_blocks(missed * np.float32(CONSISTENCY), degraded.siting)
     return unpack(blocks)

@@ -209,7 +209,7 @@ def rewrite(source: Path, target: Path, golden: dict[str, np.ndarray]) -> Path:
 def test_selftest_notices_another_result(model_files: dict[str, Path], tmp_path: Path) -> None:
     for recipe in ("float32", "int8"):
         golden = package.read_golden(model_files[recipe])
-        golden["output_correction"][3, 4, 5] += 0.05
+        golden["output_correction"][3, 4, 5] += 0.1
         result = selftest(rewrite(model_files[recipe], tmp_path / "wrong.tflite", golden))
         assert not result.ok
         assert result.worst > 0.03 and f"{result.worst:.2g}" in result.text

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from edge_demo.runtime.colour import round_to_uint8
+from edge_demo.runtime.effects import chroma_correction, chroma_restored
 from edge_demo.runtime.siting import SITINGS
 from edge_demo.runtime.tasks import chroma
-from edge_demo.runtime.tiling import even_parts, reconstruct, tiles, window
+from edge_demo.runtime.tiling import corrections, even_parts, reconstruct, tiles, window
 
 RADIUS = 2
 # Two cells of the network's and one of bilinear upsampling, of two pixels each.
@@ -155,3 +157,21 @@ def test_a_window_repeats_the_edge() -> None:
         assert np.array_equal(window(plane, top, left, height, width), expected)
         both = window(np.dstack([plane, plane + 50]), top, left, height, width)
         assert np.array_equal(both, np.dstack([expected, expected + 50]))
+
+
+@pytest.mark.parametrize("siting", SITINGS)
+@pytest.mark.parametrize("size", SIZES)
+def test_corrections_apart_from_their_picture_give_the_same(
+    size: tuple[int, int], siting: str
+) -> None:
+    planes, network = picture(*size, siting), Network(32)
+    found = corrections(planes, network)
+    assert np.array_equal(found, corrections(planes, Network(512)))
+    # At the borders a tile also has a correction of what lies beyond: the edge once more, which
+    # the last step of decoding looks at.
+    inner = np.s_[4 : size[0] - 4, 4 : size[1] - 4]
+    wanted = reconstruct(planes, Network(512))[inner]
+    even = chroma.corrected(found, planes)
+    assert np.array_equal(round_to_uint8(even)[inner], wanted)
+    cut = chroma_restored(planes, chroma_correction(planes, network))
+    assert cut.shape == (*size, 2) and np.array_equal(round_to_uint8(cut)[inner], wanted)

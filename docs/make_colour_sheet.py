@@ -1,0 +1,69 @@
+"""Draw photographs in colour, in grey and coloured: ``python docs/make_colour_sheet.py FILE...``.
+
+A row a photograph, a column a method: the truth, its lightness, the shipped int8 models without a
+hint, and the one that takes hints with ten true ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # run as a script, whose own folder is docs
+
+# ruff: noqa: E402
+from docs.sheets import Pixels, sheet
+from edge_demo import models_folder
+from edge_demo.runtime import hint_response, photographs
+from edge_demo.runtime.colorizing import colorize_rgb
+from edge_demo.runtime.errors import UserError
+from edge_demo.runtime.images import write_image
+from edge_demo.runtime.model import TFLiteModel
+from edge_demo.runtime.tasks import colorize
+
+PICTURE = ROOT / "docs" / "pictures" / "colours.jpg"
+# Title to the model, and how many true hints it is given.
+COLUMNS = {
+    "fusion": ("colorize_fusion-lite.r1.int8", 0),
+    "eccv16": ("colorize_eccv16-lite.r1.int8", 0),
+    "siggraph17": ("colorize_siggraph17-lite.r1.int8", 0),
+    "siggraph17, 10 hints": ("colorize_siggraph17-lite.r1.int8", 10),
+}
+SIZE = 180, 240  # of a cell: height, width
+
+
+def row(rgb: Pixels, models: Mapping[str, TFLiteModel]) -> list[Pixels]:
+    """A photograph, its lightness, and what each column makes of that."""
+    grey = colorize.degrade(rgb)
+    found = [rgb, colorize.to_uint8(grey.lightness)]
+    for name, hints in COLUMNS.values():
+        model = models[name]
+        given = hint_response.given(rgb, hints, seed=0)
+        found.append(colorize_rgb(given, model, model.card.task))
+    return found
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Draw and write."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    parser.add_argument("--out", type=Path, default=PICTURE, metavar="FILE")
+    options = parser.parse_args(arguments)
+    try:
+        names = {name for name, _ in COLUMNS.values()}
+        models = {name: TFLiteModel(models_folder.find(name), threads=2) for name in names}
+        rows = [row(photographs.read(path, halved=False), models) for path in options.files]
+        drawn = sheet(["the photograph", "its lightness", *COLUMNS], rows, SIZE)
+        write_image(options.out, drawn, quality=85, overwrite=True)
+    except UserError as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 2
+    print(f"wrote {options.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

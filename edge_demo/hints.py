@@ -1,0 +1,88 @@
+"""Colours that a user wants at places of a picture, as a JSON file.
+
+``{"hints": [{"x": 320, "y": 200, "color": "#4a7bc8"}, ...]}``: x and y in pixels of the upright
+picture from its top left, colours in sRGB. ``"size"`` is the side of the square that a hint fills
+on the model's grid, 1 to 9, default 3.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .runtime.errors import UserError
+from .runtime.lab import rgb_to_lab
+from .runtime.tasks.colorize import Hint
+
+_SIZES = 1, 9
+_MOST = 1000
+DEFAULT_SIZE = 3
+
+
+def read_hints(path: Path, size: tuple[int, int]) -> tuple[Hint, ...]:
+    """The hints of a file for a picture of (height, width).
+
+    Raises:
+        UserError: unreadable, not of this form, or a point outside of the picture.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror or error}") from None
+    except ValueError as error:
+        raise UserError(f"{path}: not JSON ({error})") from None
+    try:
+        return parse_hints(document, size)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+
+
+def parse_hints(document: Any, size: tuple[int, int]) -> tuple[Hint, ...]:
+    """The hints of a document that JSON gave, see the module.
+
+    Raises:
+        UserError: not of this form, or a point outside of the picture.
+    """
+    entries = document.get("hints") if isinstance(document, dict) else None
+    if not isinstance(entries, list):
+        raise UserError('hints are {"hints": [{"x": 10, "y": 20, "color": "#4a7bc8"}]}')
+    if len(entries) > _MOST:
+        raise UserError(f"{len(entries)} hints, but at most {_MOST} are taken")
+    return tuple(_hint(entry, number, size) for number, entry in enumerate(entries, 1))
+
+
+def _hint(entry: Any, number: int, size: tuple[int, int]) -> Hint:
+    where = f"hint {number}"
+    if not isinstance(entry, dict):
+        raise UserError(f"{where}: an object with x, y and color is needed")
+    if unknown := sorted(set(entry) - {"x", "y", "color", "size"}):
+        raise UserError(f"{where}: {unknown[0]!r} is not known (x, y, color, size are)")
+    height, width = size
+    places = []
+    for axis, length in (("y", height), ("x", width)):
+        value = entry.get(axis)
+        if not isinstance(value, int | float) or not 0 <= value < length:
+            raise UserError(f"{where}: {axis} is {value!r}, but must be in 0..{length - 1}")
+        places.append((float(value) + 0.5) / length)
+    side = entry.get("size", DEFAULT_SIZE)
+    if not isinstance(side, int) or not _SIZES[0] <= side <= _SIZES[1]:
+        raise UserError(f"{where}: size is {side!r}, but must be in {_SIZES[0]}..{_SIZES[1]}")
+    row, column = (min(place, 1.0 - 1e-9) for place in places)
+    return Hint(row, column, ab_of(entry.get("color"), where), side)
+
+
+def ab_of(color: Any, where: str) -> tuple[float, float]:
+    """a and b of ``#rrggbb``.
+
+    Raises:
+        UserError: another text, or none.
+    """
+    if not isinstance(color, str) or not re.fullmatch(r"#[0-9a-fA-F]{6}", color):
+        raise UserError(f"{where}: color is {color!r}, but must be like '#4a7bc8'")
+    rgb = np.array([[list(bytes.fromhex(color[1:]))]], np.uint8)
+    _, a, b = rgb_to_lab(rgb)[0, 0].tolist()
+    return a, b

@@ -1,0 +1,70 @@
+"""``python -m keras_models``: import-backbone, import-weights."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+# Before TensorFlow is imported: its start-up lines are not the user's concern.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from edge_demo.runtime import cli
+from edge_demo.runtime.errors import UserError
+from edge_demo.runtime.files import check_free
+from edge_demo.runtime.quiet import quiet_stderr
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = cli.Parser(prog="python -m keras_models", description="Weights made by others.")
+    commands = parser.add_subparsers(dest="command", required=True, parser_class=cli.Parser)
+    backbone = commands.add_parser(
+        "import-backbone", help="a quantised MobileNetV2 classifier to a backbone's weights"
+    )
+    backbone.add_argument("file", type=Path, metavar="FILE.tflite")
+    backbone.add_argument("--out", required=True, type=Path, metavar="FILE.npz")
+    backbone.add_argument("--overwrite", action="store_true", help="replace an existing FILE.npz")
+    weights = commands.add_parser(
+        "import-weights", help="the weights that a network's authors published, to a run"
+    )
+    weights.add_argument("model", help="colorize_eccv16, colorize_siggraph17")
+    weights.add_argument("file", type=Path, metavar="FILE.pth")
+    weights.add_argument("--out", required=True, type=Path, metavar="RUN", help="the run's folder")
+    return parser
+
+
+def _backbone(options: argparse.Namespace) -> None:
+    if options.out.suffix != ".npz":
+        raise UserError(f"--out {options.out}: a name that ends in .npz is needed")
+    check_free(options.overwrite, options.out)
+    from . import backbone_import, backbones
+
+    backbones.save(backbone_import.read(options.file), options.out)
+    print(f"wrote {options.out}")
+    print(
+        "next: python -m training fit colorize_fusion --data SOURCE --out runs/NAME "
+        f"--set backbone_weights={options.out}"
+    )
+
+
+def _weights(options: argparse.Namespace) -> None:
+    from . import published
+
+    print(f"wrote {published.import_run(options.model, options.file, options.out)}")
+    print(f"next: python -m training evaluate {options.out} --data SOURCE")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line; returns the exit code."""
+
+    def dispatch(options: argparse.Namespace) -> None:
+        with quiet_stderr():
+            import keras  # noqa: F401
+        {"import-backbone": _backbone, "import-weights": _weights}[options.command](options)
+
+    return cli.run(_parser(), dispatch, arguments)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,133 @@
+"""MobileNetV2's features: a pretrained backbone for small devices.
+
+Sandler et al. (2018), "MobileNetV2: Inverted Residuals and Linear Bottlenecks". Width 1.0, with the
+batch normalisation folded into the convolutions, as trained networks are shipped for devices. Its
+weights are read from such a file by ``python -m keras_models import-backbone``.
+
+The picture is grey, so the first convolution has one input channel: the sum of its three, which is
+what three equal channels would meet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import keras
+from keras import layers
+
+_EMBEDDING, _CLASSIFIER = "backbone_embedding", "backbone_classifier"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How large the network is.
+
+    Attributes:
+        stem: channels of the first convolution.
+        stages: expansion, channels, blocks and the first block's stride of each, as table 2 of the
+            paper lists them; their strides make 32 with the stem's.
+        embedding: channels of the last convolution, whose mean over the picture is classified.
+        classes: of the classifier behind it; the published one's are background and ImageNet's.
+    """
+
+    stem: int
+    stages: tuple[tuple[int, int, int, int], ...]
+    embedding: int
+    classes: int
+
+
+PUBLISHED = Layout(
+    32,
+    ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2),
+     (6, 320, 1, 1)),
+    1280,
+    1001,
+)  # fmt: skip
+TINY = Layout(6, ((1, 4, 1, 1), (2, 4, 2, 2), (2, 6, 1, 2), (2, 8, 1, 2), (2, 8, 1, 2)), 16, 10)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One convolution, in the order in which the network runs them.
+
+    Attributes:
+        name: of the Keras layer.
+        kind: ``conv`` or ``depthwise``.
+        channels: of its output.
+        side: of its kernel.
+        stride: along both axes.
+        active: whether ReLU6 follows.
+        adds: whether its block's input is added to its output.
+    """
+
+    name: str
+    kind: str
+    channels: int
+    side: int = 1
+    stride: int = 1
+    active: bool = True
+    adds: bool = False
+
+
+def structure(layout: Layout = PUBLISHED) -> Iterator[Layer]:
+    """Every convolution, up to the embedding and the classifier behind its mean."""
+    yield Layer("backbone_stem", "conv", layout.stem, 3, 2)
+    before, block = layout.stem, 0
+    for expansion, channels, repeats, first_stride in layout.stages:
+        for index in range(repeats):
+            stride = first_stride if index == 0 else 1
+            name, wide = f"backbone_block{block}", before * expansion
+            if expansion > 1:
+                yield Layer(f"{name}_expand", "conv", wide)
+            yield Layer(f"{name}_depthwise", "depthwise", wide, 3, stride)
+            adds = stride == 1 and before == channels
+            yield Layer(f"{name}_project", "conv", channels, active=False, adds=adds)
+            before, block = channels, block + 1
+    yield Layer(_EMBEDDING, "conv", layout.embedding)
+    yield Layer(_CLASSIFIER, "conv", layout.classes, active=False)
+
+
+def features(
+    picture: keras.KerasTensor, layout: Layout = PUBLISHED, trainable: bool = False
+) -> dict[int, keras.KerasTensor]:
+    """The last feature map of each size.
+
+    Args:
+        picture: (B, H, W, 1) lightness in -1..1; H and W multiples of 32.
+        layout: its size; only the published one has pretrained weights.
+        trainable: whether its weights are fitted, too.
+
+    Returns:
+        Downscale to features: of the published layout 2 (16 channels), 4 (24), 8 (32), 16 (96), and
+        32 (the embedding's 1280, before the mean over the picture).
+    """
+    found: dict[int, keras.KerasTensor] = {}
+    x = skip = picture
+    downscale = 1
+    for layer in structure(layout):
+        if layer.name == _CLASSIFIER:
+            break
+        if layer.kind == "conv" and layer.stride == 1 and layer.active:
+            skip = x  # what a block expands is what it adds to its result
+        kernel: dict[str, object] = {"padding": "same", "strides": layer.stride,
+                                     "name": layer.name, "trainable": trainable}  # fmt: skip
+        if layer.kind == "conv":
+            x = layers.Conv2D(layer.channels, layer.side, **kernel)(x)
+        else:
+            x = layers.DepthwiseConv2D(layer.side, **kernel)(x)
+        downscale *= layer.stride
+        if layer.active:
+            x = layers.ReLU(6.0, name=f"{layer.name}_relu")(x)
+        elif layer.adds:
+            x = layers.Add(name=f"{layer.name}_add")([skip, x])
+        if not layer.active or layer.name == _EMBEDDING:
+            found[downscale] = x
+    return found
+
+
+def classes(picture: keras.KerasTensor, layout: Layout = PUBLISHED) -> keras.KerasTensor:
+    """What the whole network says, (B, 1, 1, layout.classes): each class's score (logit)."""
+    x = features(picture, layout)[32]
+    x = layers.GlobalAveragePooling2D(keepdims=True, name="backbone_mean")(x)
+    return layers.Conv2D(layout.classes, 1, trainable=False, name=_CLASSIFIER)(x)

@@ -1,0 +1,236 @@
+"""Colour on the device: pictures, hints, fading and videos through untrained networks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edge_demo import __main__ as command
+from edge_demo.hints import parse_hints, read_hints
+from edge_demo.restore import Options, restore_file
+from edge_demo.runtime import colorizing, restoration, selftest
+from edge_demo.runtime.colorizing import Look, colorize_picture
+from edge_demo.runtime.errors import UserError
+from edge_demo.runtime.images import read_rgb, write_image
+from edge_demo.runtime.lab import rgb_to_lab
+from edge_demo.runtime.model import TFLiteModel
+from edge_demo.runtime.results import METRICS
+from edge_demo.runtime.tasks import colorize
+from edge_demo.runtime.tasks.colorize import Grey, Hint
+
+
+@pytest.fixture(scope="module")
+def grey(photograph: NDArray[np.uint8]) -> Grey:
+    return colorize.degrade(photograph)
+
+
+def saved(path: Path, rgb: NDArray[Any], **metadata: Any) -> Path:
+    write_image(path, rgb, **metadata)
+    return path
+
+
+def run(*arguments: object) -> int:
+    return command.main([str(argument) for argument in arguments])
+
+
+# Pictures ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["ab", "spread", "hinted"])
+def test_lightness_stays_and_colours_come(
+    tmp_path: Path, colour_models: dict[str, Path], photograph: NDArray[np.uint8], kind: str
+) -> None:
+    model = TFLiteModel(colour_models[kind])
+    source, target = saved(tmp_path / "a.png", photograph), tmp_path / "out.png"
+    done = restore_file(source, target, model)
+    assert done.notes == ("The picture had colours; the model saw its lightness alone.",)
+    found, before = (rgb_to_lab(read_rgb(path).rgb) for path in (target, source))
+    assert np.abs(found[..., 0] - before[..., 0]).max() < 0.7  # half a code, of the darkest blue
+    assert np.abs(found[..., 1:]).max() > 2.0
+    ab = colorize_picture(Grey(before[..., 0].copy()), model, model.card.task).astype(int) - 128
+    # Where sRGB has such a colour at all.
+    shown = rgb_to_lab(colorizing.to_rgb(before[..., 0].copy(), ab.astype(np.float32)))
+    inside = np.abs(shown[..., 1:] - ab).max(-1) < 1.0
+    assert inside.mean() > 0.05
+    assert np.median(np.abs(found[..., 1:] - ab)[inside]) < 1.0
+
+
+def test_a_grey_file_of_16_bits_keeps_them(tmp_path: Path, colour_models: dict[str, Path]) -> None:
+    ramp = np.linspace(20_000, 40_000, 128 * 96).astype(np.uint16).reshape(96, 128)
+    cv2.imwrite(str(tmp_path / "a.png"), ramp)
+    done = restore_file(tmp_path / "a.png", tmp_path / "b.png", TFLiteModel(colour_models["ab"]))
+    assert done.notes == ()
+    found = read_rgb(tmp_path / "b.png").rgb
+    assert found.dtype == np.uint16 and len(np.unique(found[..., 1])) > 1000
+    assert np.ptp(found.astype(int), axis=-1).max() > 100
+
+
+def test_no_strength_is_grey_and_less_is_less(colour_models: dict[str, Path], grey: Grey) -> None:
+    model = TFLiteModel(colour_models["ab"])
+    strong, weak, none = (
+        colorize_picture(grey, model, model.card.task, Look(strength)).astype(float) - 128
+        for strength in (1.0, 0.5, 0.0)
+    )
+    assert not none.any() and np.abs(strong).max() > 2
+    assert np.abs(weak - strong / 2).max() <= 1.0
+
+
+def test_fading_follows_the_spread(colour_models: dict[str, Path], grey: Grey) -> None:
+    model = TFLiteModel(colour_models["spread"])
+    _, colours = colorizing.answer(grey, model, model.card.task, Look())
+    assert colours.spread is not None and colours.spread.min() > 0
+    middle = float(np.median(colours.spread))
+    share = np.linalg.norm(colorizing.faded(colours, Look(fade=middle)), axis=-1) / np.linalg.norm(
+        colours.ab, axis=-1
+    )
+    assert np.allclose(share, 1 / (1 + (colours.spread / middle) ** 2), rtol=1e-3)
+    assert np.array_equal(colorizing.faded(colours, Look()), colours.ab)
+
+
+def test_colours_that_cannot_be_shown_lose_saturation_alone() -> None:
+    lightness = np.full((1, 4), 50.0, np.float32)
+    ab = np.array([[[100, -100], [0, 0], [-90, 0], [20, 20]]], np.float32)
+    shown = rgb_to_lab(colorizing.to_rgb(lightness, ab))
+    assert np.abs(shown[..., 0] - 50).max() < 0.5
+    hue = np.arctan2(ab[0, [0, 2], 1], ab[0, [0, 2], 0])
+    found = np.arctan2(shown[0, [0, 2], 2], shown[0, [0, 2], 1])
+    assert np.abs(np.angle(np.exp(1j * (hue - found)))).max() < 0.03
+    assert np.abs(shown[0, [1, 3], 1:] - ab[0, [1, 3]]).max() < 0.5
+
+
+def test_edges_of_the_lightness_hold_colour() -> None:
+    """Two halves, each of its colour: enlarged along the edge nothing bleeds."""
+    lightness = np.repeat(np.where(np.arange(256) < 130, 30.0, 80.0)[None], 256, 0)
+    lightness = lightness.astype(np.float32)
+    ab = np.repeat(np.where(np.arange(16) < 8, -20.0, 20.0)[None], 16, 0)[..., None]
+    ab = np.repeat(ab, 2, -1).astype(np.float32)
+    ab[:, 8] = (-20 * 2 + 20 * 14) / 16  # the cell that the edge goes through
+    coarse = cv2.resize(lightness, (16, 16), interpolation=cv2.INTER_AREA)
+    large = np.concatenate([v for _, v in colorizing.enlarged(lightness, coarse, ab)])
+    flat = cv2.resize(ab, (256, 256), interpolation=cv2.INTER_LINEAR)
+    truth = np.where(lightness == 30, -20.0, 20.0)[..., None]
+    assert np.abs(large - truth).mean() < 0.5 * np.abs(flat - truth).mean()
+
+
+# Hints ---------------------------------------------------------------------------------------
+
+
+def test_hints_rule_their_places_and_reach_what_is_like_them(
+    colour_models: dict[str, Path], photograph: NDArray[np.uint8]
+) -> None:
+    model = TFLiteModel(colour_models["hinted"])
+    flat = Grey(np.full((120, 160), 55.0, np.float32))
+    wanted = [Hint(0.25, 0.2, (40.0, 20.0)), Hint(0.75, 0.8, (-30.0, 25.0))]
+    free = colorize_picture(flat, model, model.card.task).astype(int)
+    ruled = colorize_picture(Grey(flat.lightness, tuple(wanted)), model, model.card.task)
+    for hint in wanted:
+        pixel = int(hint.row * 120), int(hint.column * 160)
+        assert np.abs(ruled[pixel].astype(int) - 128 - hint.ab).max() <= 4
+        assert np.abs(free[pixel] - 128 - hint.ab).max() > 10
+    # Alone, a hint moves its own place most, a far one less, and one of other lightness least.
+    lightness = flat.lightness.copy()
+    lightness[:, 120:] = 90.0
+    both = Grey(lightness), Grey(lightness, (wanted[0],))
+    before, after = (colorize_picture(grey, model, model.card.task).astype(int) for grey in both)
+    moved = np.abs(after - before).max(-1)
+    assert moved[30, 32] > 1.3 * moved[100, 100] > 2 * moved[100, 150]
+
+
+def test_a_file_of_hints(
+    tmp_path: Path, colour_models: dict[str, Path], photograph: NDArray[np.uint8]
+) -> None:
+    source = saved(tmp_path / "a.png", photograph)
+    hints = tmp_path / "hints.json"
+    hints.write_text(json.dumps({"hints": [{"x": 80, "y": 64, "color": "#4a7bc8", "size": 5}]}))
+    (hint,) = read_hints(hints, photograph.shape[:2])
+    assert hint.side == 5 and int(hint.row * 128) == 64 and int(hint.column * 160) == 80
+    assert np.allclose(hint.ab, rgb_to_lab(np.array([[[0x4A, 0x7B, 0xC8]]], np.uint8))[0, 0, 1:])
+    target = tmp_path / "b.png"
+    command_line = ("run", source, target, "--model", colour_models["hinted"], "--hints", hints)
+    assert run(*command_line) == 0
+    model = TFLiteModel(colour_models["hinted"])
+    restore_file(source, tmp_path / "c.png", model, Options(hints=hints))
+    assert np.array_equal(read_rgb(target).rgb, read_rgb(tmp_path / "c.png").rgb)
+    restore_file(source, tmp_path / "d.png", model)
+    assert not np.array_equal(read_rgb(target).rgb, read_rgb(tmp_path / "d.png").rgb)
+
+
+@pytest.mark.parametrize(
+    ("document", "why"),
+    [
+        ([], "hints are"),
+        ({"hints": [7]}, "hint 1: an object"),
+        ({"hints": [{"x": 1, "y": 1}]}, "hint 1: color is None"),
+        ({"hints": [{"x": 1, "y": 1, "color": "blue"}]}, "color is 'blue'"),
+        ({"hints": [{"x": 10, "y": 1, "color": "#000000"}]}, r"x is 10, but must be in 0\.\.9"),
+        ({"hints": [{"x": "1", "y": 1, "color": "#000000"}]}, "x is '1'"),
+        ({"hints": [{"x": 1, "y": 1, "color": "#000000", "size": 0}]}, "size is 0"),
+        ({"hints": [{"x": 1, "y": 1, "colour": "#000000"}]}, "'colour' is not known"),
+        ({"hints": [{"x": 1, "y": float("nan"), "color": "#000000"}]}, "y is nan"),
+    ],
+)
+def test_bad_hints_are_one_line(document: Any, why: str) -> None:
+    with pytest.raises(UserError, match=why):
+        parse_hints(document, (10, 10))
+
+
+def test_options_of_other_models_are_refused(
+    tmp_path: Path,
+    colour_models: dict[str, Path],
+    tiny_models: dict[str, Path],
+    photograph: NDArray[np.uint8],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    source, target = saved(tmp_path / "a.png", photograph), tmp_path / "b.png"
+    missing = tmp_path / "none.json"
+    for model, option, why in (
+        (colour_models["ab"], ["--hints", missing], "takes none"),
+        (colour_models["hinted"], ["--hints", missing], "none.json"),
+        (colour_models["ab"], ["--fade", "20"], "does not say how sure it is"),
+        (colour_models["spread"], ["--fade", "-1"], "--fade is 0"),
+        (colour_models["ab"], ["--strength", "2"], "--strength is from 0"),
+        (tiny_models["int8"], ["--fade", "20"], "--fade is of the colorize task"),
+        (colour_models["ab"], ["--resample"], "--resample is of the chroma task"),
+    ):
+        assert run("run", source, target, "--model", model, *option) == 2
+        said = capsys.readouterr().err
+        assert why in said and said.count("\n") == 1
+    assert not target.exists()
+
+
+# Files and figures ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["ab", "spread", "hinted"])
+def test_files_test_themselves(colour_models: dict[str, Path], kind: str) -> None:
+    assert selftest.selftest(colour_models[kind]).ok
+
+
+def test_figures_of_networks_that_take_hints(
+    colour_models: dict[str, Path], photograph: NDArray[np.uint8]
+) -> None:
+    model = TFLiteModel(colour_models["hinted"])
+    restored = restoration.of(model.card.task)
+    assert restored.respond and restoration.of("colorize").respond is None
+    found = restored.respond(photograph, "a.png", model)
+    assert set(found) <= set(METRICS)
+    assert found["hint_delta_e"] < 5
+    assert found["ab_psnr_50"] != found["ab_psnr_1"]
+    assert 0 <= found["palette_hits"] <= 1
+    assert found == restored.respond(photograph, "a.png", model)
+
+
+def test_measures_of_truth_and_of_grey(photograph: NDArray[np.uint8]) -> None:
+    restored = restoration.of("colorize")
+    grey = restored.degrade(photograph, "a.png", None)
+    truth = restored.measure(photograph, grey, restored.target(photograph))
+    assert truth["ab_psnr"] == np.inf or truth["ab_psnr"] > 90
+    assert truth["rgb_psnr"] > 40 and abs(truth["colorfulness_ratio"] - 1) < 0.02
+    plain = restored.measure(photograph, grey, restored.baselines()["grey"](grey))
+    assert plain["ab_psnr"] < 30 and plain["colorfulness_ratio"] < 0.02

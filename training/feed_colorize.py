@@ -1,0 +1,79 @@
+"""Colorization's data: whole photographs in Lab, and hints for networks that take them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+import keras_models
+from datasets import colorize, sources
+from edge_demo.runtime.ab_bins import BINS, COUNT
+from edge_demo.runtime.colour import round_to_uint8
+from edge_demo.runtime.tasks.colorize import AB, to_rgb
+from edge_demo.runtime.tasks.record import Task
+from keras_models.ab_classes import annealed
+
+from .config import FitConfig
+
+_SHOWN = 4
+
+
+def prepare(
+    config: FitConfig, train: Sequence[sources.Source], held_out: sources.Source
+) -> tuple[Any, ...]:
+    """The parts of a ``feeds.Feed``."""
+    task = keras_models.task(config.model, config.size)
+    bank = colorize.gather((_photographs(source) for source in train), config.cell)
+    first = itertools.islice(_photographs(held_out), config.val_photographs)
+    kept = np.stack([colorize.squeezed(rgb, config.patch) for rgb in first])
+    each = ", ".join(map(str, colorize.shares(bank, config.batch)))
+    summary = f"{bank.photographs} photographs, of each source in a batch: {each}"
+    return (
+        summary,
+        lambda start, stop: _batches(config, task, bank, start, stop),
+        colorize.fixed(kept, task, config.seed),
+        lambda model: comparison(model, kept[:_SHOWN], task, config.seed),
+        lambda: colorize.prior(bank, BINS),
+    )
+
+
+def _photographs(source: sources.Source) -> Any:
+    return (rgb for _, rgb in sources.photographs(source, halved=False))
+
+
+def _batches(
+    config: FitConfig, task: Task, bank: colorize.Bank, start: int, stop: int
+) -> tf.data.Dataset:
+    return colorize.batches(
+        bank,
+        task,
+        patch=config.patch,
+        batch=config.batch,
+        start=start,
+        stop=stop,
+        seed=config.seed,
+    )
+
+
+def comparison(
+    model: keras.Model, lab: NDArray[np.uint8], task: Task, seed: int
+) -> NDArray[np.uint8]:
+    """Truth, input and prediction side by side: RGB (rows * side, 3 * side, 3)."""
+    (inputs, _), *_ = colorize.fixed(lab, task, seed)
+    scores = np.asarray(model(inputs, training=False), np.float32)
+    ab = np.asarray(annealed(scores)) if scores.shape[-1] == COUNT else scores
+    lines = []
+    for codes, given, found in zip(lab, np.asarray(inputs), ab[..., :2] * AB, strict=True):
+        lightness = codes[..., 0] / np.float32(2.55)
+        side = len(lab[0])
+        large = np.asarray(tf.image.resize(found, (side, side)))
+        hints = given[..., 1:3] * AB if given.shape[-1] > 1 else np.zeros_like(large)
+        line = [codes[..., 1:] - 128.0, hints, large]
+        lines.append(np.concatenate([to_rgb(lightness, values) for values in line], axis=1))
+    return round_to_uint8(np.concatenate(lines))
