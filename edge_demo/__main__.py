@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from . import benchmark, models_folder
-from .restore import Options, Restored, check_options, restore_file
+from .restore import Options, Restored, check_options, look_of, restore_file
 from .runtime import cli, results
 from .runtime.errors import UserError
 from .runtime.images import EXTENSIONS
@@ -53,6 +53,15 @@ def _parser() -> argparse.ArgumentParser:
         "--hints", type=Path, metavar="FILE", help="colorize: colours at places, a JSON file"
     )
     run.add_argument(
+        "--reference",
+        type=Path,
+        metavar="FILE",
+        help="colorize: a photograph whose colours the whole picture is to have",
+    )
+    run.add_argument(
+        "--average", metavar="#rrggbb", help="colorize: the average colour that it is to have"
+    )
+    run.add_argument(
         "--fade",
         type=float,
         metavar="SPREAD",
@@ -94,7 +103,7 @@ def _run(options: argparse.Namespace) -> int:
     model = TFLiteModel(models_folder.find(options.model), options.threads)
     check_options(model, _options(options))
     if video.is_video(options.input):
-        return video.run(options, model)
+        return video.run(options, model, look_of(_options(options)))
     video.refuse_options(options)
     if options.input.is_dir():
         return _run_folder(options, model)
@@ -146,7 +155,10 @@ def _restore(
 
 
 def _options(options: argparse.Namespace) -> Options:
-    return Options(options.resample, options.strength, options.fade, options.hints)
+    return Options(
+        options.resample, options.strength, options.fade, options.hints, options.reference,
+        options.average,
+    )  # fmt: skip
 
 
 def _progress(done: int, total: int) -> None:

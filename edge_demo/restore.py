@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .clock import Clock
-from .hints import read_hints
+from .hints import ab_of, read_hints
 from .planes import read_planes
+from .runtime import steering
 from .runtime.colorizing import Look, colorize_rgb
 from .runtime.colour import rgb_to_ycbcr, round_to_uint8, ycbcr_to_rgb
 from .runtime.containers import ImageInfo, probe
@@ -41,12 +42,16 @@ class Options:
         fade: colorize: at which spread of possible colours half of the saturation is left, units
             of a and b; None: no fading.
         hints: colorize: a file of colours wanted at places, see ``hints``.
+        reference: colorize: a photograph whose colours the whole picture is to have.
+        average: colorize: the average colour that it is to have, ``#rrggbb``.
     """
 
     resample: bool = False
     strength: float | None = None
     fade: float | None = None
     hints: Path | None = None
+    reference: Path | None = None
+    average: str | None = None
 
 
 # Which tasks an option belongs to.
@@ -55,6 +60,8 @@ _TASKS = {
     "strength": (enhance.TASK.name, colorize.TASK.name),
     "fade": (colorize.TASK.name,),
     "hints": (colorize.TASK.name,),
+    "reference": (colorize.TASK.name,),
+    "average": (colorize.TASK.name,),
 }
 
 
@@ -131,8 +138,31 @@ def check_options(model: TFLiteModel, options: Options) -> None:
         raise UserError(f"--fade is 0 (none) or more, not {options.fade:g}")
     if options.fade and record.form == colorize.TASK.form:
         raise UserError(f"--fade: {name} does not say how sure it is; eccv16 and siggraph17 do")
-    if options.hints and record.form != colorize.HINTED.form:
+    if options.hints and record.form not in colorize.TAKES_HINTS:
         raise UserError(f"--hints: {name} takes none; models of siggraph17 do")
+    if options.reference and options.average:
+        raise UserError("--reference has an average of its own; leave out --average")
+    if (options.reference or options.average) and record.form not in colorize.TAKES_HINTS:
+        flag = "--reference" if options.reference else "--average"
+        raise UserError(f"{flag}: {name} tells no chances of colours; models of siggraph17 do")
+
+
+def look_of(options: Options) -> Look:
+    """What a user asked for, for tasks that add something.
+
+    Raises:
+        UserError: a reference that cannot be read or has no colours, an average that is no colour.
+    """
+    strength = 1.0 if options.strength is None else options.strength
+    wanted = None
+    if options.average:
+        wanted = steering.Wanted(ab_of(options.average, "--average"))
+    elif options.reference:
+        rgb = read_rgb(options.reference).rgb
+        if colorize.is_grey(rgb):
+            raise UserError(f"{options.reference}: has no colours to take")
+        wanted = steering.of_photograph(_codes(rgb))
+    return Look(strength, options.fade or 0.0, wanted)
 
 
 def _coloured(
@@ -148,11 +178,10 @@ def _coloured(
     depth = picture.rgb.dtype
     codes = picture.rgb / np.float32(257.0) if depth == np.uint16 else picture.rgb
     lightness = colorize.lightness(codes)
+    look = look_of(options)
     size = lightness.shape[0], lightness.shape[1]
     hints = read_hints(options.hints, size) if options.hints else ()
     clock.lap("read")
-    strength = 1.0 if options.strength is None else options.strength
-    look = Look(strength, options.fade or 0.0)
     grey = colorize.Grey(lightness, hints)
     rgb = colorize_rgb(grey, model, model.card.task, look, progress, depth)
     clock.lap("restore")
@@ -162,6 +191,11 @@ def _coloured(
     if not (picture.grey or colorize.is_grey(codes)):
         notes = ("The picture had colours; the model saw its lightness alone.", *notes)
     return Restored(picture.info, clock.seconds, notes)
+
+
+def _codes(rgb: NDArray[Any]) -> NDArray[np.uint8]:
+    """A picture of 8 or 16 bits in 8."""
+    return round_to_uint8(rgb / np.float32(257.0)) if rgb.dtype == np.uint16 else rgb
 
 
 def _brightened(
