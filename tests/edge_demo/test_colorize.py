@@ -1,4 +1,4 @@
-"""Colour on the device: pictures, hints, fading and videos through untrained networks."""
+"""Colour on the device: pictures, folders, hints and fading through untrained networks."""
 
 from __future__ import annotations
 
@@ -72,6 +72,20 @@ def test_a_grey_file_of_16_bits_keeps_them(tmp_path: Path, colour_models: dict[s
     found = read_rgb(tmp_path / "b.png").rgb
     assert found.dtype == np.uint16 and len(np.unique(found[..., 1])) > 1000
     assert np.ptp(found.astype(int), axis=-1).max() > 100
+
+
+def test_a_folder_is_coloured(
+    tmp_path: Path, colour_models: dict[str, Path], photograph: NDArray[np.uint8]
+) -> None:
+    source, target = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    for name, rgb in (("a.png", photograph), ("b.jpg", photograph[::-1].copy())):
+        cv2.imwrite(str(source / name), cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY))
+    (source / "c.png").write_bytes(b"no picture")
+    assert run("run", source, target, "--model", colour_models["ab"]) == 1  # one was skipped
+    assert sorted(path.name for path in target.iterdir()) == ["a.png.png", "b.jpg.png"]
+    for path in target.iterdir():
+        assert np.ptp(read_rgb(path).rgb.astype(int), axis=-1).max() > 4
 
 
 def test_no_strength_is_grey_and_less_is_less(colour_models: dict[str, Path], grey: Grey) -> None:
