@@ -42,7 +42,7 @@ class Look:
     """What a user may choose.
 
     Attributes:
-        strength: 0 leaves the picture grey, 1 takes the network's colours.
+        strength: 0 leaves the picture grey, 1 takes the colours of network and hints.
         fade: the spread of the colours held possible (a standard deviation, units of a and b) at
             which a place keeps half of its saturation; 0 fades nothing. Networks that state no
             spread are not faded.
@@ -124,9 +124,9 @@ def strips(grey: Grey, runner: Runner, task: Task, look: Look) -> Iterator[tuple
     small, colours = answer(grey if carried else Grey(grey.lightness), runner, task, look)
     ab = faded(colours, look)
     coarse = on_grid(small, ab)
-    if grey.hints and look.strength == 1.0:
+    if grey.hints:
         ab = obey(ab, coarse, small.lightness, grey.hints, _RADIUS, _EPS, wide=not carried)
-    yield from enlarged(grey.lightness, coarse, ab)
+    yield from enlarged(grey.lightness, coarse, ab * np.float32(look.strength))
 
 
 def answer(grey: Grey, runner: Runner, task: Task, look: Look) -> tuple[Grey, Colours]:
@@ -158,8 +158,8 @@ def reduced(grey: Grey, runner: Runner, task: Task) -> Grey:
 
 
 def faded(colours: Colours, look: Look) -> Array:
-    """The network's ab (h, w, 2) as strong as the user wants them."""
-    ab = colours.ab * np.float32(look.strength)
+    """The network's ab (h, w, 2), weaker where it is unsure, if the user wants that."""
+    ab = colours.ab
     if look.fade > 0.0 and colours.spread is not None:
         ab = ab / (1.0 + np.square(colours.spread / np.float32(look.fade)))[..., None]
     return np.asarray(ab, np.float32)

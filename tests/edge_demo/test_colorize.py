@@ -96,6 +96,11 @@ def test_no_strength_is_grey_and_less_is_less(colour_models: dict[str, Path], gr
     )
     assert not none.any() and np.abs(strong).max() > 2
     assert np.abs(weak - strong / 2).max() <= 1.0
+    # Of hints, too.
+    model, hint = TFLiteModel(colour_models["hinted"]), Hint(0.5, 0.5, (40.0, -30.0))
+    both = Grey(grey.lightness, (hint,))
+    half = colorize_picture(both, model, model.card.task, Look(0.5))[64, 80].astype(int) - 128
+    assert np.abs(half - (20, -15)).max() <= 3
 
 
 def test_fading_follows_the_spread(colour_models: dict[str, Path], grey: Grey) -> None:
