@@ -2,9 +2,9 @@
 
 A table stands between ``<!-- table: NAME -->`` and ``<!-- end -->``. NAME is a preset, with a
 siting where its task has such; ``benchmark``, ``compare``, ``pi``, ``quantisation``,
-``sensitivity`` or ``tiles``, of chroma or followed by another task; ``video`` followed by what was
-measured; or ``recipes``. What it shows
-is read from ``docs/models``, ``docs/results`` and ``export/recipes.py``; nobody types a figure.
+``sensitivity`` or ``tiles``, of chroma or followed by another task; ``video`` or ``colour``,
+followed by what was measured; or ``recipes``. What it shows is read from ``docs/models``,
+``docs/results`` and ``export/recipes.py``; nobody types a figure.
 """
 
 from __future__ import annotations
@@ -331,6 +331,50 @@ def _video_speed(found: Json) -> str:
     )
 
 
+def colour(found: Json) -> str:
+    """What was measured on colour: a table of schema 1, or a part of ``measure_colour.py``."""
+    if "what" not in found:
+        return quality(found)
+    return _colour_wanted(found) if found["what"] == "wanted" else _colour_large(found)
+
+
+def _colour_wanted(found: Json) -> str:
+    """What global hints bring."""
+    plain = found["rows"][0]["ab_psnr"]
+    cells = [
+        [row["name"], f"{row['ab_psnr']:.2f}", f"{row['ab_psnr'] - plain:+.2f}",
+         f"{row['colorfulness_ratio']:.3f}", f"{row['delta_e_2000']:.2f}"]
+        for row in found["rows"]
+    ]  # fmt: skip
+    header = ["of the whole picture is told", METRICS["ab_psnr"].column, "gain, dB",
+              METRICS["colorfulness_ratio"].column, METRICS["delta_e_2000"].column]  # fmt: skip
+    source = found["data"].partition(":")[2] or found["data"]
+    return (
+        f"{table(header, cells)}\n`{found['model']}`, means over {found['images']} photographs "
+        f"(`{source}`).\n"
+    )
+
+
+def _colour_large(found: Json) -> str:
+    """How long a large photograph takes, and how much memory."""
+    cells = [
+        [f"`{row['name']}`",
+         *(f"{row[kind][key]:.2f}" for kind in ("processor_s", "wall_s")
+           for key in ("best", "median")),
+         f"{row['peak_rss_bytes'] / 1e6:.0f}"]
+        for row in found["rows"]
+    ]  # fmt: skip
+    header = ["file", "processor s, best", "median", "wall s, best", "median", "peak MB"]
+    width, height = found["size"]
+    busy = found["host"].get("load_average")
+    load = f" at a load average of {busy:.1f}" if busy is not None else ""
+    return (
+        f"{table(header, cells)}\nA JPEG of {width}x{height}, from the start of the process to its "
+        f"end, {found['threads']} threads, {found['rounds']} rounds, on "
+        f"{host(found['host'])}{load}.\n"
+    )
+
+
 def recipes() -> str:
     """Every recipe of ``export``."""
     cells = [[f"`{recipe.name}`", recipe.summary, _needs(recipe)] for recipe in RECIPES]
@@ -351,6 +395,7 @@ def content(name: str, root: Path) -> str:
     """
     results: dict[str, Callable[[Json], str]] = {
         "benchmark": benchmark,
+        "colour": colour,
         "compare": compare,
         "pi": pi,
         "quantisation": quantisation,

@@ -1,12 +1,12 @@
 """Global hints: what colours the whole picture is to have, as an average or as a photograph's.
 
 The second kind of hint of Zhang et al. (2017), section 3.3, where a branch of the network takes it.
-The small networks have no such branch, so the distribution that they predict is steered instead:
+The networks here have no such branch, so the distribution that they predict is steered instead:
 its classes are weighted until their shares over the picture come half of the way to the reference's
-(as Saerens et al., "Adjusting the outputs of a classifier to new a priori probabilities", Neural
-Computation 2002, do for all of the way), and what the average lacks then is added, most of it where
-the network is least sure. On 50 training photographs, with the truth's own colours as the
-reference, this gave 2.8 dB, their average alone 2.7, and shares all of the way 0.3.
+(Saerens et al., "Adjusting the outputs of a classifier to new a priori probabilities", Neural
+Computation 2002, go all of the way, which brought less on training photographs), and what the
+average lacks then is added, most of it where the network is least sure.
+``docs/results/colour.wanted.json`` has what it brings.
 """
 
 from __future__ import annotations

@@ -1,0 +1,93 @@
+"""Draw photographs coloured at several sizes: ``python docs/make_size_sheet.py FILE...``.
+
+A row a photograph, a column a size: the side of the square that the network sees the photograph in.
+The graph of a file has one size, so a preset is exported anew for each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # run as a script, whose own folder is docs
+
+# ruff: noqa: E402
+from docs.sheets import Pixels, sheet
+from edge_demo.runtime import photographs
+from edge_demo.runtime.colorizing import colorize_rgb
+from edge_demo.runtime.errors import UserError
+from edge_demo.runtime.images import write_image
+from edge_demo.runtime.model import TFLiteModel
+from edge_demo.runtime.tasks import colorize
+
+PICTURE = ROOT / "docs" / "pictures" / "sizes.jpg"
+PRESET = "colorize_eccv16-lite.r1"
+SIZES = 96, 160, 256, 384, 512
+CELL = 180, 240  # height, width
+
+
+def exported(preset: str, sizes: Sequence[int], folder: Path) -> dict[int, TFLiteModel]:
+    """The preset's graph in floats, for each size.
+
+    Raises:
+        UserError: no such preset, a size that is no multiple of the network's.
+    """
+    import keras_models
+    from export import convert, files
+    from keras_models import runs
+
+    record = runs.read_record(Path(preset))
+    config = record["config"]
+    task = keras_models.task(config["model"], config["size"])
+    network = runs.load_model(Path(preset))
+    card = files.base_card(record, preset, None)
+    found = {}
+    for size in sizes:
+        if size <= 0 or size % task.size_multiple:
+            raise UserError(f"a size of {size} must be a multiple of {task.size_multiple}")
+        framed = dataclasses.replace(task, frame=(size, size))
+        path = folder / f"{size}.tflite"
+        graph = convert.float_graph(network, framed, size)
+        told = {**card, "recipe": "float32", "frame": [size, size], "static": True, "tile": size}
+        files.write(path, graph, told)
+        found[size] = TFLiteModel(path, threads=2)
+    return found
+
+
+def row(rgb: Pixels, models: Mapping[int, TFLiteModel]) -> list[Pixels]:
+    """A photograph, and what each size makes of its lightness."""
+    grey = colorize.degrade(rgb)
+    return [rgb, *(colorize_rgb(grey, model, model.card.task) for model in models.values())]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Draw and write."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    parser.add_argument("--model", default=PRESET, metavar="PRESET", help=f"default: {PRESET}")
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, metavar="PIXELS")
+    parser.add_argument("--out", type=Path, default=PICTURE, metavar="FILE")
+    options = parser.parse_args(arguments)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            models = exported(options.model, options.sizes, Path(folder))
+            rows = [row(photographs.read(path, halved=False), models) for path in options.files]
+        titles = ["the photograph", *(f"{size} pixels" for size in options.sizes)]
+        write_image(options.out, sheet(titles, rows, CELL), quality=85, overwrite=True)
+    except UserError as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 2
+    print(f"wrote {options.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,189 @@
+"""Measures the shipped presets of colour beyond their own tables; writes ``docs/results``.
+
+From the repository's root::
+
+    python docs/measure_colour.py scenes SOURCE     photographs that are all of a few kinds
+    python docs/measure_colour.py wanted SOURCE     with the truth's own colours as a global hint
+    python docs/measure_colour.py large FILE        a photograph of 12 megapixels, file to file
+
+SOURCE is as for ``training``. ``large`` enlarges the photograph FILE to 4000x3000 and colours it
+with ``python -m edge_demo run``, two threads, in processes of their own: wall time includes all
+that other work on the machine takes away, processor time does not. Both are from the start of the
+process to its end; so is the peak of its memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # run as a script, whose own folder is docs
+
+# ruff: noqa: E402
+from datasets import samples, sources
+from edge_demo import host, models_folder
+from edge_demo.runtime import photographs, quality, restoration, results
+from edge_demo.runtime.colorizing import Look, colorize_picture
+from edge_demo.runtime.errors import UserError
+from edge_demo.runtime.images import write_image
+from edge_demo.runtime.lab import rgb_to_lab
+from edge_demo.runtime.model import TFLiteModel
+from edge_demo.runtime.steering import Wanted, of_photograph
+from export.calibrate import public_name
+
+RESULTS = ROOT / "docs" / "results"
+NETWORKS = tuple(f"colorize_{name}-lite.r1" for name in ("fusion", "eccv16", "siggraph17"))
+RECIPES = "float32", "int8"
+HINTED = f"{NETWORKS[-1]}.int8"
+LARGE = 4000, 3000
+THREADS, ROUNDS = 2, 3
+MOST = 120  # scenes, evenly spread
+# What is wanted of the whole picture, of the truth RGB.
+WANTED: dict[str, Callable[[np.ndarray], Wanted | None]] = {
+    "nothing": lambda _: None,
+    "its average": lambda rgb: Wanted(_average(rgb)),
+    "its colours": of_photograph,
+}
+
+
+def _average(rgb: np.ndarray) -> tuple[float, float]:
+    a, b = rgb_to_lab(rgb)[..., 1:].mean((0, 1)).tolist()
+    return a, b
+
+
+def _told(done: int) -> None:
+    if done % 20 == 0:
+        print(f"{done} photographs", file=sys.stderr, flush=True)
+
+
+def scenes(text: str) -> dict[str, Any]:
+    """A table of schema 1: every network, as floats and as integers, without hints."""
+    source = sources.open_source(text, "test")
+    step = -(-len(source.paths) // MOST)
+    few = sources.some(source, range(0, len(source.paths), step))
+    models = [
+        TFLiteModel(models_folder.find(f"{n}.{r}"), THREADS) for n in NETWORKS for r in RECIPES
+    ]
+    candidates = [
+        quality.Candidate(
+            model.card.values["preset"], model.card.values["recipe"], model.path.stat().st_size,
+            restoration.of(model.card.task).method(model),
+        )
+        for model in models
+    ]  # fmt: skip
+    restored = restoration.of("colorize")
+    table, _, _ = quality.table(
+        restored, candidates, samples.samples(restored, few, None), public_name(source.text),
+        None, _told,
+    )  # fmt: skip
+    return table
+
+
+def wanted(text: str) -> dict[str, Any]:
+    """How much closer the network with hints comes, told the colours of the whole picture."""
+    source = sources.open_source(text, "test")
+    model = TFLiteModel(models_folder.find(HINTED), THREADS)
+    restored = restoration.of(model.card.task)
+    found: dict[str, list[dict[str, float | None]]] = {name: [] for name in WANTED}
+    for number, sample in enumerate(samples.samples(restored, source, None), 1):
+        for name, of in WANTED.items():
+            look = Look(wanted=of(sample.truth))
+            ab = colorize_picture(sample.degraded, model, model.card.task, look)
+            found[name].append(restored.measure(sample.truth, sample.degraded, ab))
+        _told(number)
+    kept = "ab_psnr", "colorfulness_ratio", "delta_e_2000"
+    rows = [
+        {"name": name, **{metric: _mean([one[metric] for one in each]) for metric in kept}}
+        for name, each in found.items()
+    ]
+    return {"what": "wanted", "model": model.card.name, "data": public_name(source.text),
+            "images": len(found["nothing"]), "rows": rows}  # fmt: skip
+
+
+def _mean(values: Sequence[float | None]) -> float:
+    return float(np.mean([value for value in values if value is not None]))
+
+
+def large(file: str) -> dict[str, Any]:
+    """Time and memory of colouring a large photograph, from file to file."""
+    rgb = photographs.read(Path(file), halved=False)
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "large.jpg"
+        big = cv2.resize(rgb, LARGE, interpolation=cv2.INTER_CUBIC)
+        write_image(source, np.asarray(big, np.uint8), quality=92)
+        runs: dict[str, list[tuple[float, float, int]]] = {name: [] for name in NETWORKS}
+        for _ in range(ROUNDS):  # alternating, so that a noisy machine disturbs all alike
+            for name in NETWORKS:
+                runs[name].append(_timed(source, Path(folder) / "out.jpg", f"{name}.int8"))
+        for name, each in runs.items():
+            wall, processor, peak = zip(*each, strict=True)
+            rows.append(
+                {
+                    "name": f"{name}.int8",
+                    "wall_s": {"best": min(wall), "median": statistics.median(wall)},
+                    "processor_s": {"best": min(processor), "median": statistics.median(processor)},
+                    "peak_rss_bytes": max(peak),
+                }
+            )
+    return {"what": "large", "size": LARGE, "threads": THREADS, "rounds": ROUNDS,
+            "host": host.describe() | host.state(), "rows": rows}  # fmt: skip
+
+
+# A process's peak of memory counts from what started it, so something small starts it.
+_START = """
+import json, os, sys, time
+began = time.perf_counter()
+_, status, used = os.wait4(os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ), 0)
+wall = time.perf_counter() - began
+code = os.waitstatus_to_exitcode(status)
+print(json.dumps([code, wall, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024]))
+"""
+
+
+def _timed(source: Path, target: Path, model: str) -> tuple[float, float, int]:
+    """Wall and processor seconds and the peak of memory, in bytes, of one process."""
+    words = [sys.executable, "-m", "edge_demo", "run", str(source), str(target), "--model", model,
+             "--threads", str(THREADS), "--overwrite"]  # fmt: skip
+    found = subprocess.run(
+        [sys.executable, "-c", _START, *words], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    code, wall, processor, peak = json.loads(found.stdout.splitlines()[-1])
+    if code:
+        raise UserError(f"{' '.join(words[1:])}: exit code {code}")
+    return wall, processor, peak
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and write."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("what", choices=("scenes", "wanted", "large"))
+    parser.add_argument("source", metavar="SOURCE|FILE")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="default: in docs/results")
+    options = parser.parse_args(arguments)
+    measured: dict[str, Callable[[str], dict[str, Any]]] = {
+        "scenes": scenes, "wanted": wanted, "large": large,
+    }  # fmt: skip
+    try:
+        target = options.json or RESULTS / f"colour.{options.what}.json"
+        results.write_json(target, measured[options.what](options.source), overwrite=True)
+    except UserError as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 2
+    print(f"wrote {target}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
