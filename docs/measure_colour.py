@@ -47,7 +47,7 @@ NETWORKS = tuple(f"colorize_{name}-lite.r1" for name in ("fusion", "eccv16", "si
 RECIPES = "float32", "int8"
 HINTED = f"{NETWORKS[-1]}.int8"
 LARGE = 4000, 3000
-THREADS, ROUNDS = 2, 3
+THREADS, ROUNDS = 2, 7
 MOST = 120  # scenes, evenly spread
 # What is wanted of the whole picture, of the truth RGB.
 WANTED: dict[str, Callable[[np.ndarray], Wanted | None]] = {

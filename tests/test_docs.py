@@ -336,6 +336,7 @@ def test_the_tables_are_there() -> None:
         "sensitivity", "tiles", "enhance_mirnet-lite.r1", "enhance_zerodce-lite.r1",
         "benchmark enhance", "compare enhance", "sensitivity enhance",
         "colorize_fusion-lite.r1", "colorize_eccv16-lite.r1", "colorize_siggraph17-lite.r1",
+        "colour large", "colour scenes", "colour wanted",
         "video coding", "video filters", "video speed", "video walkers",
     }  # fmt: skip
     for path in PAGES.values():
