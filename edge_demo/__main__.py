@@ -59,6 +59,13 @@ def _parser() -> argparse.ArgumentParser:
         help="colorize: less colour where the model is unsure; half of it where its guesses are "
         "this far apart (try 20); default: 0, no fading",
     )
+    run.add_argument(
+        "--detail",
+        type=float,
+        metavar="0..1",
+        help="chroma: how much of the detail that a model of chroma_merged proposes is added; "
+        "default: 1, all of it",
+    )
     video.add_arguments(run)
     run.add_argument("--overwrite", action="store_true")
 
@@ -146,7 +153,7 @@ def _restore(
 
 
 def _options(options: argparse.Namespace) -> Options:
-    return Options(options.resample, options.strength, options.fade, options.hints)
+    return Options(options.resample, options.strength, options.fade, options.hints, options.detail)
 
 
 def _progress(done: int, total: int) -> None:

@@ -21,6 +21,7 @@ from .runtime.errors import UserError
 from .runtime.files import check_free
 from .runtime.images import apply_orientation, read_rgb, write_image
 from .runtime.model import TFLiteModel
+from .runtime.restoration import check_detail
 from .runtime.siting import downsample
 from .runtime.tasks import chroma, colorize, enhance
 from .runtime.tiling import reconstruct
@@ -41,12 +42,14 @@ class Options:
         fade: colorize: at which spread of possible colours half of the saturation is left, units
             of a and b; None: no fading.
         hints: colorize: a file of colours wanted at places, see ``hints``.
+        detail: chroma: 0..1, how much of the detail that it proposes a model adds; None: all.
     """
 
     resample: bool = False
     strength: float | None = None
     fade: float | None = None
     hints: Path | None = None
+    detail: float | None = None
 
 
 # Which tasks an option belongs to.
@@ -55,6 +58,7 @@ _TASKS = {
     "strength": (enhance.TASK.name, colorize.TASK.name),
     "fade": (colorize.TASK.name,),
     "hints": (colorize.TASK.name,),
+    "detail": (chroma.TASK.name,),
 }
 
 
@@ -113,7 +117,8 @@ def restore_file(
     restore = _from_planes if info.subsampling == "4:2:0" else _from_rgb
     if restore is _from_rgb:
         _check_resample(info, options.resample)
-    return restore(source, target, model, overwrite, progress)
+    detail = chroma.DETAIL if options.detail is None else options.detail
+    return restore(source, target, model, detail, overwrite, progress)
 
 
 def check_options(model: TFLiteModel, options: Options) -> None:
@@ -133,6 +138,7 @@ def check_options(model: TFLiteModel, options: Options) -> None:
         raise UserError(f"--fade: {name} does not say how sure it is; eccv16 and siggraph17 do")
     if options.hints and record.form != colorize.HINTED.form:
         raise UserError(f"--hints: {name} takes none; models of siggraph17 do")
+    check_detail(record, options.detail)
 
 
 def _coloured(
@@ -206,13 +212,18 @@ def _check_resample(info: ImageInfo, resample: bool) -> None:
 
 
 def _from_planes(
-    source: Path, target: Path, model: TFLiteModel, overwrite: bool, progress: Progress | None
+    source: Path,
+    target: Path,
+    model: TFLiteModel,
+    detail: float,
+    overwrite: bool,
+    progress: Progress | None,
 ) -> Restored:
     clock = Clock()
     file = read_planes(source)
     clock.lap("read")
-    planes = chroma.Planes(file.y, file.cbcr, file.siting)
-    cbcr = reconstruct(planes, model, progress)
+    planes = chroma.Planes(file.y, file.cbcr, file.siting, file.info.quantised)
+    cbcr = reconstruct(planes, model, progress, model.card.task, detail)
     rgb = _to_rgb(file.y, cbcr, np.uint8, file.matrix, file.full_range)
     clock.lap("restore")
     alpha = file.alpha
@@ -229,7 +240,12 @@ def _from_planes(
 
 
 def _from_rgb(
-    source: Path, target: Path, model: TFLiteModel, overwrite: bool, progress: Progress | None
+    source: Path,
+    target: Path,
+    model: TFLiteModel,
+    detail: float,
+    overwrite: bool,
+    progress: Progress | None,
 ) -> Restored:
     clock = Clock()
     picture = read_rgb(source)
@@ -241,7 +257,8 @@ def _from_rgb(
     ycbcr = rgb_to_ycbcr(picture.rgb / np.float32(per_code))
     y = np.ascontiguousarray(ycbcr[..., 0])
     low = round_to_uint8(downsample(ycbcr[..., 1:], "center"))
-    cbcr = reconstruct(chroma.Planes(y, low), model, progress)
+    planes = chroma.Planes(y, low)
+    cbcr = reconstruct(planes, model, progress, model.card.task, detail)
     rgb = _to_rgb(y, cbcr, depth, "bt601", True)
     clock.lap("restore")
     notes = write_image(
