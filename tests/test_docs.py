@@ -330,7 +330,7 @@ def test_the_tables_are_there() -> None:
     found = {name for _, name, _ in BLOCKS}
     assert found == {
         "chroma_residual-s.r1 center", "benchmark", "compare", "pi", "quantisation", "recipes",
-        "sensitivity", "tiles", "enhance_mirnet-lite.r1", "enhance_zerodce-lite.r1",
+        "bitrate", "detail", "sensitivity", "tiles", "enhance_mirnet-lite.r1", "enhance_zerodce-lite.r1",
         "benchmark enhance", "compare enhance", "sensitivity enhance",
         "colorize_fusion-lite.r1", "colorize_eccv16-lite.r1", "colorize_siggraph17-lite.r1",
         "video coding", "video filters", "video speed", "video walkers",
