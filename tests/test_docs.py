@@ -335,7 +335,7 @@ def test_the_tables_are_there() -> None:
         "enhance_mirnet-lite.r1", "enhance_zerodce-lite.r1",
         "benchmark enhance", "compare enhance", "sensitivity enhance",
         "colorize_fusion-lite.r1", "colorize_eccv16-lite.r1", "colorize_siggraph17-lite.r1",
-        "video coding", "video filters", "video speed", "video walkers",
+        "video coding", "video filters", "video sizes", "video speed", "video walkers",
     }  # fmt: skip
     for path in PAGES.values():
         text = path.read_text()
