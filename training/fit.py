@@ -227,6 +227,7 @@ def compiled(
         optimizer=optimizer,
         loss=_loss(config, scale, prior),
         metrics=_metrics(config, scale),
+        jit_compile={"on": True, "off": False}.get(config.jit_compile, "auto"),
     )
     return model
 

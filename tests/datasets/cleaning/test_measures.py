@@ -19,7 +19,7 @@ LIMITS = Thresholds()
 def test_a_good_photograph_is_within_every_limit(natural: np.ndarray) -> None:
     found = colours.measure(natural)
     assert found["spread"] > 10 * LIMITS.spread and found["channel"] > 0.3
-    assert found["chroma"] < LIMITS.chroma and found["tint"] < 5 and found["clipped"] < 0.2
+    assert found["chroma"] < LIMITS.chroma and found["tint"] < 0.1 and found["clipped"] < 0.2
     assert sharpness.blur(natural) < 0.3
     traces = subsampling.measure(natural)
     assert traces["period"] < 0 and traces["gap"] < 15
@@ -60,7 +60,7 @@ def test_a_landscape_of_one_colour_has_no_tint() -> None:
     meadow[:10] = light[:10] * 230  # clouds
     meadow = meadow.astype(np.uint8)
     found = colours.measure(meadow)
-    assert found["tint"] < 10 and found["clipped"] == 0
+    assert found["tint"] < 0.1 and found["clipped"] == 0
     assert colours.measure((meadow * [0.3, 1.0, 0.3]).astype(np.uint8))["tint"] > LIMITS.tint
 
 
