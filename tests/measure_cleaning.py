@@ -181,7 +181,7 @@ def distributions(folder: Path, workers: int, seed: int) -> None:
     for scores in scored:
         groups[spoilt.get(Path(scores.path).name, ("good",))[0]].append(scores)
     points = (0, 1, 5, 25, 50, 75, 95, 99, 100)
-    for name in ("spread", "tint", "chroma", "clipped", "channel", "blur", "period", "gap"):
+    for name in ("spread", "tint", "ends", "clipped", "channel", "blur", "period", "gap"):
         print(f"\n{name:<12}" + "".join(f"{point:>8} %" for point in points))
         for kind, members in groups.items():
             values = [s.measures[name] for s in members if name in s.measures]

@@ -38,7 +38,9 @@ def measure(rgb: NDArray[np.uint8]) -> dict[str, float]:
             colour, as a share of their lightness (saturation): the lowest fiftieth of all that are
             not dark. Light of one colour moves every pixel; things of one colour leave some where
             they are. A share, because a filter takes lightness away together with chroma.
-        chroma: the distance from grey in the ab plane that nine tenths of the pixels exceed.
+        ends: how far the darkest and the brightest fiftieth of the pixels lie from grey in the ab
+            plane, taken together. Blacks and whites of a photograph have little colour under any
+            light, and if they have some, then seldom the same; changes of colour move both.
         clipped: share of the pixels, 0 to 1, in which one of R, G and B is next to 0 and
             another is lit, or one is next to 255 and another well below: colours pushed out of
             what can be shown.
@@ -54,6 +56,8 @@ def measure(rgb: NDArray[np.uint8]) -> dict[str, float]:
     saturation = ab[lit] / (light[lit, None] + _FLOOR)
     mean = saturation.mean(axis=0) if lit.any() else np.zeros(2)
     towards = saturation @ (mean / (np.hypot(*mean) + 1e-6))
+    order, few = np.argsort(light), max(4, len(light) // 50)
+    black, white = ab[order[:few]].mean(axis=0), ab[order[-few:]].mean(axis=0)
     contrast = pixels.reshape(-1, 3).std(axis=0)
     # Single pixels: means of several are clipped only where all of them are.
     step = max(1, round(max(rgb.shape[:2]) / SIDE))
@@ -64,7 +68,7 @@ def measure(rgb: NDArray[np.uint8]) -> dict[str, float]:
     return {
         "spread": float(np.sqrt(np.square(rest).sum(axis=1).mean())),
         "tint": float(np.percentile(towards, 2)) if lit.sum() >= 50 else 0.0,
-        "chroma": float(np.percentile(np.hypot(ab[:, 0], ab[:, 1]), 10)),
+        "ends": float(np.hypot(*((black + white) / 2))),
         "clipped": float(clipped.mean()),
         # What is flat has no contrast in any channel, and none that is weaker.
         "channel": float((contrast.min() + 1e-3) / (contrast.max() + 1e-3)),

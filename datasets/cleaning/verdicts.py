@@ -38,8 +38,8 @@ class Thresholds:
         8, "--duplicate-bits", f"of 64 that may differ between copies, 0 to {near.MOST_BITS}"
     )
     spread: float = _limit(1.2, "--min-spread", "spread of colours of one lightness, Lab units")
-    tint: float = _limit(0.55, "--max-tint", "tint of the least tinted pixels, share of lightness")
-    chroma: float = _limit(35.0, "--max-chroma", "distance from grey of nine tenths, Lab units")
+    tint: float = _limit(0.6, "--max-tint", "tint of the least tinted pixels, share of lightness")
+    ends: float = _limit(38.0, "--max-ends", "colour of blacks and whites, Lab units")
     clipped: float = _limit(
         0.38, "--max-clipped", "share with a channel at its end, another far off"
     )
@@ -110,8 +110,8 @@ def _skewed(scores: Scores, limits: Thresholds) -> str:
         return f"clipped {found['clipped']:.0%}"
     if found["tint"] > limits.tint:
         return f"tint {found['tint']:.2f}"
-    if found["chroma"] > limits.chroma:
-        return f"chroma {found['chroma']:.0f}"
+    if found["ends"] > limits.ends:
+        return f"blacks and whites {found['ends']:.0f}"
     return ""
 
 
