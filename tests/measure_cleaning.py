@@ -220,25 +220,21 @@ def processor_seconds() -> float:
     )
 
 
-def benchmark(folder: Path, counts: Sequence[int], workers: int) -> list[dict[str, float]]:
-    """Seconds for each count of pictures: ``pictures``, ``seconds``, ``processor_seconds``.
+def benchmark(folder: Path, count: int, workers: int) -> dict[str, float]:
+    """How long a count of pictures takes: ``pictures``, ``seconds``, ``processor_seconds``.
 
     The last, of all processes together, says on a busy machine what a quiet one would need.
     """
-    rows: list[dict[str, float]] = []
-    for count in counts:
-        with tempfile.TemporaryDirectory() as scratch:
-            pictures = Path(scratch) / "pictures"
-            pictures.mkdir()
-            variants(folder, pictures, count)
-            began, used = time.monotonic(), processor_seconds()
-            clean(pictures, Path(scratch) / "out", workers)
-            seconds, used = time.monotonic() - began, processor_seconds() - used
-        rows.append({"pictures": count, "seconds": round(seconds, 1),
-                     "processor_seconds": round(used, 1)})  # fmt: skip
-        print(f"{count:>8} pictures {seconds:8.1f} s  {1000 * seconds / count:6.2f} ms each",
-              flush=True)  # fmt: skip
-    return rows
+    with tempfile.TemporaryDirectory() as scratch:
+        pictures = Path(scratch) / "pictures"
+        pictures.mkdir()
+        variants(folder, pictures, count)
+        began, used = time.monotonic(), processor_seconds()
+        clean(pictures, Path(scratch) / "out", workers)
+        seconds, used = time.monotonic() - began, processor_seconds() - used
+    print(f"{count:>8} pictures {seconds:8.1f} s  {1000 * seconds / count:6.2f} ms each, "
+          f"{1000 * used / count:6.2f} of a processor", flush=True)  # fmt: skip
+    return {"pictures": count, "seconds": round(seconds, 1), "processor_seconds": round(used, 1)}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -258,19 +254,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         distributions(folder, workers, options.seed)
         return 0
     if options.what == "benchmark":
-        rows = benchmark(folder, options.counts, workers)
-        found = {"workers": workers, "host": host.describe(), "rows": rows}
-        enough = True
-    else:
-        seeds = range(options.seed, options.seed + options.draws)
-        draws = [recall(folder, workers, seed) for seed in seeds]
-        others = [flagged(other, workers) for other in options.good]
-        found = {"draws": draws, "others": others}
-        print(f"\n{text(found)}")
-        enough = all(map(is_enough, draws))
-    if options.json:
-        results.write_json(options.json, {"schema": 1, "data": shown(folder), **found}, True)
-    return 0 if enough else 1
+        rows: list[dict[str, float]] = []
+        for count in options.counts:
+            rows.append(benchmark(folder, count, workers))
+            # As they come: thousands of pictures take a while.
+            write(options.json, folder, workers=workers, host=host.describe(), rows=rows)
+        return 0
+    seeds = range(options.seed, options.seed + options.draws)
+    draws = [recall(folder, workers, seed) for seed in seeds]
+    others = [flagged(other, workers) for other in options.good]
+    print(f"\n{text({'draws': draws, 'others': others})}")
+    write(options.json, folder, draws=draws, others=others)
+    return 0 if all(map(is_enough, draws)) else 1
+
+
+def write(path: Path | None, folder: Path, **found: Any) -> None:
+    """Write results for the pages."""
+    if path:
+        results.write_json(path, {"schema": 1, "data": shown(folder), **found}, True)
 
 
 if __name__ == "__main__":
