@@ -3,7 +3,7 @@
 A table stands between ``<!-- table: NAME -->`` and ``<!-- end -->``. NAME is a preset, with a
 siting where its task has such; ``benchmark``, ``compare``, ``pi``, ``quantisation``,
 ``sensitivity`` or ``tiles``, of chroma or followed by another task; ``video`` followed by what was
-measured; or ``recipes``. What it shows
+measured; one of ``scale_tables.TABLES``; or ``recipes``. What it shows
 is read from ``docs/models``, ``docs/results`` and ``export/recipes.py``; nobody types a figure.
 """
 
@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # run as a script, whose own folder is docs
 
 # ruff: noqa: E402
+from docs import scale_tables
 from edge_demo.runtime import tasks
 from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.results import METRICS, label
@@ -424,6 +425,8 @@ def content(name: str, root: Path) -> str:
         return recipes()
     first, _, second = name.partition(" ")
     file = f"{first}.{second}.json" if second else f"{first}.json"
+    if name in scale_tables.TABLES:
+        return scale_tables.TABLES[name](_read(root / "docs" / "results" / file), table)
     if first in results:
         return results[first](_read(root / "docs" / "results" / file))
     return quality(_read(root / "docs" / "models" / file))

@@ -30,6 +30,7 @@ from docs import (
     make_night_sheet,
     make_pictures,
     make_video_picture,
+    scale_tables,
     sheets,
 )
 from edge_demo import models_folder
@@ -336,6 +337,7 @@ def test_the_tables_are_there() -> None:
         "benchmark enhance", "compare enhance", "sensitivity enhance",
         "colorize_fusion-lite.r1", "colorize_eccv16-lite.r1", "colorize_siggraph17-lite.r1",
         "video coding", "video filters", "video sizes", "video speed", "video walkers",
+        *scale_tables.TABLES,
     }  # fmt: skip
     for path in PAGES.values():
         text = path.read_text()
@@ -433,6 +435,40 @@ def measured(tmp_path: Path) -> Path:
         },
         "results/tiles.json": {"rows": [{"tile": 64, "picture_ms": 7.4}], "size": [64, 48],
                                "model": "p.r1.int8", "threads": 2, "host": host},
+        "results/cleaning.recall.json": {
+            "data": "a",
+            "draws": [{"found": {"blurry": {"one": [9, 10], "other": [hits, 10]}},
+                       "good": {"flagged": 3, "pictures": 200, "kinds": {"skewed": 3}}}
+                      for hits in (10, 8)],
+            "others": [{"folder": "b", "flagged": 1, "pictures": 10, "kinds": {"small": 1}}],
+        },
+        "results/cleaning.time.json": {
+            "data": "a", "workers": 2, "host": host,
+            "rows": [{"pictures": 1000, "seconds": 40.0, "processor_seconds": 20.0}],
+        },
+        "results/curves.workers.json": {
+            "model": "m", "data": "a", "settings": ["steps=2"],
+            "histories": {"one": [{"epoch": 1.0, "loss": 2.0, "val_loss": 4.0}],
+                          "two": [{"epoch": 1.0, "loss": 2.02, "val_loss": 4.0}]},
+        },
+        "results/pipeline.stages.json": {
+            "data": "a", "patch": 96, "batch": 16, "rounds": 5, "host": host,
+            "rows": [{"name": "decode", "unit": "photographs", "per_second": [20.0, 30.0]},
+                     {"name": "crop, encode", "unit": "crops", "per_second": [600.0, 500.0]},
+                     {"name": "generator", "unit": "crops", "per_second": [60.0, 100.0]}],
+        },
+        "results/pipeline.waiting.json": {
+            "data": "a", "rounds": 5, "steps": 60, "host": host,
+            "rows": [{"network": "m-s", "crops": "16 x 96", "ms": 40.2,
+                      "shares": [-0.01, 0.06, 0.02]}],
+        },
+        "results/precision.json": {
+            "data": "a", "rounds": 5, "steps": 60, "host": host,
+            "rows": [{"model": "m", "size": "s", "patch": 96, "batch": 16, "ways": [
+                {"precision": "float32", "jit_compile": "off", "ms": 80.4, "seconds": 2.0},
+                {"precision": "mixed_bfloat16", "jit_compile": "on", "ms": 20.4, "seconds": 9.0},
+            ]}],
+        },
     }  # fmt: skip
     for name, document in files.items():
         path = tmp_path / "docs" / name
@@ -479,6 +515,16 @@ def measured(tmp_path: Path) -> Path:
                            "`m`; frames: 9 of a clip, 9 of b.mp4."]),
         ("video speed", ["| a codec | 2.50 | 400 | 1% | 75% | 10% | 6% | 8% | 600 |",
                          "| the graph alone | 5.00 | 200 |  | 100% |  |  |  | 380 |"]),
+        ("cleaning recall", ["| `blurry` | 36 of 40 | 90.0% | 85% | one, other |",
+                             "2 draws of 20 faults among the photographs of `a`."]),
+        ("cleaning time", ["| 1,000 | 40.0 | 40.0 | 20.0 |"]),
+        ("curves workers", ["| 1 | 2.0000 | 2.0200 | 1.0100 | 4.0000 | 4.0000 | 1.0000 |",
+                            "`m` on `a`, `steps=2`: at most 1.00% apart."]),
+        ("pipeline stages", ["| decode | photographs | 25 |  |",
+                             "| crop, encode | crops | 550 | 5.0x to 10.0x |"]),
+        ("pipeline waiting", ["| `m-s` | 16 x 96 | 40 | +2.0% | -1.0% to +6.0% |"]),
+        ("precision", ["| network | crops of a step | float32, ms | mixed_bfloat16, XLA, ms |",
+                       "| `m-s` | 16 x 96 | 80 | 20 |"]),
         ("recipes", ["| `float32` | 32-bit floats, as trained | nothing |"]),
     ],
 )  # fmt: skip

@@ -18,6 +18,7 @@ from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.siting import check_siting
 
 PRECISIONS = ("mixed_bfloat16", "float32")
+JIT = ("auto", "on", "off")
 LOSSES = (
     "charbonnier", "log_error", "charbonnier_ms_ssim", "zero_reference", "colour_entropy",
     "adversarial",
@@ -77,6 +78,9 @@ class FitConfig:
     start_from: str = ""  # a finished run or preset whose weights to start from; "": none
     qat: str = ""  # the same, for quantisation-aware training: --qat RUN on the command line
     precision: str = "mixed_bfloat16"
+    # Whether XLA compiles a step: "auto" leaves it to Keras, which does so except under TensorFlow
+    # on a processor, or on several devices; "on" and "off".
+    jit_compile: str = "auto"
     seed: int = 0
     # Bookkeeping
     epoch_steps: int = 500  # a checkpoint, a history row and a validation every so many steps
@@ -204,6 +208,8 @@ def _validate(config: FitConfig) -> None:
             raise UserError(f"--set {key}={getattr(config, key)}: must be 0 or more")
     if config.precision not in PRECISIONS:
         raise UserError(f"--set precision={config.precision}: known are {', '.join(PRECISIONS)}")
+    if config.jit_compile not in JIT:
+        raise UserError(f"--set jit_compile={config.jit_compile}: known are {', '.join(JIT)}")
     if config.qat and config.precision != "float32":
         raise UserError("--qat trains in float32: bfloat16 has too few digits for 8-bit steps")
     if config.qat and config.start_from:

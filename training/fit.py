@@ -236,6 +236,7 @@ def compiled(
         optimizer=optimizer,
         loss=None if config.loss == "adversarial" else _loss(config, scale, prior),
         metrics=_metrics(config, task),
+        jit_compile={"on": True, "off": False}.get(config.jit_compile, "auto"),
     )
     return model
 

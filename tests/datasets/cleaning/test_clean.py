@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -76,7 +78,7 @@ def test_the_manifest_tells_everything(mixed: Path, out: Path) -> None:
     lines = {Path(line["path"]).name: line for line in manifest["pictures"]}
     assert lines["halved.jpg"]["stored"] == "4:2:0" and lines["halved.jpg"]["width"] == 128
     assert set(lines["a.png"]["measures"]) == {
-        "spread", "tint", "chroma", "clipped", "channel", "blur", "period", "gap"
+        "spread", "tint", "ends", "clipped", "channel", "blur", "period", "gap"
     }  # fmt: skip
     assert "truncated" in lines["corrupt.jpg"]["problem"]
     (same,), (near,) = lines["same.png"]["verdicts"], lines["near.png"]["verdicts"]
@@ -157,6 +159,32 @@ def test_ctrl_c_keeps_what_is_scored(
     assert verdicts(tmp_path / "clean", mixed) == EXPECTED
 
 
+def test_a_full_disk_is_one_line_and_what_was_scored_goes_on(
+    mixed: Path, out: Path, tmp_path: Path, unscored: list[str], monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """Nothing more fits after a few scores, and then no manifest beside the report."""
+    folder = tmp_path / "clean"
+    real, left = local.scored, [3]
+
+    def until_full(paths: list[str], *rest: Any) -> Any:
+        for scores in real(paths, *rest):
+            if not left[0]:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            left[0] -= 1
+            yield scores
+
+    with monkeypatch.context() as patch:
+        patch.setattr(local, "scored", until_full)
+        said = refused("datasets", capfd, "clean", mixed, "--out", folder, "--workers", 1)
+    assert "scores.jsonl: No space left on device; the same command goes on" in said
+    unscored.clear()
+    (folder / "report.html").write_text("all that fitted of the results")
+    assert clean(mixed, "--out", folder, "--workers", 1) == 0
+    assert len(unscored) == len(EXPECTED) - 3
+    assert verdicts(folder, mixed) == verdicts(out, mixed)
+
+
 def test_a_changed_picture_is_scored_again(
     mixed: Path, out: Path, tmp_path: Path, unscored: list[str]
 ) -> None:
@@ -231,6 +259,6 @@ def test_every_threshold_has_a_flag(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["clean", "--help"])
     said = capsys.readouterr().out
-    for name in ("side", "spread", "chroma", "tint", "clipped", "channel", "blur", "period", "gap"):
+    for name in ("side", "spread", "ends", "tint", "clipped", "channel", "blur", "period", "gap"):
         assert re.search(rf"--(min|max)-{name} X", said)
     assert "--duplicate-bits X" in said
