@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from . import benchmark, models_folder
+from .hints import read_hints
 from .restore import Options, Restored, check_options, restore_file
 from .runtime import cli, results
 from .runtime.errors import UserError
@@ -146,7 +147,8 @@ def _restore(
 
 
 def _options(options: argparse.Namespace) -> Options:
-    return Options(options.resample, options.strength, options.fade, options.hints)
+    hints = read_hints(options.hints) if options.hints else None
+    return Options(options.resample, options.strength, options.fade, hints)
 
 
 def _progress(done: int, total: int) -> None:

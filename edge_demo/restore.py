@@ -1,9 +1,9 @@
-"""A picture file in, a restored picture file out."""
+"""A picture in, a restored picture out: files, or the bytes of files."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +11,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .clock import Clock
-from .hints import read_hints
-from .planes import read_planes
+from .hints import Hints
+from .planes import decode_planes
 from .runtime.colorizing import Look, colorize_rgb
 from .runtime.colour import rgb_to_ycbcr, round_to_uint8, ycbcr_to_rgb
-from .runtime.containers import ImageInfo, probe
+from .runtime.containers import ImageFile, ImageInfo, load, probe
 from .runtime.enhancing import enhance_picture
 from .runtime.errors import UserError
 from .runtime.files import check_free
-from .runtime.images import apply_orientation, read_rgb, write_image
+from .runtime.images import (
+    apply_orientation,
+    check_target,
+    decode_rgb,
+    encode_image,
+    replace_file,
+)
 from .runtime.model import TFLiteModel
 from .runtime.siting import downsample
 from .runtime.tasks import chroma, colorize, enhance
+from .runtime.tasks.record import Task
 from .runtime.tiling import reconstruct
 
 # Rows converted to RGB at a time, so that memory stays small on large pictures.
@@ -40,13 +47,13 @@ class Options:
         strength: enhance and colorize: 0..1, how much of the model's work is taken; None: 1.
         fade: colorize: at which spread of possible colours half of the saturation is left, units
             of a and b; None: no fading.
-        hints: colorize: a file of colours wanted at places, see ``hints``.
+        hints: colorize: colours wanted at places.
     """
 
     resample: bool = False
     strength: float | None = None
     fade: float | None = None
-    hints: Path | None = None
+    hints: Hints | None = None
 
 
 # Which tasks an option belongs to.
@@ -55,6 +62,14 @@ _TASKS = {
     "strength": (enhance.TASK.name, colorize.TASK.name),
     "fade": (colorize.TASK.name,),
     "hints": (colorize.TASK.name,),
+}
+# Of these options, the forms of the task that take them, and what is said of the others.
+_FORMS = {
+    "fade": (
+        (colorize.SPREAD.form, colorize.HINTED.form),
+        "does not say how sure it is; eccv16 and siggraph17 do",
+    ),
+    "hints": ((colorize.HINTED.form,), "takes none; models of siggraph17 do"),
 }
 
 
@@ -73,6 +88,41 @@ class Restored:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """How a restored picture is to be encoded.
+
+    Attributes:
+        kind: ``png``, ``jpeg``, ``webp`` or ``tiff``.
+        name: of the picture, for messages.
+        quality: of a JPEG, 1..100.
+        exif: whether the input's EXIF, which may tell where and when, is kept.
+    """
+
+    kind: str
+    name: str
+    quality: int = 95
+    exif: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A restored picture before it is encoded.
+
+    Attributes:
+        rgb: upright (H, W, 3), of the input's depth, uint8 or uint16.
+        alpha: (H, W), or None.
+        exif, icc: of the input; a profile that describes the pixels no longer is left out.
+        notes: what a user should know.
+    """
+
+    rgb: NDArray[Any] = field(repr=False)
+    alpha: NDArray[Any] | None = field(repr=False)
+    exif: bytes | None = field(repr=False)
+    icc: bytes | None = field(repr=False)
+    notes: tuple[str, ...] = ()
+
+
 def restore_file(
     source: Path,
     target: Path,
@@ -82,13 +132,7 @@ def restore_file(
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Restored:
-    """What a model's task does to a picture: reconstruct its chroma, colour it, or brighten it.
-
-    A 4:2:0 JPEG or lossy WebP has its chroma restored from its own planes. Other pictures hold
-    their chroma at full resolution: they are refused, unless ``resample`` says that it was
-    upsampled from 4:2:0 before and is to be rebuilt.
-
-    Any picture can be enhanced, as far as it is dark, and coloured, whatever colours it had.
+    """``restored`` of a file, written to another.
 
     Args:
         source, target: files.
@@ -98,82 +142,137 @@ def restore_file(
         progress: told pieces done and pieces in all.
 
     Raises:
-        UserError: as ``check_options``; unreadable, without chroma, nothing to restore, or an
-            output that cannot be written; nothing is written then.
+        UserError: as ``restored``; unreadable, or an output that cannot be written; nothing is
+            written then.
     """
     options = options or Options()
     check_options(model, options)
-    info = probe(source)
+    probe(source)
     check_free(overwrite, target)
+    wanted = Wanted(check_target(target, overwrite), str(target))
+    clock = Clock()
+    file = load(source)
+    data, notes = restore_image(file, wanted, model, options, progress, clock)
+    replace_file(target, data)
+    clock.lap("write")
+    return Restored(file.info, clock.seconds, notes)
+
+
+def restore_image(
+    file: ImageFile,
+    wanted: Wanted,
+    model: TFLiteModel,
+    options: Options | None = None,
+    progress: Progress | None = None,
+    clock: Clock | None = None,
+) -> tuple[bytes, tuple[str, ...]]:
+    """``restored`` from memory to memory: the encoded picture, and what a user should know.
+
+    Raises:
+        UserError: as ``restored``, and a picture that the format cannot hold.
+    """
+    clock = clock or Clock()
+    result = restored(file, model, options, progress, clock)
+    exif = result.exif if wanted.exif else None
+    data, notes = encode_image(
+        wanted.name, wanted.kind, result.rgb,
+        alpha=result.alpha, exif=exif, icc=result.icc, quality=wanted.quality,
+    )  # fmt: skip
+    clock.lap("write")
+    return data, (*result.notes, *notes)
+
+
+def restored(
+    file: ImageFile,
+    model: TFLiteModel,
+    options: Options | None = None,
+    progress: Progress | None = None,
+    clock: Clock | None = None,
+) -> Result:
+    """What a model's task does to a picture: reconstruct its chroma, colour it, or brighten it.
+
+    A 4:2:0 JPEG or lossy WebP has its chroma restored from its own planes. Other pictures hold
+    their chroma at full resolution: they are refused, unless ``resample`` says that it was
+    upsampled from 4:2:0 before and is to be rebuilt.
+
+    Any picture can be enhanced, as far as it is dark, and coloured, whatever colours it had.
+
+    Args:
+        file: the encoded picture.
+        model: its task decides.
+        options: of its task.
+        progress: told pieces done and pieces in all.
+        clock: where its stages ``read`` and ``restore`` are counted.
+
+    Raises:
+        UserError: as ``check_options``; cannot be decoded, without chroma, or nothing to restore.
+    """
+    options, clock = options or Options(), clock or Clock()
+    check_options(model, options)
     if model.card.task.name == enhance.TASK.name:
         amount = 1.0 if options.strength is None else options.strength
-        return _brightened(source, target, model, amount, overwrite, progress)
+        return _brightened(file, model, amount, progress, clock)
     if model.card.task.name == colorize.TASK.name:
-        return _coloured(source, target, model, options, overwrite, progress)
-    restore = _from_planes if info.subsampling == "4:2:0" else _from_rgb
-    if restore is _from_rgb:
-        _check_resample(info, options.resample)
-    return restore(source, target, model, overwrite, progress)
+        return _coloured(file, model, options, progress, clock)
+    if file.info.subsampling == "4:2:0":
+        return _from_planes(file, model, progress, clock)
+    _check_resample(file.info, options.resample)
+    return _from_rgb(file, model, progress, clock)
+
+
+def takes(task: Task) -> tuple[str, ...]:
+    """The options, fields of ``Options``, that models of a task, in the task's form, take."""
+    return tuple(
+        option
+        for option, tasks in _TASKS.items()
+        if task.name in tasks and (option not in _FORMS or task.form in _FORMS[option][0])
+    )
 
 
 def check_options(model: TFLiteModel, options: Options) -> None:
     """Raise UserError for an option that is not of the model's task, or out of range."""
     record, name = model.card.task, model.card.name
     for option, tasks in _TASKS.items():
-        given = getattr(options, option) not in (None, False)
         flag = f"--{option.replace('_', '-')}"
-        if given and record.name not in tasks:
+        given = getattr(options, option) not in (None, False)
+        if not given or option in takes(record):
+            continue
+        if record.name not in tasks:
             of = f"the {' and '.join(tasks)} task{'s' if len(tasks) > 1 else ''}"
             raise UserError(f"{flag} is of {of}; {name} is a model of {record.name}")
+        raise UserError(f"{flag}: {name} {_FORMS[option][1]}")
     if options.strength is not None and not 0.0 <= options.strength <= 1.0:
         raise UserError(f"--strength is from 0 (as it is) to 1 (all), not {options.strength:g}")
     if options.fade is not None and not options.fade >= 0.0:
         raise UserError(f"--fade is 0 (none) or more, not {options.fade:g}")
-    if options.fade and record.form == colorize.TASK.form:
-        raise UserError(f"--fade: {name} does not say how sure it is; eccv16 and siggraph17 do")
-    if options.hints and record.form != colorize.HINTED.form:
-        raise UserError(f"--hints: {name} takes none; models of siggraph17 do")
 
 
 def _coloured(
-    source: Path,
-    target: Path,
-    model: TFLiteModel,
-    options: Options,
-    overwrite: bool,
-    progress: Progress | None,
-) -> Restored:
-    clock = Clock()
-    picture = read_rgb(source)
+    file: ImageFile, model: TFLiteModel, options: Options, progress: Progress | None, clock: Clock
+) -> Result:
+    picture = decode_rgb(file)
     depth = picture.rgb.dtype
     codes = picture.rgb / np.float32(257.0) if depth == np.uint16 else picture.rgb
     lightness = colorize.lightness(codes)
     size = lightness.shape[0], lightness.shape[1]
-    hints = read_hints(options.hints, size) if options.hints else ()
+    hints = options.hints.on(size) if options.hints else ()
     clock.lap("read")
     strength = 1.0 if options.strength is None else options.strength
     look = Look(strength, options.fade or 0.0)
     grey = colorize.Grey(lightness, hints)
     rgb = colorize_rgb(grey, model, model.card.task, look, progress, depth)
     clock.lap("restore")
-    # No profile: it described the old colours, and a grey one cannot hold any.
-    notes = write_image(target, rgb, alpha=picture.alpha, exif=picture.exif, overwrite=overwrite)
-    clock.lap("write")
+    notes: tuple[str, ...] = ()
     if not (picture.grey or colorize.is_grey(codes)):
-        notes = ("The picture had colours; the model saw its lightness alone.", *notes)
-    return Restored(picture.info, clock.seconds, notes)
+        notes = ("The picture had colours; the model saw its lightness alone.",)
+    # No profile: it described the old colours, and a grey one cannot hold any.
+    return Result(rgb, picture.alpha, picture.exif, None, notes)
 
 
 def _brightened(
-    source: Path,
-    target: Path,
-    model: TFLiteModel,
-    strength: float,
-    overwrite: bool,
-    progress: Progress | None,
-) -> Restored:
-    clock = Clock()
-    picture = read_rgb(source)
+    file: ImageFile, model: TFLiteModel, strength: float, progress: Progress | None, clock: Clock
+) -> Result:
+    picture = decode_rgb(file)
     clock.lap("read")
     rgb: NDArray[Any] = picture.rgb
     deep = rgb.dtype == np.uint16
@@ -184,13 +283,8 @@ def _brightened(
         if deep:
             rgb = np.clip(np.rint(rgb * np.float32(257.0)), 0, 65535).astype(np.uint16)
     clock.lap("restore")
-    notes = write_image(
-        target, rgb, alpha=picture.alpha, exif=picture.exif, icc=picture.icc, overwrite=overwrite
-    )
-    clock.lap("write")
-    if bright:
-        notes = ("The picture is bright enough, so it was left as it is.", *notes)
-    return Restored(picture.info, clock.seconds, notes)
+    notes = ("The picture is bright enough, so it was left as it is.",) if bright else ()
+    return Result(rgb, picture.alpha, picture.exif, picture.icc, notes)
 
 
 def _check_resample(info: ImageInfo, resample: bool) -> None:
@@ -206,35 +300,24 @@ def _check_resample(info: ImageInfo, resample: bool) -> None:
 
 
 def _from_planes(
-    source: Path, target: Path, model: TFLiteModel, overwrite: bool, progress: Progress | None
-) -> Restored:
-    clock = Clock()
-    file = read_planes(source)
+    source: ImageFile, model: TFLiteModel, progress: Progress | None, clock: Clock
+) -> Result:
+    file = decode_planes(source)
     clock.lap("read")
     planes = chroma.Planes(file.y, file.cbcr, file.siting)
     cbcr = reconstruct(planes, model, progress)
     rgb = _to_rgb(file.y, cbcr, np.uint8, file.matrix, file.full_range)
     clock.lap("restore")
-    alpha = file.alpha
-    notes = write_image(
-        target,
-        apply_orientation(rgb, file.orientation),
-        alpha=None if alpha is None else apply_orientation(alpha, file.orientation),
-        exif=file.exif,
-        icc=file.icc,
-        overwrite=overwrite,
-    )
-    clock.lap("write")
-    return Restored(file.info, clock.seconds, notes)
+    alpha = None if file.alpha is None else apply_orientation(file.alpha, file.orientation)
+    return Result(apply_orientation(rgb, file.orientation), alpha, file.exif, file.icc)
 
 
 def _from_rgb(
-    source: Path, target: Path, model: TFLiteModel, overwrite: bool, progress: Progress | None
-) -> Restored:
-    clock = Clock()
-    picture = read_rgb(source)
+    source: ImageFile, model: TFLiteModel, progress: Progress | None, clock: Clock
+) -> Result:
+    picture = decode_rgb(source)
     if picture.grey:
-        raise UserError(f"{source}: a grey picture has no chroma to reconstruct")
+        raise UserError(f"{source.info.path}: a grey picture has no chroma to reconstruct")
     clock.lap("read")
     depth = picture.rgb.dtype
     per_code = 257.0 if depth == np.uint16 else 1.0
@@ -244,11 +327,7 @@ def _from_rgb(
     cbcr = reconstruct(chroma.Planes(y, low), model, progress)
     rgb = _to_rgb(y, cbcr, depth, "bt601", True)
     clock.lap("restore")
-    notes = write_image(
-        target, rgb, alpha=picture.alpha, exif=picture.exif, icc=picture.icc, overwrite=overwrite
-    )
-    clock.lap("write")
-    return Restored(picture.info, clock.seconds, notes)
+    return Result(rgb, picture.alpha, picture.exif, picture.icc)
 
 
 def _to_rgb(
