@@ -1,4 +1,4 @@
-"""``python -m edge_demo``: models, run, benchmark, selftest."""
+"""``python -m edge_demo``: models, run, benchmark, selftest, serve."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from .runtime.model import TFLiteModel
 from .runtime.package import read_card
 from .runtime.selftest import selftest
 from .video import command as video
+from .web import command as web
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -68,6 +69,9 @@ def _parser() -> argparse.ArgumentParser:
 
     test = commands.add_parser("selftest", help="does a model compute here what it should?")
     test.add_argument("files", nargs="*", metavar="FILE", help="default: all that ship")
+
+    serve = commands.add_parser("serve", help="a page and an API in the browser")
+    web.add_arguments(serve)
     return parser
 
 
@@ -185,6 +189,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "run": _run,
         "benchmark": benchmark.run,
         "selftest": _selftest,
+        "serve": web.run,
     }
     return cli.run(_parser(), lambda options: commands[options.command](options), arguments)
 

@@ -20,7 +20,7 @@ from .runtime.lab import rgb_to_lab
 from .runtime.tasks.colorize import Hint
 
 _SIZES = 1, 9
-_MOST = 1000
+MOST = 1000
 DEFAULT_SIZE = 3
 
 
@@ -83,8 +83,8 @@ def parse_hints(document: Any, size: tuple[int, int]) -> tuple[Hint, ...]:
     entries = document.get("hints") if isinstance(document, dict) else None
     if not isinstance(entries, list):
         raise UserError('hints are {"hints": [{"x": 10, "y": 20, "color": "#4a7bc8"}]}')
-    if len(entries) > _MOST:
-        raise UserError(f"{len(entries)} hints, but at most {_MOST} are taken")
+    if len(entries) > MOST:
+        raise UserError(f"{len(entries)} hints, but at most {MOST} are taken")
     return tuple(_hint(entry, number, size) for number, entry in enumerate(entries, 1))
 
 

@@ -1,0 +1,173 @@
+"""``python -m edge_demo serve``."""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+import logging
+import signal
+import socket
+import sys
+import threading
+import time
+from types import FrameType
+from typing import Any
+
+from ..runtime import cli
+from ..runtime.errors import UserError
+
+HOST, PORT = "127.0.0.1", 8080
+_MIB = 1 << 20
+# Threads that read requests and answer those that need no worker.
+_SPARE = 8
+# Seconds that requests in progress are given once the server is told to stop.
+_GRACE = 30.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``serve``."""
+    parser.add_argument("--host", default=HOST, metavar="ADDRESS",
+                        help=f"default: {HOST}, for this device alone; 0.0.0.0: everybody who can "
+                        "reach it")  # fmt: skip
+    parser.add_argument("--port", type=int, default=PORT, help=f"default: {PORT}; 0: any free one")
+    parser.add_argument("--threads", type=int, default=2,
+                        help="of each interpreter; default: 2")  # fmt: skip
+    parser.add_argument("--workers", type=int,
+                        help="pictures worked on at once; default: half of the cores")  # fmt: skip
+    parser.add_argument("--queue", type=int, default=16,
+                        help="requests that may wait for a worker; more are refused at once; "
+                        "default: 16")  # fmt: skip
+    parser.add_argument("--timeout", type=float, default=60.0, metavar="SECONDS",
+                        help="for a picture, its wait included; default: 60")  # fmt: skip
+    parser.add_argument("--cache-mib", type=int, default=64, metavar="MIB",
+                        help="of results that are kept; default: 64, 0: none")  # fmt: skip
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until Ctrl-C or a kill; the exit code.
+
+    Raises:
+        UserError: options out of range, or an address that cannot be had.
+    """
+    _check(options)
+    studio = _studio(options)
+    server = _server(studio, options)
+    host, port = server.effective_host, int(server.effective_port)
+    shown = f"[{host}]" if ":" in host else host
+    print(f"serving on http://{shown}:{port}/ (Ctrl-C stops)", flush=True)
+    if not _loopback(options.host):
+        print(
+            "anybody who can reach this address can use this server, unencrypted and without a "
+            "password, and see what it is given and gives back; leave --host out to keep it to "
+            "this device",
+            file=sys.stderr, flush=True,
+        )  # fmt: skip
+    _serve(server, studio)
+    return 0
+
+
+def _check(options: argparse.Namespace) -> None:
+    for name, low, high in (
+        ("port", 0, 65535), ("threads", 1, 64), ("queue", 0, 1000), ("cache_mib", 0, 65536)
+    ):  # fmt: skip
+        value = getattr(options, name)
+        if not low <= value <= high:
+            raise UserError(f"--{name.replace('_', '-')} is from {low} to {high}, not {value}")
+    if options.workers is not None and not 1 <= options.workers <= 64:
+        raise UserError(f"--workers is from 1 to 64, not {options.workers}")
+    if not options.timeout > 0:
+        raise UserError(f"--timeout is more than 0 seconds, not {options.timeout:g}")
+
+
+def _loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _studio(options: argparse.Namespace) -> Any:
+    from .app import Studio
+    from .cache import Cache
+    from .catalog import Catalog
+    from .limits import Limits
+    from .pool import Models, Pool
+
+    catalog = Catalog()
+    if not catalog.entries:
+        raise UserError("there are no models to serve beside the code")
+    workers = options.workers or max(1, cli.cores() // options.threads)
+    paths = {name: entry.path for name, entry in catalog.entries.items()}
+    # Under a name that somebody else gave to this device, a page of theirs could reach it.
+    local = frozenset({"localhost", "127.0.0.1", "[::1]", options.host})
+    return Studio(
+        catalog,
+        Pool(workers, options.queue, options.timeout),
+        Models(paths, options.threads),
+        Cache(options.cache_mib * _MIB),
+        Limits(seconds=options.timeout),
+        local if _loopback(options.host) else None,
+    )
+
+
+def _server(studio: Any, options: argparse.Namespace) -> Any:
+    import waitress
+
+    from .app import create_app
+
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            options.host, options.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listening = socket.socket(family, socket.SOCK_STREAM)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+    except OSError as error:
+        raise UserError(
+            f"cannot listen on {options.host}, port {options.port}: {error.strerror or error}"
+        ) from None
+    return waitress.create_server(
+        create_app(studio),
+        sockets=[listening],
+        threads=studio.pool.places + _SPARE,
+        max_request_body_size=2 * studio.limits.request_bytes,
+        recv_bytes=1 << 16,
+        ident=None,
+        channel_timeout=60,
+        connection_limit=studio.pool.places + 100,
+        clear_untrusted_proxy_headers=True,
+    )
+
+
+def _serve(server: Any, studio: Any) -> None:
+    """Answer requests until a signal; then those that are in progress, and no others."""
+    stopping = threading.Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        stopping.set()
+        server.pull_trigger()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def turn(seconds: float) -> None:
+        server.asyncore.loop(seconds, server.adj.asyncore_use_poll, server._map, 1)
+
+    while not stopping.is_set():
+        turn(1.0)
+    studio.closing = True
+    print("stopping; requests in progress are finished", file=sys.stderr, flush=True)
+    server.accepting = False
+    server.del_channel()
+    server.socket.close()
+    until = time.monotonic() + _GRACE
+    while time.monotonic() < until and any(
+        channel.requests or channel.total_outbufs_len for channel in server.active_channels.values()
+    ):
+        turn(0.1)
+    for number, handler in before.items():
+        signal.signal(number, handler)
+    studio.pool.close()
+    server.task_dispatcher.shutdown(timeout=1)
