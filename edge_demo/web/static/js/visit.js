@@ -1,0 +1,74 @@
+// What was made in this visit, to come back to. It is kept in the page alone and goes with it.
+
+import { draw, load, toBlob } from "./intake.js";
+import { presetOf } from "./models.js";
+
+const MOST = 16;
+const SIDE = 160;
+
+/** Draws a strip of thumbnails; calls back(entry) for one that is clicked. */
+export class Visit {
+  #root;
+  #back;
+  #entries = [];
+
+  constructor(root, back) {
+    this.#root = root;
+    this.#back = back;
+  }
+
+  get entries() {
+    return this.#entries;
+  }
+
+  /** A result: one place for each picture and model, the newest first. */
+  async add(result) {
+    const { job } = result;
+    const image = await load(result.url);
+    const small = await toBlob(draw(image, SIDE).canvas, "image/jpeg", 0.85);
+    const entry = { ...result, thumbnail: URL.createObjectURL(small) };
+    const same = (one) =>
+      one.job.picture === job.picture && one.job.model.name === job.model.name;
+    const gone = this.#entries.filter(same);
+    this.#entries = [entry, ...this.#entries.filter((one) => !same(one))];
+    gone.push(...this.#entries.splice(MOST));
+    for (const one of gone) {
+      URL.revokeObjectURL(one.thumbnail);
+      if (one.url !== result.url) URL.revokeObjectURL(one.url);
+    }
+    this.#draw(entry);
+  }
+
+  /** Marks the entry that is on show. */
+  mark(shown) {
+    this.#draw(shown);
+  }
+
+  #draw(shown) {
+    this.#root.closest("section").hidden = this.#entries.length === 0;
+    this.#root.replaceChildren(...this.#entries.map((entry) => this.#item(entry, shown)));
+  }
+
+  #item(entry, shown) {
+    const { picture, model } = entry.job;
+    const item = document.createElement("li");
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "visit";
+    if (entry === shown) button.setAttribute("aria-current", "true");
+    const image = document.createElement("img");
+    image.src = entry.thumbnail;
+    image.alt = "";
+    const texts = [presetOf(model), model.recipe].map((text) => {
+      const span = document.createElement("span");
+      span.textContent = text;
+      return span;
+    });
+    button.append(image, ...texts);
+    button.setAttribute("aria-label", `${picture.name}, ${presetOf(model)} ${model.recipe}`);
+    button.title = picture.name;
+    button.addEventListener("click", () => this.#back(entry));
+    item.append(button);
+    return item;
+  }
+}
