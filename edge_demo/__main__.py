@@ -9,10 +9,10 @@ from pathlib import Path
 
 from . import benchmark, models_folder
 from .hints import read_hints
-from .restore import Options, Restored, check_options, restore_file
+from .restore import RENDER_SIZES, Options, Restored, check_options, restore_file
 from .runtime import cli, results
 from .runtime.errors import UserError
-from .runtime.images import EXTENSIONS
+from .runtime.images import EXTENSIONS, load
 from .runtime.model import TFLiteModel
 from .runtime.package import read_card
 from .runtime.selftest import selftest
@@ -61,6 +61,15 @@ def _parser() -> argparse.ArgumentParser:
         help="colorize: less colour where the model is unsure; half of it where its guesses are "
         "this far apart (try 20); default: 0, no fading",
     )
+    run.add_argument(
+        "--reference", type=Path, metavar="FILE",
+        help="colorize: a photograph whose colours are borrowed",
+    )  # fmt: skip
+    run.add_argument(
+        "--render-size", type=int, metavar=f"{RENDER_SIZES[0]}..{RENDER_SIZES[1]}",
+        help="enhance and colorize: the network sees the picture reduced to a square of this side; "
+        "smaller is faster",
+    )  # fmt: skip
     video.add_arguments(run)
     run.add_argument("--overwrite", action="store_true")
 
@@ -152,7 +161,14 @@ def _restore(
 
 def _options(options: argparse.Namespace) -> Options:
     hints = read_hints(options.hints) if options.hints else None
-    return Options(options.resample, options.strength, options.fade, hints)
+    return Options(
+        resample=options.resample,
+        strength=options.strength,
+        fade=options.fade,
+        hints=hints,
+        reference=load(options.reference) if options.reference else None,
+        render_size=options.render_size,
+    )
 
 
 def _progress(done: int, total: int) -> None:

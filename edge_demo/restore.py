@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from .clock import Clock
 from .hints import Hints
 from .planes import decode_planes
+from .runtime.borrowing import borrowed
 from .runtime.colorizing import Look, colorize_rgb
 from .runtime.colour import rgb_to_ycbcr, round_to_uint8, ycbcr_to_rgb
 from .runtime.containers import ImageFile, ImageInfo, load, probe
@@ -25,11 +26,12 @@ from .runtime.images import (
     decode_rgb,
     encode_image,
     replace_file,
+    to_uint8,
 )
 from .runtime.model import TFLiteModel
+from .runtime.package import Card
 from .runtime.siting import downsample
 from .runtime.tasks import chroma, colorize, enhance
-from .runtime.tasks.record import Task
 from .runtime.tiling import reconstruct
 
 # Rows converted to RGB at a time, so that memory stays small on large pictures.
@@ -48,12 +50,20 @@ class Options:
         fade: colorize: at which spread of possible colours half of the saturation is left, units
             of a and b; None: no fading.
         hints: colorize: colours wanted at places.
+        reference: colorize: a photograph whose colours are borrowed.
+        render_size: enhance and colorize: the network sees the picture reduced to the area of a
+            square of so many pixels a side; None: what it was made for.
     """
 
     resample: bool = False
     strength: float | None = None
     fade: float | None = None
     hints: Hints | None = None
+    reference: ImageFile | None = None
+    render_size: int | None = None
+
+
+RENDER_SIZES = 64, 1024
 
 
 # Which tasks an option belongs to.
@@ -62,6 +72,8 @@ _TASKS = {
     "strength": (enhance.TASK.name, colorize.TASK.name),
     "fade": (colorize.TASK.name,),
     "hints": (colorize.TASK.name,),
+    "reference": (colorize.TASK.name,),
+    "render_size": (enhance.TASK.name, colorize.TASK.name),
 }
 # Of these options, the forms of the task that take them, and what is said of the others.
 _FORMS = {
@@ -70,6 +82,7 @@ _FORMS = {
         "does not say how sure it is; eccv16 and siggraph17 do",
     ),
     "hints": ((colorize.HINTED.form,), "takes none; models of siggraph17 do"),
+    "reference": ((colorize.HINTED.form,), "takes none; models of siggraph17 do"),
 }
 
 
@@ -211,7 +224,7 @@ def restored(
     check_options(model, options)
     if model.card.task.name == enhance.TASK.name:
         amount = 1.0 if options.strength is None else options.strength
-        return _brightened(file, model, amount, progress, clock)
+        return _brightened(file, model, amount, options.render_size, progress, clock)
     if model.card.task.name == colorize.TASK.name:
         return _coloured(file, model, options, progress, clock)
     if file.info.subsampling == "4:2:0":
@@ -220,13 +233,17 @@ def restored(
     return _from_rgb(file, model, progress, clock)
 
 
-def takes(task: Task) -> tuple[str, ...]:
-    """The options, fields of ``Options``, that models of a task, in the task's form, take."""
-    return tuple(
+def takes(card: Card) -> tuple[str, ...]:
+    """The options, fields of ``Options``, that a model takes."""
+    task = card.task
+    found = [
         option
         for option, tasks in _TASKS.items()
         if task.name in tasks and (option not in _FORMS or task.form in _FORMS[option][0])
-    )
+    ]
+    if card.values.get("static") is True and "render_size" in found:
+        found.remove("render_size")
+    return tuple(found)
 
 
 def check_options(model: TFLiteModel, options: Options) -> None:
@@ -235,16 +252,20 @@ def check_options(model: TFLiteModel, options: Options) -> None:
     for option, tasks in _TASKS.items():
         flag = f"--{option.replace('_', '-')}"
         given = getattr(options, option) not in (None, False)
-        if not given or option in takes(record):
+        if not given or option in takes(model.card):
             continue
         if record.name not in tasks:
             of = f"the {' and '.join(tasks)} task{'s' if len(tasks) > 1 else ''}"
             raise UserError(f"{flag} is of {of}; {name} is a model of {record.name}")
-        raise UserError(f"{flag}: {name} {_FORMS[option][1]}")
+        why = _FORMS[option][1] if option in _FORMS else "is of one size, which cannot change"
+        raise UserError(f"{flag}: {name} {why}")
     if options.strength is not None and not 0.0 <= options.strength <= 1.0:
         raise UserError(f"--strength is from 0 (as it is) to 1 (all), not {options.strength:g}")
     if options.fade is not None and not options.fade >= 0.0:
         raise UserError(f"--fade is 0 (none) or more, not {options.fade:g}")
+    low, high = RENDER_SIZES
+    if options.render_size is not None and not low <= options.render_size <= high:
+        raise UserError(f"--render-size is from {low} to {high}, not {options.render_size}")
 
 
 def _coloured(
@@ -256,9 +277,12 @@ def _coloured(
     lightness = colorize.lightness(codes)
     size = lightness.shape[0], lightness.shape[1]
     hints = options.hints.on(size) if options.hints else ()
+    reference = to_uint8(decode_rgb(options.reference).rgb) if options.reference else None
     clock.lap("read")
     strength = 1.0 if options.strength is None else options.strength
-    look = Look(strength, options.fade or 0.0)
+    look = Look(strength, options.fade or 0.0, options.render_size)
+    if reference is not None:
+        hints = (*borrowed(reference, lightness, model, hints, look), *hints)
     grey = colorize.Grey(lightness, hints)
     rgb = colorize_rgb(grey, model, model.card.task, look, progress, depth)
     clock.lap("restore")
@@ -270,7 +294,12 @@ def _coloured(
 
 
 def _brightened(
-    file: ImageFile, model: TFLiteModel, strength: float, progress: Progress | None, clock: Clock
+    file: ImageFile,
+    model: TFLiteModel,
+    strength: float,
+    render_size: int | None,
+    progress: Progress | None,
+    clock: Clock,
 ) -> Result:
     picture = decode_rgb(file)
     clock.lap("read")
@@ -279,7 +308,7 @@ def _brightened(
     codes = rgb / np.float32(257.0) if deep else rgb
     bright = strength > 0.0 and enhance.darkness(codes) == 0.0
     if strength > 0.0 and not bright:
-        rgb = enhance_picture(codes, model, strength, progress)
+        rgb = enhance_picture(codes, model, strength, progress, render_size)
         if deep:
             rgb = np.clip(np.rint(rgb * np.float32(257.0)), 0, 65535).astype(np.uint16)
     clock.lap("restore")

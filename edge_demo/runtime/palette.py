@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,6 +22,8 @@ _ROUNDS = 20
 _LEAST, _MOST = -0.002, 1.01
 # The grid of a and b that ``gamut`` answers on: both from the one to its negative.
 GAMUT_LOW, GAMUT_STEP = -110, 5
+# A photograph is reduced to this side before its colours are counted.
+_COUNTED_SIDE = 192
 # The cells of a and b, and of lightness, in which a photograph's colours are counted.
 _CELL, _LIGHT_CELL = 6.0, 20.0
 # Of two colours that differ in lightness alone, how far apart they count, beside a and b.
@@ -103,9 +106,13 @@ def dominant(rgb: NDArray[np.uint8], count: int = 5) -> list[Dominant]:
     """The colours that a photograph is made of, apart from one another, the commonest first.
 
     Args:
-        rgb: (H, W, 3); some ten thousand pixels tell enough.
+        rgb: (H, W, 3), of any size.
         count: at most so many.
     """
+    scale = _COUNTED_SIDE / max(rgb.shape[:2])
+    if scale < 1:
+        size = tuple(max(1, round(length * scale)) for length in rgb.shape[1::-1])
+        rgb = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
     lab = rgb_to_lab(rgb).reshape(-1, 3).astype(np.float64)
     cells = np.rint(lab / [_LIGHT_CELL, _CELL, _CELL])
     _, cell, counts = np.unique(cells, axis=0, return_inverse=True, return_counts=True)

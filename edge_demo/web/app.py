@@ -236,9 +236,10 @@ def _api(app: Flask, studio: Studio) -> None:
     def process() -> Response:
         with studio.pool.place() as place:
             began = time.perf_counter()
-            values = forms.fields(request, forms.PROCESS, ("image",))
+            values = forms.fields(request, forms.PROCESS, ("image", "reference"))
             pictures = forms.uploads(request, limits, limits.files)
-            wanted, entry = forms.asked(values, studio.catalog, limits)
+            borrowed = forms.reference(request, limits)
+            wanted, entry = forms.asked(values, borrowed, studio.catalog, limits)
             received = time.perf_counter() - began
             if len(pictures) > 1:
                 return _many(studio, place, pictures, wanted, entry)

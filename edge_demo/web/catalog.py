@@ -66,7 +66,7 @@ class Entry:
 
 def takes(card: Card) -> list[str]:
     """What a request may ask of a model beside the picture."""
-    found = [*restore.takes(card.task)]
+    found = [*restore.takes(card)]
     if card.task.form == colorize.HINTED.form:
         found.append("palette")
     return found

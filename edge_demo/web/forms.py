@@ -10,12 +10,13 @@ from typing import Any
 from flask import Request
 
 from ..hints import Hints, loads
-from ..restore import Options
+from ..restore import RENDER_SIZES, Options
 from ..runtime import tasks
+from ..runtime.containers import ImageFile
 from ..runtime.errors import UserError
 from .catalog import Catalog, Entry
 from .limits import Limits, Refused
-from .work import TYPES, Asked, Upload
+from .work import TYPES, Asked, Upload, opened
 
 # What a picture is called where its upload has no name that can be shown.
 _NAMELESS = "picture"
@@ -64,6 +65,21 @@ def uploads(request: Request, limits: Limits, most: int = 1) -> list[Upload]:
     return [_upload(one, limits) for one in found]
 
 
+def reference(request: Request, limits: Limits) -> ImageFile | None:
+    """The photograph whose colours are to be borrowed, where the form has one.
+
+    Raises:
+        Refused: several (400), too large (413), or no picture (415).
+        UserError: damaged.
+    """
+    found = request.files.getlist("reference")
+    if not found:
+        return None
+    if len(found) > 1:
+        raise Refused(400, f"reference: {len(found)} files, but one is taken")
+    return opened(_upload(found[0], limits), limits)
+
+
 def _upload(one: Any, limits: Limits) -> Upload:
     name = display_name(one.filename)
     data = one.stream.read(limits.upload_bytes + 1)
@@ -81,8 +97,15 @@ def display_name(name: str | None) -> str:
     return plain or _NAMELESS
 
 
-def asked(values: Mapping[str, str], catalog: Catalog, limits: Limits) -> tuple[Asked, Entry]:
+def asked(
+    values: Mapping[str, str], borrowed: ImageFile | None, catalog: Catalog, limits: Limits
+) -> tuple[Asked, Entry]:
     """What ``POST /process`` asks for.
+
+    Args:
+        values: its texts.
+        borrowed: its reference.
+        catalog, limits: of the server.
 
     Raises:
         Refused: an unknown model (404), or a value of the wrong kind or range (400).
@@ -98,7 +121,7 @@ def asked(values: Mapping[str, str], catalog: Catalog, limits: Limits) -> tuple[
     return (
         Asked(
             entry.name,
-            options(values, limits),
+            options(values, limits, borrowed),
             kind,
             95 if quality is None else quality,
             flag(values, "keep_metadata"),
@@ -107,17 +130,23 @@ def asked(values: Mapping[str, str], catalog: Catalog, limits: Limits) -> tuple[
     )
 
 
-def options(values: Mapping[str, str], limits: Limits) -> Options:
+def options(
+    values: Mapping[str, str], limits: Limits, borrowed: ImageFile | None = None
+) -> Options:
     """The options of a task.
 
     Raises:
         Refused: a value of the wrong kind or range (400).
     """
+    if "detail" in values:
+        raise Refused(422, "detail: no model here takes it")
     return Options(
         resample=flag(values, "resample"),
         strength=number(values, "strength", 0.0, 1.0),
         fade=number(values, "fade", 0.0, 1000.0),
         hints=hints(values, limits),
+        reference=borrowed,
+        render_size=integer(values, "render_size", *RENDER_SIZES),
     )
 
 

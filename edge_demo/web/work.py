@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,8 +31,6 @@ Tick = Callable[..., None]
 TYPES = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
 # What the difference of two pictures may be multiplied by.
 _MOST_GAIN = 64
-# A reference photograph is reduced to this side before its colours are counted.
-_REFERENCE_SIDE = 192
 
 
 @dataclass(frozen=True)
@@ -74,8 +71,12 @@ class Asked:
 
     def key(self, upload: Upload) -> str:
         """Of the result in a cache: what is the same for the same content and wishes."""
-        hints = self.options.hints.document if self.options.hints else None
-        wishes = {**vars(self.options), "hints": hints}
+        hints, reference = self.options.hints, self.options.reference
+        wishes = {
+            **vars(self.options),
+            "hints": hints.document if hints else None,
+            "reference": hashlib.sha256(reference.data).hexdigest() if reference else None,
+        }
         return json.dumps([upload.sha256, self.model, wishes, self.kind, self.quality, self.exif])
 
 
@@ -267,10 +268,6 @@ def colours_of(upload: Upload, count: int, limits: Limits) -> dict[str, Any]:
         UserError: cannot be decoded.
     """
     rgb = to_uint8(decode_rgb(opened(upload, limits)).rgb)
-    scale = _REFERENCE_SIDE / max(rgb.shape[:2])
-    if scale < 1:
-        size = tuple(max(1, round(length * scale)) for length in rgb.shape[1::-1])
-        rgb = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
     return {
         "colors": [
             {
