@@ -1,4 +1,4 @@
-"""``python -m edge_demo``: models, run, benchmark, selftest, serve."""
+"""``python -m edge_demo``: models, run, benchmark, selftest, serve, camera."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from . import benchmark, models_folder
+from .camera import command as camera
 from .hints import read_hints
 from .restore import RENDER_SIZES, Options, Restored, check_options, restore_file
 from .runtime import cli, results
@@ -81,6 +82,9 @@ def _parser() -> argparse.ArgumentParser:
 
     serve = commands.add_parser("serve", help="a page and an API in the browser")
     web.add_arguments(serve)
+
+    live = commands.add_parser("camera", help="live enhancement of a camera's pictures")
+    camera.add_arguments(live)
     return parser
 
 
@@ -206,6 +210,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "benchmark": benchmark.run,
         "selftest": _selftest,
         "serve": web.run,
+        "camera": camera.run,
     }
     return cli.run(_parser(), lambda options: commands[options.command](options), arguments)
 

@@ -30,6 +30,7 @@ RULES: dict[str, set[str]] = {
 }  # fmt: skip
 # Single modules that may import something of their own.
 EXTRA = {
+    "edge_demo.camera.source": {"picamera2"},
     "datasets.augment": {"albumentations"},
     # One reader of video files; the device needs it, too.
     "datasets.video": {"edge_demo.video"},

@@ -8,7 +8,7 @@ import logging
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 from flask import Flask, Response, g, request, send_file, send_from_directory
 from werkzeug.exceptions import HTTPException
 
+from ..camera.stream import Stream
 from ..runtime import tasks
 from ..runtime.errors import UserError
 from . import forms, work
@@ -60,7 +61,7 @@ class Studio:
         cache: of its results.
         limits: of a request.
         hosts: names in ``Host`` that are answered; None: any.
-        camera: gives JPEG frames to a viewer, where the server has a camera.
+        camera: where the server has one.
         closing: whether it is being stopped.
     """
 
@@ -70,12 +71,11 @@ class Studio:
     cache: Cache
     limits: Limits = field(default_factory=Limits)
     hosts: frozenset[str] | None = None
-    camera: Callable[[], Iterator[bytes]] | None = None
+    camera: Stream | None = None
     closing: bool = False
 
     def __post_init__(self) -> None:
         self.measures = Measures(self.pool, self.cache)
-        self.active = 0
 
 
 def create_app(studio: Studio) -> Flask:
@@ -201,11 +201,17 @@ def _pages(app: Flask, studio: Studio) -> None:
     def camera() -> Response:
         if studio.camera is None:
             raise Refused(404, "this server was started without a camera (serve --camera DEVICE)")
+        try:
+            viewer = studio.camera.viewer()
+        except UserError as error:
+            raise Refused(503, str(error), 5) from None
         kind = "multipart/x-mixed-replace; boundary=frame"
-        return Response(_parts(studio.camera()), content_type=kind)
+        response = Response(_parts(viewer), content_type=kind)
+        response.call_on_close(viewer.close)
+        return response
 
 
-def _parts(frames: Iterator[bytes]) -> Iterator[bytes]:
+def _parts(frames: Iterable[bytes]) -> Iterator[bytes]:
     """JPEG frames as the parts of an endless answer."""
     for frame in frames:
         head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(frame)}\r\n\r\n"

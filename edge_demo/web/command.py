@@ -13,6 +13,7 @@ import time
 from types import FrameType
 from typing import Any
 
+from ..camera.command import MODEL as CAMERA_MODEL
 from ..runtime import cli
 from ..runtime.errors import UserError
 
@@ -41,6 +42,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="for a picture, its wait included; default: 60")  # fmt: skip
     parser.add_argument("--cache-mib", type=int, default=64, metavar="MIB",
                         help="of results that are kept; default: 64, 0: none")  # fmt: skip
+    parser.add_argument("--camera", metavar="DEVICE|FILE",
+                        help="what the page shows live: picamera, a number or /dev/video..., or a "
+                        "video file in its place; default: none")  # fmt: skip
+    parser.add_argument("--camera-model", metavar="NAME|FILE", default=CAMERA_MODEL,
+                        help=f"for it; default: {CAMERA_MODEL}")  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> int:
@@ -89,6 +95,7 @@ def _loopback(host: str) -> bool:
 
 
 def _studio(options: argparse.Namespace) -> Any:
+    from ..camera.stream import stream
     from .app import Studio
     from .cache import Cache
     from .catalog import Catalog
@@ -109,6 +116,7 @@ def _studio(options: argparse.Namespace) -> Any:
         Cache(options.cache_mib * _MIB),
         Limits(seconds=options.timeout),
         local if _loopback(options.host) else None,
+        stream(options.camera, options.camera_model, options.threads) if options.camera else None,
     )
 
 
@@ -158,6 +166,8 @@ def _serve(server: Any, studio: Any) -> None:
     while not stopping.is_set():
         turn(1.0)
     studio.closing = True
+    if studio.camera is not None:
+        studio.camera.close()
     print("stopping; requests in progress are finished", file=sys.stderr, flush=True)
     server.accepting = False
     server.del_channel()

@@ -41,8 +41,6 @@ class Models:
         self._paths, self._threads, self._limit = dict(paths), threads, kept
         self._idle: OrderedDict[TFLiteModel, str] = OrderedDict()
         self._lock = threading.Lock()
-        # Loading redirects the standard error of the whole process for a moment.
-        self._loading = threading.Lock()
 
     @contextmanager
     def use(self, name: str) -> Iterator[TFLiteModel]:
@@ -66,8 +64,7 @@ class Models:
                 if kept == name:
                     del self._idle[model]
                     return model
-        with self._loading:
-            return TFLiteModel(self._paths[name], self._threads)
+        return TFLiteModel(self._paths[name], self._threads)
 
     def _put_back(self, name: str, model: TFLiteModel) -> None:
         with self._lock:
