@@ -317,7 +317,7 @@ def _brightened(
 
 
 def _check_resample(info: ImageInfo, resample: bool) -> None:
-    if info.subsampling == "grey":
+    if info.grey:
         raise UserError(f"{info.path}: a grey picture has no chroma to reconstruct")
     if resample or info.subsampling == "cmyk":  # the reader explains CMYK
         return

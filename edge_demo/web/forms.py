@@ -57,7 +57,7 @@ def uploads(request: Request, limits: Limits, most: int = 1) -> list[Upload]:
     Raises:
         Refused: none or too many (400, 413), or too large (413).
     """
-    found = request.files.getlist("image")
+    found = [one for one in request.files.getlist("image") if one.filename]
     if not found:
         raise Refused(400, "image: a file is needed")
     if len(found) > most:
@@ -72,7 +72,7 @@ def reference(request: Request, limits: Limits) -> ImageFile | None:
         Refused: several (400), too large (413), or no picture (415).
         UserError: damaged.
     """
-    found = request.files.getlist("reference")
+    found = [one for one in request.files.getlist("reference") if one.filename]
     if not found:
         return None
     if len(found) > 1:
