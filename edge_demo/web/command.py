@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
     host, port = server.effective_host, int(server.effective_port)
     shown = f"[{host}]" if ":" in host else host
     print(f"serving on http://{shown}:{port}/ (Ctrl-C stops)", flush=True)
-    if not _loopback(options.host):
+    if not is_loopback(options.host):
         print(
             "anybody who can reach this address can use this server, unencrypted and without a "
             "password, and see what it is given and gives back; leave --host out to keep it to "
@@ -85,7 +85,8 @@ def _check(options: argparse.Namespace) -> None:
         raise UserError(f"--timeout is more than 0 seconds, not {options.timeout:g}")
 
 
-def _loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether an address is this device's own, that no other can reach."""
     if host == "localhost":
         return True
     try:
@@ -115,7 +116,7 @@ def _studio(options: argparse.Namespace) -> Any:
         Models(paths, options.threads),
         Cache(options.cache_mib * _MIB),
         Limits(seconds=options.timeout),
-        local if _loopback(options.host) else None,
+        local if is_loopback(options.host) else None,
         stream(options.camera, options.camera_model, options.threads) if options.camera else None,
     )
 

@@ -6,7 +6,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -166,17 +166,25 @@ class Place:
 
         future = self._pool.submit(work)
         self._running = future  # type: ignore[assignment]
-        done, _ = wait([future], self._pool.seconds)
-        self.waited += (began[0] if began else time.monotonic()) - asked
         try:
-            if done:
-                return future.result()
-            future.cancel()
+            return self._result(future, self._pool.seconds)
         except CancelledError:
             raise Refused(503, "the server is being stopped", RETRY_AFTER) from None
         except Stopped:
             pass
+        finally:
+            self.waited += (began[0] if began else time.monotonic()) - asked
         raise Refused(504, f"this took longer than {self._pool.seconds:g} s, so it was given up")
+
+    @staticmethod
+    def _result(future: Future[_Any], seconds: float) -> _Any:
+        try:
+            return future.result(seconds)
+        except TimeoutError:
+            if future.done():  # just now, or with an error of that name of its own
+                return future.result()
+            future.cancel()
+            raise Stopped from None
 
     def leave(self) -> None:
         """Give the place back, as soon as a job that was given up has ended."""

@@ -70,6 +70,7 @@ export class HintPanel {
       if (isHex(hex)) this.#colour(abOf(hex), false);
       else this.#calls.fail(new Error(`“${text}” is no colour; it is written like #4a7bc8.`));
       this.#show();
+      event.target.value = hexAt(this.#lightness, this.#ab);
     });
   }
 
@@ -206,7 +207,10 @@ export class HintPanel {
     if (gone) this.drop();
     else {
       const hint = this.#hints.find(this.#chosen);
-      if (hint) this.#ab = intoGamut(this.#lightness, abOf(hint.color));
+      // Only where it is another: rounding to a colour and back moves a and b a little.
+      if (hint && hint.color !== hexAt(this.#lightness, this.#ab)) {
+        this.#ab = intoGamut(this.#lightness, abOf(hint.color));
+      }
     }
     this.#show();
   }

@@ -79,8 +79,10 @@ function drawTasks() {
         const label = document.createElement("label");
         const input = document.createElement("input");
         Object.assign(input, { type: "radio", name: "task", value: task });
+        input.addEventListener("click", () => {
+          taskByHand = true; // also where it was chosen before
+        });
         input.addEventListener("change", () => {
-          taskByHand = true;
           chooseTask(task);
           changed();
         });
@@ -181,7 +183,7 @@ function begin(next, keepTask) {
 }
 
 function stage(name) {
-  byId("settings-box").hidden = byId("output").hidden = name !== "viewer";
+  for (const id of ["settings-box", "output", "visit-box"]) byId(id).hidden = name !== "viewer";
   byId("welcome").hidden = name !== "welcome";
   byId("viewer").hidden = byId("toolbar").hidden = name !== "viewer";
   document.body.dataset.stage = name;

@@ -21,6 +21,7 @@ export class Viewer extends EventTarget {
   #pointers = new Map();
   #press = null;
   #split = 0.5;
+  #latest = {}; // layer to what was asked for last
 
   constructor(box) {
     super();
@@ -42,8 +43,10 @@ export class Viewer extends EventTarget {
 
   /** Shows an address in a layer, "left", "right" or "over"; none empties it. */
   async show(layer, url, { kind = "", alt = "" } = {}) {
-    const image = this.#layers[layer].querySelector("img");
     const place = this.#layers[layer];
+    const image = place.querySelector("img");
+    const latest = (this.#latest[layer] = {});
+    place.toggleAttribute("data-loading", Boolean(url));
     if (!url) {
       image.removeAttribute("src");
       place.hidden = true;
@@ -52,10 +55,12 @@ export class Viewer extends EventTarget {
     const next = new Image();
     next.src = url;
     await next.decode().catch(() => {}); // no flash of an empty layer; a broken one stays empty
+    if (latest !== this.#latest[layer]) return; // another picture was shown meanwhile
     image.src = url;
     image.alt = alt;
     place.className = `layer ${layer} ${kind}`;
     place.hidden = false;
+    place.removeAttribute("data-loading");
   }
 
   get scale() {

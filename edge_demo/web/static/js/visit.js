@@ -45,7 +45,6 @@ export class Visit {
   }
 
   #draw(shown) {
-    this.#root.closest("section").hidden = this.#entries.length === 0;
     this.#root.replaceChildren(...this.#entries.map((entry) => this.#item(entry, shown)));
   }
 
