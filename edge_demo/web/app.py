@@ -227,6 +227,7 @@ def _api(app: Flask, studio: Studio) -> None:
             {
                 "models": studio.catalog.described(),
                 "defaults": studio.catalog.defaults,
+                "camera": studio.camera is not None,
                 "limits": {
                     "upload_bytes": limits.upload_bytes,
                     "request_bytes": limits.request_bytes,
