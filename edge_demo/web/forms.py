@@ -38,8 +38,10 @@ def fields(request: Request, known: tuple[str, ...], files: tuple[str, ...]) -> 
     if request.mimetype != "multipart/form-data":
         raise Refused(415, "a form of type multipart/form-data is needed")
     for name in (*request.form, *request.files):
-        if name not in known and name not in files:
-            raise Refused(400, f"field {name[:80]!r} is not known here; {', '.join(known)} are")
+        if name not in known and name not in files:  # None, where a part has no name
+            raise Refused(
+                400, f"field {str(name)[:80]!r} is not known here; {', '.join(known)} are"
+            )
     for name, values in request.form.lists():
         if name in files:
             raise Refused(400, f"{name}: a file is needed, with a file name in its part")
