@@ -49,7 +49,7 @@ export class Compare {
   }
 
   async #run() {
-    const job = this.#calls.job();
+    const { reference, ...job } = this.#calls.job();
     const all = this.#calls.models(job.model.task);
     const [left, right] = ["a", "b"].map((side) =>
       all.find(({ name }) => name === byId(`compare-${side}`).value));
@@ -75,7 +75,8 @@ export class Compare {
         wait,
       );
       if (stop.signal.aborted) return;
-      byId("compare-text").textContent = sentence(found);
+      byId("compare-text").textContent =
+        sentence(found) + (reference ? " Borrowed colours are left out." : "");
       this.#calls.show({
         left: { model: left, blob: results[0].blob },
         right: { model: right, blob: results[1].blob },

@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { fromJson, nextId, scaled, toJson } from "./hints.js";
+import { open } from "./intake.js";
 import { fromHex, hexAt, intoGamut, isHex, nameOf, rgbToLab } from "./lab.js";
 import { Markers } from "./markers.js";
 import { Picker } from "./picker.js";
@@ -11,7 +12,8 @@ const BORROWED = 10; // colours of a reference photograph
 const byId = (id) => document.getElementById(id);
 
 /**
- * calls: job(), what is worked on now; say(text), fail(error); save(blob, name) for a file.
+ * calls: job(), what is worked on now; say(text), fail(error); save(blob, name) for a file;
+ * borrow(picture or null), a photograph whose colours are put by themselves.
  * The hints themselves are a Hints, which tells of every change.
  */
 export class HintPanel {
@@ -26,7 +28,8 @@ export class HintPanel {
   #lightness = 50;
   #ab = [0, 0];
   #likely = []; // {color, ab, chance}
-  #borrowed = []; // {color, ab, chance}
+  #borrowed = []; // {color, ab}
+  #lender = null; // the photograph of these
   #asking = null;
 
   constructor(hints, viewer, limits, calls) {
@@ -61,7 +64,10 @@ export class HintPanel {
     });
     on("hints-load", () => byId("hints-file").click());
     on("borrow", () => byId("borrow-file").click());
-    on("borrowed-close", () => this.#borrow([]));
+    on("borrowed-close", () => this.giveBack());
+    byId("borrowed-all").addEventListener("change", (event) => {
+      this.#calls.borrow(event.target.checked ? this.#lender : null);
+    });
     byId("hints-file").addEventListener("change", (event) => this.#withFile(event, this.#load));
     byId("borrow-file").addEventListener("change", (event) => this.#withFile(event, this.#lend));
     byId("hex").addEventListener("change", (event) => {
@@ -93,16 +99,26 @@ export class HintPanel {
   }
 
   async #lend(file) {
-    this.#calls.say("Looking for the colours of that photograph…");
+    const lender = await open(file, this.#limits);
     const { colors } = await api.colours({ image: file, k: BORROWED });
-    this.#borrow(colors.map(entry));
-    this.#calls.say(`${colors.length} colours borrowed. Choose a point, then one of them.`);
+    this.lent(lender, colors.map(entry), byId("borrowed-all").checked);
+    if (byId("borrowed-all").checked) this.#calls.borrow(lender);
+    this.#calls.say(`${colors.length} colours of ${lender.name}.`);
   }
 
-  #borrow(colours) {
-    this.#borrowed = colours;
-    byId("borrowed").hidden = colours.length === 0;
+  /** Colours that a photograph lends, and whether they are put by themselves. */
+  lent(lender, colours, all) {
+    [this.#lender, this.#borrowed] = [lender, colours];
+    byId("borrowed").hidden = !lender;
+    byId("borrowed-title").textContent = lender ? `Colours of ${lender.name}` : "";
+    byId("borrowed-all").checked = all;
     this.#show();
+  }
+
+  giveBack() {
+    const used = byId("borrowed-all").checked;
+    this.lent(null, [], false);
+    if (used) this.#calls.borrow(null);
   }
 
   // ------------------------------------------------------------------------------- points

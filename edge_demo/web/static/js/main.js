@@ -33,6 +33,7 @@ let shown = null; // the result on show
 let pair = null; // two models that were compared
 let taskByHand = false;
 let batch = [];
+let reference = null; // a photograph whose colours are put by themselves
 let previewUrl = null;
 
 const chosenBefore = new Map(); // task to the model last used for it
@@ -47,6 +48,7 @@ function job(quickly = true) {
     model,
     settings: settings.values,
     hints: hints.list,
+    reference,
     quick: quickly && model?.task === "colorize",
   });
 }
@@ -171,7 +173,9 @@ function begin(next, keepTask) {
   picture = next;
   shown = pair = null;
   panel.drop();
-  hints.begin();
+  panel.lent(null, [], false);
+  reference = null;
+  setHints([]);
   const fitting = picture.grey ? "colorize" : picture.dark ? "enhance" : "chroma";
   if (!keepTask && ofTask(fitting).length) chooseTask(fitting);
   stage("viewer");
@@ -242,7 +246,7 @@ async function measureAll() {
   try {
     for (const one of ofTask(model.task)) {
       busy(`Measuring ${presetOf(one)} ${one.recipe}…`);
-      const entries = fields({ model: one, settings: settings.values, hints: [] });
+      const entries = fields({ ...job(), model: one, hints: [], reference: null });
       await api.process({ ...entries, image: of.file, format: "png" });
       await readTimes();
     }
@@ -271,6 +275,9 @@ function back(entry) {
   panel.drop();
   hints.removeEventListener("change", hintsChanged);
   hints.begin(entry.job.hints);
+  reference = entry.job.reference;
+  if (reference) panel.lent(reference, [], true);
+  else panel.lent(null, [], false);
   hints.addEventListener("change", hintsChanged);
   chooseModel(entry.job.model);
   stage("viewer");
@@ -373,6 +380,18 @@ async function runBatch() {
 
 // ------------------------------------------------------------------------------------ wiring
 
+function borrow(lender) {
+  reference = lender;
+  changed(true);
+}
+
+/** Hints of another picture: nothing is worked on because of them. */
+function setHints(list) {
+  hints.removeEventListener("change", hintsChanged);
+  hints.begin(list);
+  hints.addEventListener("change", hintsChanged);
+}
+
 function hintsChanged() {
   if (takesHints()) changed(true);
 }
@@ -430,12 +449,11 @@ function listenToModels() {
   const close = () => {
     box.open = false;
   };
-  document.addEventListener("pointerdown", (event) => {
-    if (!box.contains(event.target)) close();
-  });
-  box.addEventListener("focusout", (event) => {
-    if (event.relatedTarget && !box.contains(event.relatedTarget)) close();
-  });
+  for (const turned of ["pointerdown", "focusin"]) {
+    document.addEventListener(turned, (event) => {
+      if (!box.contains(event.target)) close();
+    });
+  }
   box.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || !box.open) return;
     close();
@@ -488,7 +506,7 @@ async function start() {
   const { limits } = known;
   byId("limits").textContent =
     `JPEG, PNG or WebP, up to ${megabytes(limits.upload_bytes)} and ${megapixels(limits.pixels)}.`;
-  panel = new HintPanel(hints, viewer, limits, { job, say, fail, save });
+  panel = new HintPanel(hints, viewer, limits, { job, say, fail, save, borrow });
   live = camera(Boolean(known.camera), (on) => stage(on ? "camera" : picture ? "viewer" : "welcome"));
   drawTasks();
   chooseTask(Object.keys(TASKS).find((task) => ofTask(task).length));

@@ -12,6 +12,11 @@ const CONTROLS = {
     text: (value) => (value ? `half at a spread of ${value}` : "off"),
     help: "Less colour where the model's guesses are far apart.",
   },
+  render_size: {
+    label: "Seen at", kind: "select", start: "",
+    choices: [["", "its own size"], ...[256, 384, 512, 768, 1024].map((side) => [side, `${side} × ${side}`])],
+    help: "To how many pixels a photograph is reduced for the network.",
+  },
   resample: {
     label: "Rebuild all colour", kind: "check", start: false,
     help: "For pictures that had their colour reduced before, such as a PNG of a JPEG.",
@@ -57,14 +62,17 @@ export class Settings {
     const box = document.createElement("div");
     box.className = `setting ${control.kind}`;
     const label = document.createElement("label");
-    const input = document.createElement("input");
+    const input = document.createElement(control.kind === "select" ? "select" : "input");
     input.id = `setting-${key}`;
     label.htmlFor = input.id;
     label.textContent = control.label;
-    if (control.kind === "check") this.#check(input, key, control);
-    else box.append(this.#range(input, key, control));
-    box.prepend(...(control.kind === "check" ? [input, label] : [label]));
-    if (control.kind === "range") box.append(input);
+    if (control.kind === "check") {
+      this.#check(input, key, control);
+      box.append(input, label);
+    } else if (control.kind === "select") {
+      this.#select(input, key, control);
+      box.append(label, input);
+    } else box.append(label, this.#range(input, key, control), input);
     if (control.help) {
       const help = document.createElement("p");
       help.className = "quiet";
@@ -80,6 +88,12 @@ export class Settings {
     input.type = "checkbox";
     input.checked = this.#values[key] ?? start;
     input.addEventListener("change", () => this.#set(key, input.checked, false));
+  }
+
+  #select(input, key, { choices, start }) {
+    input.append(...choices.map(([value, text]) => new Option(text, value)));
+    input.value = this.#values[key] ?? start;
+    input.addEventListener("change", () => this.#set(key, input.value, false));
   }
 
   #range(input, key, { least, most, step, start, text }) {

@@ -9,8 +9,8 @@ import { scaled, toJson } from "./hints.js";
 const IDLE = { least: 450, most: 2000 };
 
 /**
- * A job is frozen: {picture, model, settings, hints, quick}; quick says that a small copy shows
- * enough of it. calls: preview(url, job), result({url, blob, seconds, job}), busy(text or ""),
+ * A job is frozen: {picture, model, settings, hints, reference, quick}; reference is a photograph
+ * whose colours are borrowed, or null; quick says that a small copy shows enough. calls: preview(url, job), result({url, blob, seconds, job}), busy(text or ""),
  * failed(error, job).
  */
 export class Work {
@@ -58,8 +58,10 @@ export class Work {
     try {
       const copy = await job.picture.preview();
       const hints = scaled(job.hints, job.picture, copy);
+      const lent = job.reference && (await job.reference.preview());
+      const reference = lent && { file: lent.blob };
       const { blob } = await api.process(
-        { ...fields({ ...job, hints }), image: copy.blob, format: "png" },
+        { ...fields({ ...job, hints, reference }), image: copy.blob, format: "png" },
         { signal: stop.signal },
       );
       // A newer job's full size may be there already; another picture's never mixes in.
@@ -105,11 +107,14 @@ export class Work {
 }
 
 /** What /process is sent of a job, the picture and the format aside. */
-export function fields({ model, settings, hints }) {
-  return { model: model.name, mode: model.task, ...options({ model, settings, hints }) };
+export function fields(job) {
+  const { model, reference } = job;
+  const entries = { model: model.name, mode: model.task, ...options(job) };
+  if (reference && model.takes.includes("reference")) entries.reference = reference.file;
+  return entries;
 }
 
-/** The options of a job that its model takes. */
+/** The options of a job that its model takes, files aside. */
 export function options({ model, settings, hints }) {
   const taken = Object.entries(settings).filter(([key]) => model.takes.includes(key));
   const entries = Object.fromEntries(taken);

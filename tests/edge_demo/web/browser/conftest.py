@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import shutil
 import subprocess
 import sys
@@ -33,14 +33,11 @@ def chromium() -> tuple[str, str]:
     return str(programs[0]), str(programs[1])
 
 
-@pytest.fixture(scope="session")
-def address(chromium: tuple[str, str]) -> Iterator[str]:
-    """Of a server with what ships, on a free port."""
-    command = [sys.executable, "-m", "edge_demo", "serve", "--port", "0"]
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
-    ) as server:
+@contextlib.contextmanager
+def served(*arguments: str) -> Iterator[str]:
+    """A server with what ships, on a free port; its address."""
+    command = [sys.executable, "-m", "edge_demo", "serve", "--port", "0", *arguments]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout
         line = server.stdout.readline()
         try:
@@ -49,6 +46,13 @@ def address(chromium: tuple[str, str]) -> Iterator[str]:
         finally:
             server.terminate()
         assert server.wait(20) == 0
+
+
+@pytest.fixture(scope="session")
+def address(chromium: tuple[str, str]) -> Iterator[str]:
+    """Of the server that most tests visit."""
+    with served() as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ import pytest
 from edge_demo import __main__ as command
 from edge_demo.runtime import metrics
 from edge_demo.runtime.lab import lab_to_rgb, rgb_to_lab
+from tests.videos import make_clip
 
 if TYPE_CHECKING:
     from tests.edge_demo.web.browser.page import Page
@@ -382,7 +383,36 @@ def test_hints_are_loaded_and_colours_borrowed(
     page.click_picture(200, 60)
     page.until("document.querySelector('#swatches button')")
     page.click("#borrowed-swatches button:nth-child(2)")
-    assert len(hints(page)) == 2
+    two = hints(page)
+    assert len(two) == 2
+    # All of them, where they are likely.
+    before = page.done
+    page.click("#borrowed-all")
+    page.result(before)
+    (tmp_path / "c.json").write_text(json.dumps({"hints": two}))
+    run(grey, tmp_path / "cli.png", "--model", model_of(page), "--hints", tmp_path / "c.json",
+        "--reference", portrait)  # fmt: skip
+    assert page.save("#save-png").read_bytes() == (tmp_path / "cli.png").read_bytes()
+    page.shot("borrowed")
+    before = page.done
+    page.click("#borrowed-close")
+    page.result(before)
+    assert not page.find("#borrowed").is_displayed()
+
+
+def test_a_network_sees_another_size(page: Page, portrait: Path, tmp_path: Path) -> None:
+    dark = tmp_path / "dark.png"
+    assert cv2.imwrite(str(dark), cv2.imread(str(portrait)) // 8)
+    page.open(dark)
+    page.result(0)
+    assert model_of(page) == "enhance_mirnet-lite.r1.qat"  # for it is dark
+    page.click("#model-box summary")
+    page.click("[value='enhance_zerodce-lite.r1.int8']")
+    page.result(1)
+    page.find("#setting-render_size").send_keys("2")  # 256 x 256
+    page.result(2)
+    run(dark, tmp_path / "cli.png", "--model", model_of(page), "--render-size", 256)
+    assert page.save("#save-png").read_bytes() == (tmp_path / "cli.png").read_bytes()
 
 
 def test_a_point_is_set_without_a_pointer(page: Page, grey: Path) -> None:
@@ -395,3 +425,34 @@ def test_a_point_is_set_without_a_pointer(page: Page, grey: Path) -> None:
     page.find("#swatches button").send_keys(" ")
     (hint,) = hints(page)
     assert (hint["x"], hint["y"]) == (149, 99)
+
+
+# --------------------------------------------------------------------------------- the camera
+
+
+def test_the_camera_is_looked_at(
+    window: Page, chromium: tuple[str, str], tmp_path: Path, portrait: Path
+) -> None:
+    from tests.edge_demo.web.browser.conftest import served
+
+    page = window
+    page.visit()
+    assert not page.find("#camera-toggle").is_displayed()  # this server has none
+    make_clip(tmp_path, "camera.mp4", 4, (96, 128))
+    home = page.url
+    with served("--camera", str(tmp_path / "camera.mp4")) as page.url:
+        page.visit()
+        page.complaints()
+        page.click("#camera-toggle")
+        page.until("document.querySelector('#camera-picture').naturalWidth === 128")
+        page.shot("camera")
+        page.click("#camera-toggle")
+        assert page.find("#welcome").is_displayed()
+        page.click("#camera-toggle")
+        page.until("document.querySelector('#camera-picture').naturalWidth === 128")
+        page.open(portrait)  # a photograph takes its place
+        page.result(0)
+        assert not page.find("#camera").is_displayed()
+        page.driver.get("about:blank")
+    page.url = home
+    assert page.complaints() == []
