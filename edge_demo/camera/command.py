@@ -6,10 +6,13 @@ import argparse
 import contextlib
 import os
 import re
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import cv2
@@ -20,7 +23,6 @@ from ..runtime import cli, temporal
 from ..runtime.colour import rgb_to_ycbcr, round_to_uint8
 from ..runtime.errors import UserError
 from ..runtime.model import TFLiteModel
-from ..video.restore import killable
 from ..video.writer import CODECS, CRF, Plain, Target, Writer, target
 from .live import Live, Picture
 from .source import Source, opened
@@ -84,12 +86,12 @@ def run(options: argparse.Namespace) -> int:
     model = TFLiteModel(models_folder.find(options.model), options.threads)
     live = Live(model, options.strength, options.temporal)
     with opened(options.camera, size, live.effect.subsampled) as source:
-        seconds = _watch(source, live, wanted, show, options)
-    rate = live.frames / seconds if seconds else 0.0
+        count, seconds = _watch(source, live, wanted, show, options)
+    rate = count / seconds if seconds else 0.0
     where = f"wrote {options.out}" if wanted else "shown"
     height, width = source.size
     print(
-        f"{where} ({width}x{height}, {live.frames} frames, {model.card.name}; "
+        f"{where} ({width}x{height}, {count} frames, {model.card.name}; "
         f"{cli.duration(seconds)}, {rate:.1f} frames per second)"
     )
     return 0
@@ -115,25 +117,41 @@ def _watch(
     wanted: Target | None,
     show: Callable[[Picture], bool] | None,
     options: argparse.Namespace,
-) -> float:
-    """Restore, show and record; the seconds that it took. Ctrl-C ends it as the end would."""
+) -> tuple[int, float]:
+    """Restore, show and record; the pictures and the seconds that it took."""
     began = time.monotonic()
     with contextlib.ExitStack() as stack:
-        stack.enter_context(killable())
-        writer = None
+        stopping = stack.enter_context(_until_stopped())
+        write = None
         if wanted is not None:
-            writer = stack.enter_context(_recording(wanted, source, options.threads))
+            write = stack.enter_context(_recording(wanted, source, options.threads))
             print(f"recording {wanted.path} (Ctrl-C ends)", file=sys.stderr, flush=True)
-        with contextlib.suppress(KeyboardInterrupt):
-            for shot in source.shots():
-                picture = live(shot)
-                if writer is not None:
-                    writer(picture, shot.at)
-                if show is not None and not show(picture):
-                    break
-                if options.seconds is not None and shot.at >= options.seconds:
-                    break
-    return time.monotonic() - began
+        for shot in source.shots():
+            picture = live(shot)
+            if write is not None:
+                write(picture, shot.at)
+            if show is not None and not show(picture):
+                break
+            over = options.seconds is not None and shot.at >= options.seconds
+            if over or stopping.is_set():
+                break
+    return live.frames, time.monotonic() - began
+
+
+@contextlib.contextmanager
+def _until_stopped() -> Iterator[threading.Event]:
+    """What Ctrl-C and a kill set, so that a picture that is being written is written whole."""
+    stopping = threading.Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        stopping.set()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopping
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager

@@ -51,6 +51,11 @@ class Stream:
         self._thread: threading.Thread | None = None
         self._closed = False
 
+    @property
+    def working(self) -> bool:
+        """Whether pictures are restored just now."""
+        return self._thread is not None
+
     def viewer(self) -> Viewer:
         """A new viewer.
 
@@ -83,14 +88,24 @@ class Stream:
     def _work(self) -> None:
         try:
             model = TFLiteModel(self._path, self._threads)
-            while self._watched():
+            while self._goes_on():
                 self._once(Live(model))
         except UserError as error:
             log.error("the camera stopped: %s", error)
-        finally:
-            with self._news:
-                self._thread = None
-                self._news.notify_all()
+            self._ended()
+
+    def _goes_on(self) -> bool:
+        """Whether to begin anew; a viewer that comes after a no starts another thread."""
+        with self._news:
+            if self._viewers > 0 and not self._closed:
+                return True
+            self._ended()
+            return False
+
+    def _ended(self) -> None:
+        with self._news:
+            self._thread = None
+            self._news.notify_all()
 
     def _once(self, live: Live) -> None:
         """From the opening of a source to its end, or until nobody looks."""

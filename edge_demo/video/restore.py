@@ -116,7 +116,7 @@ def restore_video(
         clock = Clock()
         began = time.perf_counter()
         try:
-            with killable(), Writer(target, reader, threads) as writer:
+            with _killable(), Writer(target, reader, threads) as writer:
                 for item in reader.items():
                     clock.lap("read")
                     if not isinstance(item, Decoded):
@@ -181,7 +181,7 @@ def _notes(counts: Counts) -> Iterator[str]:
 
 
 @contextmanager
-def killable() -> Iterator[None]:
+def _killable() -> Iterator[None]:
     """A kill (SIGTERM) ends as Ctrl-C does, so that nothing half-written stays behind."""
 
     def stop(number: int, frame: FrameType | None) -> None:
