@@ -275,7 +275,7 @@ def memory(options: argparse.Namespace) -> tuple[dict[str, Any], bool]:
 
 
 def overload(options: argparse.Namespace) -> tuple[dict[str, Any], bool]:
-    """Thirty requests at once for a server of one worker and two places in its queue."""
+    """Twelve clients at once for a server of one worker and two places in its queue."""
     pictures = photographs([(768, 1024)])
     picture = pictures["dark-astronaut-1024x768.jpg"]
     answers: list[Answer] = []
@@ -285,13 +285,13 @@ def overload(options: argparse.Namespace) -> tuple[dict[str, Any], bool]:
         with connected(server) as connection:
             connection.connect()
             gate.wait()
-            for _ in range(5):
+            for _ in range(12):
                 answer = post(connection, picture, model=MODELS[4])
                 with lock:
                     answers.append(answer)
                 time.sleep(0.02)
 
-    count = 30
+    count = 12
     gate = threading.Barrier(count)
     with Server("--cache-mib", "0", "--workers", "1", "--queue", "2") as server:
         with connected(server) as connection:

@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
         UserError: options out of range, or an address that cannot be had.
     """
     _check(options)
-    studio = _studio(options)
+    studio = make_studio(options)
     server = _server(studio, options)
     host, port = server.effective_host, int(server.effective_port)
     shown = f"[{host}]" if ":" in host else host
@@ -95,7 +95,12 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _studio(options: argparse.Namespace) -> Any:
+def make_studio(options: argparse.Namespace) -> Any:
+    """The ``app.Studio`` that ``serve`` serves with these options.
+
+    Raises:
+        UserError: no models, or no camera where one is asked for.
+    """
     from ..camera.stream import stream
     from .app import Studio
     from .cache import Cache
