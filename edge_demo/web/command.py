@@ -4,13 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ipaddress
-import logging
-import signal
-import socket
 import sys
-import threading
-import time
-from types import FrameType
 from typing import Any
 
 from ..camera.command import MODEL as CAMERA_MODEL
@@ -19,10 +13,6 @@ from ..runtime.errors import UserError
 
 HOST, PORT = "127.0.0.1", 8080
 _MIB = 1 << 20
-# Threads that read requests and answer those that need no worker.
-_SPARE = 8
-# Seconds that requests in progress are given once the server is told to stop.
-_GRACE = 30.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,8 +46,10 @@ def run(options: argparse.Namespace) -> int:
         UserError: options out of range, or an address that cannot be had.
     """
     _check(options)
+    from .server import listening, serve
+
     studio = make_studio(options)
-    server = _server(studio, options)
+    server = listening(studio, options.host, options.port)
     host, port = server.effective_host, int(server.effective_port)
     shown = f"[{host}]" if ":" in host else host
     print(f"serving on http://{shown}:{port}/ (Ctrl-C stops)", flush=True)
@@ -68,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
             "this device",
             file=sys.stderr, flush=True,
         )  # fmt: skip
-    _serve(server, studio)
+    serve(server, studio)
     return 0
 
 
@@ -124,66 +116,3 @@ def make_studio(options: argparse.Namespace) -> Any:
         local if is_loopback(options.host) else None,
         stream(options.camera, options.camera_model, options.threads) if options.camera else None,
     )
-
-
-def _server(studio: Any, options: argparse.Namespace) -> Any:
-    import waitress
-
-    from .app import create_app
-
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
-    try:
-        family, _, _, _, address = socket.getaddrinfo(
-            options.host, options.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listening = socket.socket(family, socket.SOCK_STREAM)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(address)
-    except OSError as error:
-        raise UserError(
-            f"cannot listen on {options.host}, port {options.port}: {error.strerror or error}"
-        ) from None
-    return waitress.create_server(
-        create_app(studio),
-        sockets=[listening],
-        threads=studio.pool.places + _SPARE,
-        max_request_body_size=2 * studio.limits.request_bytes,
-        recv_bytes=1 << 16,
-        ident=None,
-        channel_timeout=60,
-        connection_limit=studio.pool.places + 100,
-        clear_untrusted_proxy_headers=True,
-    )
-
-
-def _serve(server: Any, studio: Any) -> None:
-    """Answer requests until a signal; then those that are in progress, and no others."""
-    stopping = threading.Event()
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        stopping.set()
-        server.pull_trigger()
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def turn(seconds: float) -> None:
-        server.asyncore.loop(seconds, server.adj.asyncore_use_poll, server._map, 1)
-
-    while not stopping.is_set():
-        turn(1.0)
-    studio.closing = True
-    if studio.camera is not None:
-        studio.camera.close()
-    print("stopping; requests in progress are finished", file=sys.stderr, flush=True)
-    server.accepting = False
-    server.del_channel()
-    server.socket.close()
-    until = time.monotonic() + _GRACE
-    while time.monotonic() < until and any(
-        channel.requests or channel.total_outbufs_len for channel in server.active_channels.values()
-    ):
-        turn(0.1)
-    for number, handler in before.items():
-        signal.signal(number, handler)
-    studio.pool.close()
-    server.task_dispatcher.shutdown(timeout=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
 import re
 import signal
@@ -104,3 +105,26 @@ def test_a_request_in_progress_is_finished(server: tuple[subprocess.Popen[str], 
     assert len(lines) == 2 and "without a password" in lines[0] and "stopping" in lines[1]
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((host, int(port)), timeout=5)
+
+
+def test_what_the_server_refuses_by_itself_is_json(
+    server: tuple[subprocess.Popen[str], str],
+) -> None:
+    process, address = server
+    host, _, port = address.partition(":")
+    for head, status in (
+        ("POST /process HTTP/1.1\r\nHost: x\r\nContent-Length: 999999999\r\n\r\n", 413),
+        ("GET / HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\nHost: x\r\nbad header\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\nHost: x\r\nX: " + 300_000 * "a" + "\r\n\r\n", 431),
+    ):
+        with socket.create_connection((host, int(port)), timeout=20) as connection:
+            connection.sendall(head.encode())
+            answer = b""
+            while piece := connection.recv(1 << 16):
+                answer += piece
+        first, _, body = answer.partition(b"\r\n\r\n")
+        assert re.match(rb"HTTP/1\.[01] %d " % status, first), first
+        assert b"nosniff" in first and list(json.loads(body)) == ["error"]
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 0

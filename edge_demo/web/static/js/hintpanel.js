@@ -9,6 +9,8 @@ import { Picker } from "./picker.js";
 
 const BORROWED = 10; // colours of a reference photograph
 
+const NARROW = matchMedia("(max-width: 759px)"); // as in studio.css
+
 const byId = (id) => document.getElementById(id);
 
 /**
@@ -193,7 +195,9 @@ export class HintPanel {
     this.#likely = [];
     this.#show();
     if (!point) return;
-    byId("palette").scrollIntoView({ block: "nearest" });
+    // On a phone with undo and redo above it; the picture stays where it is.
+    if (NARROW.matches) byId("hints").scrollIntoView({ block: "start" });
+    else byId("palette").scrollIntoView({ block: "nearest" });
     const stop = (this.#asking = new AbortController());
     const job = this.#calls.job();
     try {
@@ -241,10 +245,11 @@ export class HintPanel {
     byId("hints-help").hidden = Boolean(point) || list.length > 0;
     byId("palette").hidden = !point;
     const current = hexAt(this.#lightness, this.#ab);
-    swatches(byId("swatches"), this.#likely, this.#lightness, point?.color, (ab) =>
-      this.#colour(ab, false));
-    swatches(byId("borrowed-swatches"), this.#borrowed, point ? this.#lightness : null,
-      point?.color, (ab) => this.#colour(ab, false), !point);
+    const choose = (ab) => this.#colour(ab, false);
+    swatches(byId("swatches"), this.#likely, choose, ({ color }) => color === point?.color);
+    // These keep their own lightness, by which they are known; the point's is what it has.
+    const taken = ({ ab }) => hexAt(this.#lightness, ab) === point?.color;
+    swatches(byId("borrowed-swatches"), this.#borrowed, choose, taken, !point);
     if (!point) {
       this.#items(list);
       return;
@@ -278,7 +283,7 @@ export class HintPanel {
         return item;
       }),
     );
-    if (focused) root.querySelector(`[data-id="${focused}"]`)?.focus();
+    if (focused) root.querySelector(`[data-id="${focused}"]`)?.focus({ preventScroll: true });
   }
 }
 
@@ -290,21 +295,21 @@ const entry = ({ color, a, b, chance }) => ({
   chance,
 });
 
-/** Buttons of colours, at a lightness if there is one. */
-function swatches(root, colours, lightness, chosen, choose, disabled = false) {
+/** Buttons of colours. */
+function swatches(root, colours, choose, taken, disabled = false) {
   const focused = [...root.children].indexOf(document.activeElement);
   root.replaceChildren(
-    ...colours.map(({ color, ab, chance }) => {
-      const shown = lightness === null ? color : hexAt(lightness, ab);
+    ...colours.map((colour) => {
+      const { color, ab, chance } = colour;
       const button = document.createElement("button");
       button.type = "button";
       button.className = "swatch";
       button.disabled = disabled;
-      button.style.setProperty("--colour", shown);
-      button.setAttribute("aria-pressed", String(shown === chosen));
+      button.style.setProperty("--colour", color);
+      button.setAttribute("aria-pressed", String(taken(colour)));
       const share = chance === undefined ? "" : `${Math.round(100 * chance)} %`;
-      button.setAttribute("aria-label", `${nameOf(shown)}${share && `, ${share} likely`}`);
-      button.title = `${shown}${share && `, ${share}`}`;
+      button.setAttribute("aria-label", `${nameOf(color)}${share && `, ${share} likely`}`);
+      button.title = `${color}${share && `, ${share}`}`;
       if (share) {
         const text = document.createElement("small");
         text.textContent = share;
@@ -314,5 +319,5 @@ function swatches(root, colours, lightness, chosen, choose, disabled = false) {
       return button;
     }),
   );
-  if (focused >= 0) root.children[focused]?.focus();
+  if (focused >= 0) root.children[focused]?.focus({ preventScroll: true });
 }

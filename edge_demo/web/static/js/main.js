@@ -129,7 +129,7 @@ function drawModel(anew) {
     chooseModel(one);
     changed();
   });
-  if (focused) root.querySelector(":checked").focus();
+  if (focused) root.querySelector(":checked").focus({ preventScroll: true });
 }
 
 /** A model of the task that takes hints, in the recipe that is used now. */
@@ -454,6 +454,9 @@ function listenToModels() {
       if (!box.contains(event.target)) close();
     });
   }
+  box.addEventListener("toggle", () => {
+    if (box.open) box.querySelector(":checked").scrollIntoView({ block: "center" });
+  });
   box.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || !box.open) return;
     close();

@@ -309,7 +309,7 @@ export class Viewer extends EventTarget {
     divider.addEventListener("pointerdown", (event) => {
       if (event.button) return;
       divider.setPointerCapture(event.pointerId);
-      divider.focus();
+      divider.focus({ preventScroll: true });
       event.preventDefault();
     });
     divider.addEventListener("pointermove", (event) => {
