@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +44,12 @@ class Page:
 
     def visit(self, size: tuple[int, int] = DESKTOP, scheme: str = "light") -> None:
         """Begin anew, on a screen of a size, in the light or dark scheme."""
-        command = self.driver.execute_cdp_cmd
+        command, mobile = self.driver.execute_cdp_cmd, size[0] < 600
         command(
             "Emulation.setDeviceMetricsOverride",
-            {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": size == PHONE},
+            {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": mobile},
         )
-        command("Emulation.setTouchEmulationEnabled", {"enabled": size == PHONE})
+        command("Emulation.setTouchEmulationEnabled", {"enabled": mobile})
         feature = {"name": "prefers-color-scheme", "value": scheme}
         command("Emulation.setEmulatedMedia", {"features": [feature]})
         self.driver.get(self.url)
@@ -113,6 +114,10 @@ class Page:
             "!document.querySelector('[data-loading]') && "
             "document.querySelector('.right').className.trim() === 'layer right'"
         )
+        self.rest()
+
+    def rest(self) -> None:
+        """Wait until what was scrolled or resized is drawn."""
         self.run(
             "return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
         )
@@ -137,12 +142,22 @@ class Page:
     def click(self, css: str) -> None:
         """Click on the first element of a selector, where it can be seen."""
         element = self.find(css)
+        self.rest()
         self.run("arguments[0].scrollIntoView({block: 'nearest'})", element)
         element.click()
 
     def click_picture(self, x: int, y: int) -> None:
         """Click on a pixel of the picture."""
         self.drag(self.place(x, y))
+
+    def middle(self, css: str, across: float = 0.5, down: float = 0.5) -> tuple[int, int]:
+        """The middle of an element on the screen, or another place at shares of its size."""
+        left, top, width, height = self.run(
+            """const box = document.querySelector(arguments[0]).getBoundingClientRect();
+            return [box.left, box.top, box.width, box.height];""",
+            css,
+        )
+        return round(left + across * width), round(top + down * height)
 
     def place(self, x: float, y: float) -> tuple[int, int]:
         """Where a pixel of the picture is on the screen."""
@@ -164,6 +179,15 @@ class Page:
             pointer.move_to_location(*point)
         pointer.pointer_up()
         actions.perform()
+
+    def touch(self, *steps: Sequence[tuple[float, float]]) -> None:
+        """Put fingers down at places of the screen, move them to others, lift them."""
+        kinds = ["touchStart", *["touchMove"] * (len(steps) - 1), "touchEnd"]
+        for kind, places in zip(kinds, [*steps, ()], strict=True):
+            points = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(places)]
+            self.driver.execute_cdp_cmd(
+                "Input.dispatchTouchEvent", {"type": kind, "touchPoints": points}
+            )
 
     def keys(self, *names: str) -> None:
         """Press keys where the focus is: letters, or names such as ``ARROW_LEFT``."""

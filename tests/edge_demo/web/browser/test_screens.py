@@ -91,7 +91,8 @@ def test_a_narrow_phone(phone: Page, grey: Path) -> None:
             };
             if (covered()) one.scrollIntoView({ block: "end" });
             if (covered()) throw new Error(`covered: ${one.outerHTML}`);
-            const { left, right, width, height } = target.getBoundingClientRect();
+            const shown = target.querySelector("i") ?? target; // the divider's handle
+            const { left, right, width, height } = shown.getBoundingClientRect();
             if (left < 0 || right > innerWidth) throw new Error(`aside: ${one.outerHTML}`);
             return [width, height, one.outerHTML];""",
             control,
@@ -105,6 +106,30 @@ def test_a_narrow_phone(phone: Page, grey: Path) -> None:
         "return [b.top, b.bottom]"
     )
     assert 0 <= top < bottom <= 0.6 * 740
+
+
+def test_fingers(phone: Page, grey: Path) -> None:
+    phone.open(grey)
+    phone.result(0)
+    fitted = phone.text("#zoom")
+    x, y = phone.place(150, 100)
+    phone.touch([(x - 60, y + 50)])
+    phone.until("document.querySelector('#swatches button')")
+    assert phone.all(".marker")
+    x, y = phone.place(150, 100)  # the palette was scrolled to
+    # Two fingers move apart: it grows, and no point is set.
+    phone.touch([(x - 40, y), (x + 40, y)], [(x - 120, y), (x + 120, y)])
+    assert int(phone.text("#zoom")[:-2]) > 2 * int(fitted[:-2])
+    assert len(phone.all(".marker")) == 1
+    # One finger moves it.
+    left, top = phone.place(150, 100)
+    phone.touch([(x + 60, y - 60)], [(x + 80, y - 50)], [(x + 100, y - 40)])
+    assert phone.place(150, 100) == (left + 40, top + 20)
+    assert len(phone.all(".marker")) == 1
+    # And the divider.
+    handle = phone.middle(".divider")
+    phone.touch([handle], [(handle[0] + 40, handle[1])])
+    assert int(phone.find(".divider").get_attribute("aria-valuenow") or 0) > 55
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

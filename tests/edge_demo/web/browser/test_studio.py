@@ -54,12 +54,8 @@ def test_a_photograph_is_restored_and_looked_at(page: Page, portrait: Path) -> N
     assert page.pixel(150, 100) != page.pixel(150, 100, "left")
     page.shot("restored")
 
-    x, y, width = page.run(
-        "const b = document.querySelector('.left img').getBoundingClientRect();"
-        "return [b.left, b.top + b.height / 2, b.width]"
-    )
     assert split(page) == 50
-    page.drag((round(x + width / 2), round(y)), (round(x + 0.8 * width), round(y)))
+    page.drag(page.middle(".divider"), page.middle(".left img", 0.8))
     assert split(page) == 80
     page.keys("ARROW_LEFT", "PAGE_DOWN")
     assert split(page) == 68
@@ -337,12 +333,8 @@ def test_any_colour_of_the_gamut_can_be_picked(page: Page, grey: Path) -> None:
     started(page, grey)
     page.click_picture(60, 150)
     page.until("document.querySelector('#swatches button')")
-    box = page.find("#picker").rect
     shares = ((0.5, 0.5), (0.6, 0.5), (0.99, 0.01))  # ends outside of the gamut
-    page.drag(
-        *((round(box["x"] + x * box["width"]), round(box["y"] + y * box["height"]))
-          for x, y in shares)
-    )  # fmt: skip
+    page.drag(*(page.middle("#picker", *share) for share in shares))
     color = page.run("return document.querySelector('#hex').value")
     (hint,) = hints(page)
     assert hint["color"] == color
