@@ -9,6 +9,7 @@ from typing import Any
 
 from ..camera.command import MODEL as CAMERA_MODEL
 from ..runtime import cli
+from ..runtime.containers import MAX_PIXELS
 from ..runtime.errors import UserError
 
 HOST, PORT = "127.0.0.1", 8080
@@ -30,6 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         "default: 16")  # fmt: skip
     parser.add_argument("--timeout", type=float, default=60.0, metavar="SECONDS",
                         help="for a picture, its wait included; default: 60")  # fmt: skip
+    parser.add_argument("--megapixels", type=float, default=24.0, metavar="N",
+                        help="the largest picture that is taken; default: 24")  # fmt: skip
     parser.add_argument("--cache-mib", type=int, default=64, metavar="MIB",
                         help="of results that are kept; default: 64, 0: none")  # fmt: skip
     parser.add_argument("--camera", metavar="DEVICE|FILE",
@@ -73,6 +76,10 @@ def _check(options: argparse.Namespace) -> None:
             raise UserError(f"--{name.replace('_', '-')} is from {low} to {high}, not {value}")
     if options.workers is not None and not 1 <= options.workers <= 64:
         raise UserError(f"--workers is from 1 to 64, not {options.workers}")
+    if not 0.01 <= options.megapixels <= MAX_PIXELS / 1e6:
+        raise UserError(
+            f"--megapixels is from 0.01 to {MAX_PIXELS / 1e6:g}, not {options.megapixels:g}"
+        )
     if not options.timeout > 0:
         raise UserError(f"--timeout is more than 0 seconds, not {options.timeout:g}")
 
@@ -112,7 +119,7 @@ def make_studio(options: argparse.Namespace) -> Any:
         Pool(workers, options.queue, options.timeout),
         Models(paths, options.threads),
         Cache(options.cache_mib * _MIB),
-        Limits(seconds=options.timeout),
+        Limits(seconds=options.timeout, pixels=round(options.megapixels * 1e6)),
         local if is_loopback(options.host) else None,
         stream(options.camera, options.camera_model, options.threads) if options.camera else None,
     )

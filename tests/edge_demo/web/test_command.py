@@ -35,6 +35,7 @@ def test_wrong_options_are_one_line(
         ("--workers", "0", "--workers is from 1"),
         ("--queue", "-1", "--queue is from 0"),
         ("--timeout", "0", "--timeout is more than 0"),
+        ("--megapixels", "1000", "--megapixels is from 0.01 to 120"),
         ("--cache-mib", "-1", "--cache-mib is from 0"),
         ("--camera", str(tmp_path / "none.mp4"), "none.mp4: no such file"),
         ("--host", "no.such.host.invalid", "cannot listen on no.such.host.invalid"),
