@@ -235,6 +235,47 @@ def tiles(found: Json) -> str:
     )
 
 
+def bitrate(found: Json) -> str:
+    """Chroma PSNR of each method on JPEGs of each quality; models as gains over bilinear."""
+    names = list(found["rows"][0]["chroma_psnr"])
+    floor, others = names[0], names[1:]
+    cells = []
+    for row in found["rows"]:
+        psnr = row["chroma_psnr"]
+        gains = [f"{psnr[name] - psnr[floor]:+.2f}" for name in others]
+        cells.append([str(row["quality"]), f"{psnr[floor]:.2f}", *gains])
+    header = ["quality", f"{floor}, dB", *(f"`{n}`" if "." in n else n for n in others)]
+    return (
+        f"{table(header, cells, text_columns=0)}\nChroma PSNR of {floor}, and what others have over "
+        f"it, dB; means over {found['images']} photographs (`{found['data'].partition(':')[2]}`).\n"
+    )
+
+
+def detail(found: Json) -> str:
+    """How far from the truth, and how sharp, at each amount of detail."""
+    rows = found["rows"]
+    floor = rows[0]["metrics"]["chroma_psnr"]["mean"]
+    shown = ("chroma_psnr", "chroma_ssim", "chroma_sharpness")
+    cells = []
+    for row in rows:
+        mean = {metric: row["metrics"][metric]["mean"] for metric in shown}
+        cells.append([
+            f"`{label(row)}`" if row["kind"] == "model" else label(row),
+            f"{row['detail']:g}" if "detail" in row else "",
+            f"{mean['chroma_psnr']:.2f}",
+            f"{mean['chroma_psnr'] - floor:+.2f}",
+            f"{mean['chroma_ssim']:.4f}",
+            f"{mean['chroma_sharpness']:.3f}",
+        ])  # fmt: skip
+    header = ["method", "detail", "chroma PSNR, dB", f"over {rows[0]['name']}, dB",
+              METRICS["chroma_ssim"].column, METRICS["chroma_sharpness"].column]  # fmt: skip
+    source = found["data"].partition(":")[2]
+    return (
+        f"{table(header, cells)}\nMeans over {found['images']} photographs (`{source}`), "
+        f"{found['siting']} siting.\n"
+    )
+
+
 def video(found: Json) -> str:
     """What was measured on video: an evaluation, or a part of ``measure_video.py``."""
     if "what" not in found:
@@ -407,7 +448,9 @@ def content(name: str, root: Path) -> str:
     """
     results: dict[str, Callable[[Json], str]] = {
         "benchmark": benchmark,
+        "bitrate": bitrate,
         "compare": compare,
+        "detail": detail,
         "pi": pi,
         "quantisation": quantisation,
         "sensitivity": sensitivity,

@@ -71,6 +71,13 @@ def _parser() -> argparse.ArgumentParser:
         help="enhance and colorize: the network sees the picture reduced to a square of this side; "
         "smaller is faster",
     )  # fmt: skip
+    run.add_argument(
+        "--detail",
+        type=float,
+        metavar="0..1",
+        help="chroma: how much of the detail that a model of chroma_merged proposes is added; "
+        "default: 1, all of it",
+    )
     video.add_arguments(run)
     run.add_argument("--overwrite", action="store_true")
 
@@ -172,6 +179,7 @@ def _options(options: argparse.Namespace) -> Options:
         hints=hints,
         reference=load(options.reference) if options.reference else None,
         render_size=options.render_size,
+        detail=options.detail,
     )
 
 

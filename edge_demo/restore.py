@@ -30,6 +30,7 @@ from .runtime.images import (
 )
 from .runtime.model import TFLiteModel
 from .runtime.package import Card
+from .runtime.restoration import check_detail
 from .runtime.siting import downsample
 from .runtime.tasks import chroma, colorize, enhance
 from .runtime.tiling import reconstruct
@@ -53,6 +54,7 @@ class Options:
         reference: colorize: a photograph whose colours are borrowed.
         render_size: enhance and colorize: the network sees the picture reduced to the area of a
             square of so many pixels a side; None: what it was made for.
+        detail: chroma: 0..1, how much of the detail that it proposes a model adds; None: all.
     """
 
     resample: bool = False
@@ -61,6 +63,7 @@ class Options:
     hints: Hints | None = None
     reference: ImageFile | None = None
     render_size: int | None = None
+    detail: float | None = None
 
 
 RENDER_SIZES = 64, 1024
@@ -74,6 +77,7 @@ _TASKS = {
     "hints": (colorize.TASK.name,),
     "reference": (colorize.TASK.name,),
     "render_size": (enhance.TASK.name, colorize.TASK.name),
+    "detail": (chroma.TASK.name,),
 }
 # Of these options, the forms of the task that take them, and what is said of the others.
 _FORMS = {
@@ -83,6 +87,7 @@ _FORMS = {
     ),
     "hints": ((colorize.HINTED.form,), "takes none; models of siggraph17 do"),
     "reference": ((colorize.HINTED.form,), "takes none; models of siggraph17 do"),
+    "detail": ((chroma.MERGED.form,), "proposes no detail; models of chroma_merged do"),
 }
 
 
@@ -227,10 +232,11 @@ def restored(
         return _brightened(file, model, amount, options.render_size, progress, clock)
     if model.card.task.name == colorize.TASK.name:
         return _coloured(file, model, options, progress, clock)
+    detail = chroma.DETAIL if options.detail is None else options.detail
     if file.info.subsampling == "4:2:0":
-        return _from_planes(file, model, progress, clock)
+        return _from_planes(file, model, detail, progress, clock)
     _check_resample(file.info, options.resample)
-    return _from_rgb(file, model, progress, clock)
+    return _from_rgb(file, model, detail, progress, clock)
 
 
 def takes(card: Card) -> tuple[str, ...]:
@@ -266,6 +272,7 @@ def check_options(model: TFLiteModel, options: Options) -> None:
     low, high = RENDER_SIZES
     if options.render_size is not None and not low <= options.render_size <= high:
         raise UserError(f"--render-size is from {low} to {high}, not {options.render_size}")
+    check_detail(record, options.detail)
 
 
 def _coloured(
@@ -329,12 +336,12 @@ def _check_resample(info: ImageInfo, resample: bool) -> None:
 
 
 def _from_planes(
-    source: ImageFile, model: TFLiteModel, progress: Progress | None, clock: Clock
+    source: ImageFile, model: TFLiteModel, detail: float, progress: Progress | None, clock: Clock
 ) -> Result:
     file = decode_planes(source)
     clock.lap("read")
-    planes = chroma.Planes(file.y, file.cbcr, file.siting)
-    cbcr = reconstruct(planes, model, progress)
+    planes = chroma.Planes(file.y, file.cbcr, file.siting, file.info.quantised)
+    cbcr = reconstruct(planes, model, progress, model.card.task, detail)
     rgb = _to_rgb(file.y, cbcr, np.uint8, file.matrix, file.full_range)
     clock.lap("restore")
     alpha = None if file.alpha is None else apply_orientation(file.alpha, file.orientation)
@@ -342,7 +349,7 @@ def _from_planes(
 
 
 def _from_rgb(
-    source: ImageFile, model: TFLiteModel, progress: Progress | None, clock: Clock
+    source: ImageFile, model: TFLiteModel, detail: float, progress: Progress | None, clock: Clock
 ) -> Result:
     picture = decode_rgb(source)
     if picture.grey:
@@ -353,7 +360,8 @@ def _from_rgb(
     ycbcr = rgb_to_ycbcr(picture.rgb / np.float32(per_code))
     y = np.ascontiguousarray(ycbcr[..., 0])
     low = round_to_uint8(downsample(ycbcr[..., 1:], "center"))
-    cbcr = reconstruct(chroma.Planes(y, low), model, progress)
+    planes = chroma.Planes(y, low)
+    cbcr = reconstruct(planes, model, progress, model.card.task, detail)
     rgb = _to_rgb(y, cbcr, depth, "bt601", True)
     clock.lap("restore")
     return Result(rgb, picture.alpha, picture.exif, picture.icc)

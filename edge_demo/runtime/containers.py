@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from os import PathLike, fspath
 from pathlib import Path
 
+from . import jpeg
 from .errors import UserError
 
 # A decoded picture and the float planes made from it must fit in a small device's memory.
@@ -53,6 +54,8 @@ class ImageInfo:
         grey: the file stores one colour channel.
         alpha: the file stores transparency.
         rgb_coded: a JPEG that stores R, G and B instead of Y, Cb and Cr.
+        quantised: how strongly a JPEG quantises its luma and its chroma, see ``jpeg.strength``;
+            None where it stores no chroma or no tables, and of other formats.
     """
 
     path: Path
@@ -67,6 +70,7 @@ class ImageInfo:
     grey: bool = False
     alpha: bool = False
     rgb_coded: bool = False
+    quantised: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,7 @@ class _Header:
     grey: bool = False
     alpha: bool = False
     rgb_coded: bool = False
+    quantised: tuple[float, float] | None = None
     exif: bytes | None = None
     icc: bytes | None = None
 
@@ -211,6 +216,7 @@ def _inspected(source: Data, path: Path, whole: bool) -> ImageFile:
         grey=header.grey,
         alpha=header.alpha,
         rgb_coded=header.rgb_coded,
+        quantised=header.quantised,
     )
     return ImageFile(data, info, header.exif, header.icc)
 
@@ -338,7 +344,7 @@ def upright_exif(exif: bytes) -> bytes:
 # FF 00 is a data byte, FF FF padding and FF D0..D7 a restart inside the data: none is a segment.
 _JPEG_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]", re.DOTALL)
 _SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_SOS, _EOI = 0xDA, 0xD9
+_SOS, _EOI, _DQT = 0xDA, 0xD9, 0xDB
 _APP = range(0xE0, 0xF0)
 
 _SUBSAMPLING = {
@@ -382,16 +388,19 @@ def _parse_jpeg(data: Data) -> _Header:
     jfif = False
     adobe_transform: int | None = None
     frame: tuple[int, bytes] | None = None
+    tables: dict[int, tuple[int, ...]] = {}
     for marker, start, end in _jpeg_segments(data):
         if marker == _SOS:
             break
         if marker == _EOI:
             raise _Invalid("is damaged: a JPEG without picture data")
-        if marker not in _APP and marker not in _SOF:
+        if marker not in _APP and marker not in _SOF and marker != _DQT:
             continue
         body = data[start + 4 : end]
         if marker in _SOF:
             frame = frame or (marker, body)
+        elif marker == _DQT:
+            tables |= _jpeg_tables(body)
         elif marker == 0xE0 and body.startswith(b"JFIF\0"):
             jfif = True
         elif marker == 0xE1 and body.startswith(b"Exif\0") and exif is None:
@@ -405,20 +414,45 @@ def _parse_jpeg(data: Data) -> _Header:
         raise _Invalid("is damaged: a JPEG without a frame header")
     sof, body = frame
     depth, height, width, count = struct.unpack_from(">BHHB", body)
-    components = [struct.unpack_from(">BB", body, 6 + 3 * i) for i in range(count)]
+    components = [struct.unpack_from(">BBB", body, 6 + 3 * i) for i in range(count)]
     complete = icc_count and sorted(icc_parts) == list(range(1, icc_count + 1))
     return _Header(
         width=width,
         height=height,
-        subsampling=_jpeg_subsampling([factors for _, factors in components]),
+        subsampling=_jpeg_subsampling([factors for _, factors, _ in components]),
         orientation=_exif_orientation(exif),
         bit_depth=depth,
         progressive=sof in (0xC2, 0xC6, 0xCA, 0xCE),
         grey=count == 1,
-        rgb_coded=_jpeg_is_rgb([name for name, _ in components], jfif, adobe_transform),
+        rgb_coded=_jpeg_is_rgb([name for name, _, _ in components], jfif, adobe_transform),
+        quantised=_jpeg_quantised([table for _, _, table in components], tables),
         exif=exif,
         icc=b"".join(icc_parts[i] for i in sorted(icc_parts)) if complete else None,
     )
+
+
+def _jpeg_tables(body: bytes) -> dict[int, tuple[int, ...]]:
+    """The quantisation tables of a segment by their numbers, in zigzag order."""
+    tables = {}
+    position = 0
+    while position < len(body):
+        wide, number = divmod(body[position], 16)
+        tables[number] = struct.unpack_from(">64H" if wide else ">64B", body, position + 1)
+        position += 129 if wide else 65
+    return tables
+
+
+def _jpeg_quantised(
+    numbers: list[int], tables: dict[int, tuple[int, ...]]
+) -> tuple[float, float] | None:
+    """How strongly luma and chroma are quantised, of three components with tables before the scan.
+
+    Cb's and Cr's may have tables of their own: the mean of both.
+    """
+    if len(numbers) != 3 or not set(numbers) <= set(tables):
+        return None
+    luma, cb, cr = (jpeg.strength(tables[number]) for number in numbers)
+    return luma, (cb + cr) / 2
 
 
 def _jpeg_subsampling(factors: list[int]) -> str:

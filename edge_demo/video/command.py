@@ -10,6 +10,7 @@ from pathlib import Path
 from ..runtime import cli, temporal
 from ..runtime.errors import UserError
 from ..runtime.model import TFLiteModel
+from ..runtime.tasks import chroma
 from .reader import EXTENSIONS
 from .restore import Progress, Stopped, restore_video
 from .writer import CODECS, CRF, DEFAULTS, target
@@ -72,6 +73,7 @@ def run(options: argparse.Namespace, model: TFLiteModel) -> int:
             smoothing=smoothing,
             strength=1.0 if options.strength is None else options.strength,
             fade=options.fade or 0.0,
+            detail=chroma.DETAIL if options.detail is None else options.detail,
             threads=options.threads,
             progress=shown,
         )  # fmt: skip

@@ -140,8 +140,6 @@ def options(
     Raises:
         Refused: a value of the wrong kind or range (400).
     """
-    if "detail" in values:
-        raise Refused(422, "detail: no model here takes it")
     return Options(
         resample=flag(values, "resample"),
         strength=number(values, "strength", 0.0, 1.0),
@@ -149,6 +147,7 @@ def options(
         hints=hints(values, limits),
         reference=borrowed,
         render_size=integer(values, "render_size", *RENDER_SIZES),
+        detail=number(values, "detail", 0.0, 1.0),
     )
 
 

@@ -21,7 +21,7 @@ const viewer = new Viewer(byId("viewer"));
 const hints = new Hints();
 const settings = new Settings(byId("setting-list"), (often) => changed(often));
 const visit = new Visit(byId("visit"), (entry) => back(entry));
-const work = new Work({ preview, result: finished, busy, failed: fail });
+const work = new Work({ preview, result: finished, busy, failed });
 const compare = new Compare({ job, models: ofTask, show: showPair, fail });
 
 let known = { models: [], defaults: {}, limits: {} };
@@ -257,6 +257,16 @@ async function measureAll() {
     fail(error);
   }
   byId("measure").disabled = false;
+}
+
+/** A job that cannot be done; a result of another task would pass for its result. */
+function failed(error, { model: of }) {
+  fail(error);
+  if (!shown || shown.job.model.task === of.task) return;
+  shown = null;
+  visit.mark(null);
+  viewer.show("right", null);
+  drawResult();
 }
 
 function drawResult() {

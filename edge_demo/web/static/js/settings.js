@@ -8,18 +8,18 @@ const CONTROLS = {
     label: "Strength", kind: "range", least: 0, most: 1, step: 0.05, start: 1, text: percent,
   },
   fade: {
-    label: "Caution", kind: "range", least: 0, most: 60, step: 2, start: 0,
+    label: "Fade", kind: "range", least: 0, most: 60, step: 2, start: 0,
     text: (value) => (value ? `half at a spread of ${value}` : "off"),
-    help: "Less colour where the model's guesses are far apart.",
+    help: "Less colour where the model is unsure, its guesses being far apart.",
   },
   render_size: {
-    label: "Seen at", kind: "select", start: "",
+    label: "Render size", kind: "select", start: "",
     choices: [["", "its own size"], ...[256, 384, 512, 768, 1024].map((side) => [side, `${side} × ${side}`])],
-    help: "To how many pixels a photograph is reduced for the network.",
+    help: "To how many pixels a photograph is reduced for the network to see it.",
   },
   resample: {
-    label: "Rebuild all colour", kind: "check", start: false,
-    help: "For pictures that had their colour reduced before, such as a PNG of a JPEG.",
+    label: "Resample", kind: "check", start: false,
+    help: "Rebuild all colour of a picture that was reduced before, such as a PNG of a JPEG.",
   },
 };
 

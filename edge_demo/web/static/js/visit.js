@@ -57,14 +57,13 @@ export class Visit {
     if (entry === shown) button.setAttribute("aria-current", "true");
     const image = document.createElement("img");
     image.src = entry.thumbnail;
-    image.alt = "";
+    image.alt = picture.name;
     const texts = [presetOf(model), model.recipe].map((text) => {
       const span = document.createElement("span");
       span.textContent = text;
       return span;
     });
-    button.append(image, ...texts);
-    button.setAttribute("aria-label", `${picture.name}, ${presetOf(model)} ${model.recipe}`);
+    button.append(image, " ", texts[0], " ", texts[1]); // spaces, for those who hear it
     button.title = picture.name;
     button.addEventListener("click", () => this.#back(entry));
     item.append(button);

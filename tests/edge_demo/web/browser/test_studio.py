@@ -157,13 +157,47 @@ def test_files_that_are_refused_leave_what_is_there(
 
 
 def test_a_refusal_of_the_server_is_one_line(page: Page, grey: Path) -> None:
-    page.click("#tasks [value=chroma]")  # by hand, so a grey photograph does not change it
-    page.open(grey)
+    started(page, grey)
+    page.click("#tasks [value=chroma]")
     line = page.until("document.querySelector('#error').textContent")
     assert line == "grey.png: a grey picture has no chroma to reconstruct"
+    # The coloured picture is not what this task made.
     assert not page.find("#save-png").is_enabled()
-    # The browser notes that a request was refused.
+    assert not page.find(".layer.right").is_displayed()
+    # By hand it was chosen: another grey photograph does not change the task.
+    page.open(grey)
+    page.until("document.querySelector('#error').textContent === ''")
+    page.until("document.querySelector('#error').textContent")
+    assert page.find("#tasks [value=chroma]").is_selected()
+    # The browser notes that requests were refused.
     assert all("422" in complaint for complaint in page.complaints())
+    page.click("#visit button")
+    page.shown()
+    assert page.find("#save-png").is_enabled()
+
+
+def test_a_photograph_that_lies_on_its_side(page: Page, portrait: Path, tmp_path: Path) -> None:
+    side = tmp_path / "side.jpg"
+    data = portrait.read_bytes()
+    # EXIF that tells nothing but orientation 6: to be turned to the right.
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
+    side.write_bytes(data[:2] + b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif + data[2:])
+    page.click("#tasks [value=colorize]")
+    started(page, side)
+    assert "200 × 300" in page.text("#status")
+    hint = hinted(page, 150, 40, 2)
+    (found,) = hints(page)
+    assert found == {"x": 150, "y": 40, "color": hint}
+    page.result(1)
+    # The command line keeps EXIF, the studio where it is asked to.
+    (tmp_path / "hints.json").write_text(json.dumps({"hints": [found]}))
+    run(side, tmp_path / "cli.jpg", "--model", model_of(page), "--hints", tmp_path / "hints.json")
+    kept = (tmp_path / "cli.jpg").read_bytes()
+    assert b"Exif" in kept
+    page.click("#keep-metadata")
+    assert page.save("#save-jpeg").read_bytes() == kept
+    page.click("#keep-metadata")
+    assert b"Exif" not in page.save("#save-jpeg").read_bytes()
 
 
 # --------------------------------------------------------------------------------- the models
