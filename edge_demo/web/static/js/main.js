@@ -465,7 +465,10 @@ function listenToModels() {
     });
   }
   box.addEventListener("toggle", () => {
-    if (box.open) box.querySelector(":checked").scrollIntoView({ block: "center" });
+    const list = byId("model-list");
+    const row = list.querySelector(".row:has(:checked)");
+    const down = row.getBoundingClientRect().top - list.getBoundingClientRect().top;
+    if (box.open) list.scrollTop += down - list.clientHeight / 2;
   });
   box.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || !box.open) return;

@@ -7,6 +7,10 @@ const CONTROLS = {
   strength: {
     label: "Strength", kind: "range", least: 0, most: 1, step: 0.05, start: 1, text: percent,
   },
+  detail: {
+    label: "Detail", kind: "range", least: 0, most: 1, step: 0.05, start: 1, text: percent,
+    help: "How much of the detail that the model proposes is added.",
+  },
   fade: {
     label: "Fade", kind: "range", least: 0, most: 60, step: 2, start: 0,
     text: (value) => (value ? `half at a spread of ${value}` : "off"),

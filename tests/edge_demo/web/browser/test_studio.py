@@ -244,6 +244,27 @@ def test_strength_follows_the_slider(page: Page, grey: Path, tmp_path: Path) -> 
     assert page.save("#save-png").read_bytes() == (tmp_path / "cli.png").read_bytes()
 
 
+def test_a_model_is_asked_for_what_it_takes(page: Page) -> None:
+    """Of every setting, whether a model that ships takes it or not."""
+    found = page.run(
+        """return import("/static/js/settings.js").then(({ Settings }) => {
+          const root = document.querySelector("#setting-list");
+          const told = [];
+          const settings = new Settings(root, (often) => told.push([often, settings.values]));
+          settings.model = { takes: arguments[0] };
+          const shown = [...root.querySelectorAll("[id^=setting-]:not(p)")].map(({ id }) => id);
+          const detail = root.querySelector("#setting-detail");
+          detail.value = 0.25;
+          detail.dispatchEvent(new Event("input"));
+          settings.model = { takes: ["strength"] };
+          return [shown, told, settings.values];
+        });""",
+        ["resample", "strength", "fade", "detail", "render_size", "hints"],
+    )
+    names = ("strength", "detail", "fade", "render_size", "resample")
+    assert found == [[f"setting-{name}" for name in names], [[True, {"detail": 0.25}]], {}]
+
+
 def test_two_models_are_compared(page: Page, portrait: Path, tmp_path: Path) -> None:
     started(page, portrait)
     page.click("#compare summary")
