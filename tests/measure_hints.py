@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import sys
 import tempfile
@@ -77,6 +78,7 @@ def summary(times: Sequence[float]) -> dict[str, float]:
     values = {name: np.percentile(times, at) for name, at in (("p50", 50), ("p95", 95))}
     return {
         "hints": len(times),
+        "min": round(min(times), 1),
         **{name: round(float(value), 1) for name, value in values.items()},
         "max": round(max(times), 1),
     }
@@ -103,7 +105,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             times = measure(page, options.picture.resolve(), options.count)
         finally:
             driver.quit()
-    found = {"ms": summary(times), "host": host.describe()}
+    found = {
+        "ms": summary(times),
+        "load_average": round(os.getloadavg()[0], 1),
+        "host": host.describe(),
+    }
     print(json.dumps(found, indent=2))
     if options.json:
         options.json.write_text(json.dumps(found, indent=2) + "\n")
