@@ -245,9 +245,10 @@ def bitrate(found: Json) -> str:
         gains = [f"{psnr[name] - psnr[floor]:+.2f}" for name in others]
         cells.append([str(row["quality"]), f"{psnr[floor]:.2f}", *gains])
     header = ["quality", f"{floor}, dB", *(f"`{n}`" if "." in n else n for n in others)]
+    source = found["data"].partition(":")[2]
     return (
-        f"{table(header, cells, text_columns=0)}\nChroma PSNR of {floor}, and what others have over "
-        f"it, dB; means over {found['images']} photographs (`{found['data'].partition(':')[2]}`).\n"
+        f"{table(header, cells, text_columns=0)}\nChroma PSNR of {floor}, and what others have "
+        f"over it, dB; means over {found['images']} photographs (`{source}`).\n"
     )
 
 

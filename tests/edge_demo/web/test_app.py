@@ -66,6 +66,7 @@ CASES = {
     "chroma": ("chroma.jpg", "tiny.int8", {}, ".png"),
     "chroma of WebP, as JPEG": ("chroma.webp", "tiny.float32", {"format": "jpeg"}, ".jpg"),
     "resampled": ("colour.png", "tiny.int8", {"resample": "true", "format": "webp"}, ".webp"),
+    "with less detail": ("chroma.jpg", "tiny.merged", {"detail": "0.3"}, ".png"),
     "coloured": ("grey.png", "colour.hinted", {"hints": json.dumps(HINTS)}, ".png"),
     "faded": ("colour.bmp", "colour.spread", {"fade": "20", "strength": "0.5"}, ".png"),
     "brightened": ("dark.tif", "dark.curves", {"strength": "0.7", "render_size": "64"}, ".png"),
@@ -215,7 +216,7 @@ BAD_FIELDS = {
     "no number": ({"mode": "enhance", "strength": "much"}, 400, "is not a number"),
     "nan": ({"mode": "enhance", "strength": "nan"}, 400, "strength: must be"),
     "option of another task": ({"strength": "0.5"}, 422, "strength is of the enhance and"),
-    "detail": ({"detail": "0.5"}, 422, "detail"),
+    "detail of another model": ({"detail": "0.5"}, 422, "detail: chroma_residual-test.int8 prop"),
     "render size of a static model": (
         {"model": "dark.static", "render_size": "128"}, 422, "of one size",
     ),
@@ -414,6 +415,7 @@ def test_models(client: Any, pictures: dict[str, bytes]) -> None:
     models = {model["name"]: model for model in found["models"]}
     assert models["tiny.int8"]["latency_ms"] is None
     assert models["tiny.int8"]["takes"] == ["resample"]
+    assert models["tiny.merged"]["takes"] == ["resample", "detail"]
     assert models["colour.hinted"]["takes"] == ["strength", "fade", "hints", "reference", "palette"]
     assert models["colour.spread"]["takes"] == ["strength", "fade"]
     assert models["dark.curves"]["takes"] == ["strength", "render_size"]
