@@ -10,7 +10,6 @@ const byId = (id) => document.getElementById(id);
 export class Compare {
   #calls;
   #under = null;
-  #key = "";
 
   constructor(calls) {
     this.#calls = calls;

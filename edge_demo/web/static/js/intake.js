@@ -51,7 +51,9 @@ export async function open(file, limits) {
   } catch (error) {
     URL.revokeObjectURL(url);
     if (error.name === "EncodingError") {
-      throw new Error(`“${file.name}” is damaged: it cannot be read as a picture.`);
+      throw new Error(`“${file.name}” is damaged: it cannot be read as a picture.`, {
+        cause: error,
+      });
     }
     throw error;
   }

@@ -89,10 +89,6 @@ export class Markers {
       else this.#calls.remove(id);
       return;
     }
-    if (event.key === "Escape") {
-      this.#calls.drop();
-      return;
-    }
     const step = event.shiftKey ? 10 : 1;
     const steps = {
       ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step],

@@ -53,7 +53,7 @@ function group(preset, rows, chosen, choose) {
   box.className = "preset";
   const legend = document.createElement("legend");
   legend.textContent = preset;
-  if (rows[0].takes.includes("hints")) legend.append(tag("takes hints"));
+  if (rows[0].takes.includes("hints")) legend.append(cell("tag", "takes hints"));
   box.append(legend, ...rows.map((model) => row(model, model.name === chosen?.name, choose)));
   return box;
 }
@@ -82,7 +82,3 @@ function cell(name, text) {
   return span;
 }
 
-function tag(text) {
-  const span = cell("tag", text);
-  return span;
-}

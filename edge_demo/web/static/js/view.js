@@ -67,10 +67,6 @@ export class Viewer extends EventTarget {
     return this.#scale;
   }
 
-  get fitted() {
-    return this.#fitted;
-  }
-
   get size() {
     return this.#size;
   }

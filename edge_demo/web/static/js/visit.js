@@ -17,11 +17,7 @@ export class Visit {
     this.#back = back;
   }
 
-  get entries() {
-    return this.#entries;
-  }
-
-  /** A result: one place for each picture and model, the newest first. */
+  /** Keeps a result, one for each picture and model, the newest first; its entry. */
   async add(result) {
     const { job } = result;
     const image = await load(result.url);
@@ -37,6 +33,7 @@ export class Visit {
       if (one.url !== result.url) URL.revokeObjectURL(one.url);
     }
     this.#draw(entry);
+    return entry;
   }
 
   /** Marks the entry that is on show. */

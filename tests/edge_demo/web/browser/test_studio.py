@@ -127,6 +127,13 @@ def test_several_photographs_come_back_as_a_zip(page: Page, portrait: Path, grey
     page.until("document.querySelector('#status').textContent.startsWith('Saved a ZIP of 2')")
 
 
+def test_too_many_files_are_refused(page: Page, portrait: Path) -> None:
+    page.open(*[portrait] * 21)
+    line = page.until("document.querySelector('#error').textContent")
+    assert line == "21 files, but at most 20 are taken at once."
+    assert page.find("#welcome").is_displayed()
+
+
 def test_files_that_are_refused_leave_what_is_there(
     page: Page, portrait: Path, tmp_path: Path
 ) -> None:
@@ -472,6 +479,9 @@ def test_a_point_is_set_without_a_pointer(page: Page, grey: Path) -> None:
     page.find("#swatches button").send_keys(" ")
     (hint,) = hints(page)
     assert (hint["x"], hint["y"]) == (149, 99)
+    assert page.find("#palette").is_displayed()
+    page.keys("ESCAPE")
+    assert not page.find("#palette").is_displayed()
 
 
 # --------------------------------------------------------------------------------- the camera
