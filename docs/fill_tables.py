@@ -401,7 +401,9 @@ def web(found: Json) -> str:
             "`overload`",
             f"{overload['clients']} clients for {overload['places']} places",
             f"{counted(overload['statuses'])}; refused within "
-            f"{overload['refusal_p50_ms']:.0f} ms (p50), {overload['refusal_max_ms']:.0f} ms (max)",
+            f"{overload['refusal_p50_ms']:.0f} ms (p50), {overload['refusal_max_ms']:.0f} ms "
+            f"(max); a thread that slept beside woke up to "
+            f"{overload['sleeper_late_max_ms']:.0f} ms late",
         ],
         [
             "`hints`",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import ipaddress
 import json
 import logging
 import tempfile
@@ -60,7 +61,7 @@ class Studio:
         models: of its interpreters.
         cache: of its results.
         limits: of a request.
-        hosts: names in ``Host`` that are answered; None: any.
+        names: in lower case, that ``Host`` may have beside addresses.
         camera: where the server has one.
         closing: whether it is being stopped.
     """
@@ -70,7 +71,7 @@ class Studio:
     models: Models
     cache: Cache
     limits: Limits = field(default_factory=Limits)
-    hosts: frozenset[str] | None = None
+    names: frozenset[str] = frozenset({"localhost"})
     camera: Stream | None = None
     closing: bool = False
 
@@ -122,15 +123,28 @@ def _guard(app: Flask, studio: Studio) -> None:
 
 def _check_host(studio: Studio) -> None:
     """Refuse what another site's page may have a browser send here."""
-    if studio.hosts is not None:
-        name = request.host.rpartition(":")[0] if ":" in request.host else request.host
-        if (name if not request.host.endswith("]") else request.host) not in studio.hosts:
-            raise Refused(403, f"this server is not called {request.host[:80]!r}")
+    if not _is_ours(request.host, studio.names):
+        raise Refused(
+            403, f"this server is not called {request.host[:80]!r}; serve --name adds one"
+        )
     origin = request.headers.get("Origin")
     if request.method == "POST" and origin is not None:
         scheme, _, host = origin.partition("://")
         if scheme not in ("http", "https") or host != request.host:
             raise Refused(403, "only the page of this server may send this")
+
+
+def _is_ours(host: str, names: frozenset[str]) -> bool:
+    """Whether ``Host`` is an address, or a name of this device.
+
+    A page of somebody's can be given a name that leads here (DNS rebinding), an address it cannot.
+    """
+    name = host.lower() if host.endswith("]") else host.lower().rpartition(":")[0] or host.lower()
+    try:
+        ipaddress.ip_address(name.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return name in names
+    return True
 
 
 def _errors(app: Flask) -> None:

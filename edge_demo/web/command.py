@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ipaddress
+import socket
 import sys
 from typing import Any
 
@@ -22,6 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help=f"default: {HOST}, for this device alone; 0.0.0.0: everybody who can "
                         "reach it")  # fmt: skip
     parser.add_argument("--port", type=int, default=PORT, help=f"default: {PORT}; 0: any free one")
+    parser.add_argument("--name", action="append", default=[],
+                        help="another name that browsers reach this device by, beside its "
+                        "addresses and its host name; may be repeated")  # fmt: skip
     parser.add_argument("--threads", type=int, default=2,
                         help="of each interpreter; default: 2")  # fmt: skip
     parser.add_argument("--workers", type=int,
@@ -112,14 +116,14 @@ def make_studio(options: argparse.Namespace) -> Any:
         raise UserError("there are no models to serve beside the code")
     workers = options.workers or max(1, cli.cores() // options.threads)
     paths = {name: entry.path for name, entry in catalog.entries.items()}
-    # Under a name that somebody else gave to this device, a page of theirs could reach it.
-    local = frozenset({"localhost", "127.0.0.1", "[::1]", options.host})
+    own = socket.gethostname()
+    names = ["localhost", own, f"{own}.local", options.host, *options.name]
     return Studio(
         catalog,
         Pool(workers, options.queue, options.timeout),
         Models(paths, options.threads),
         Cache(options.cache_mib * _MIB),
         Limits(seconds=options.timeout, pixels=round(options.megapixels * 1e6)),
-        local if is_loopback(options.host) else None,
+        frozenset(name.lower() for name in names),
         stream(options.camera, options.camera_model, options.threads) if options.camera else None,
     )

@@ -476,10 +476,10 @@ def test_every_answer_is_guarded(client: Any) -> None:
 
 
 def test_other_sites_are_refused(make_studio: Any, pictures: dict[str, bytes]) -> None:
-    client = create_app(make_studio(hosts=frozenset({"127.0.0.1", "[::1]"}))).test_client()
-    for host in ("127.0.0.1:8080", "127.0.0.1", "[::1]:80", "[::1]"):
-        assert client.get("/healthz", headers={"Host": host}).status_code == 200
-    for host in ("evil.example", "evil.example:8080", "127.0.0.1.evil.example"):
+    client = create_app(make_studio(names=frozenset({"localhost", "pi.local"}))).test_client()
+    for host in ("127.0.0.1:8080", "192.168.1.5", "[::1]:80", "[::1]", "localhost:1", "Pi.local"):
+        assert client.get("/healthz", headers={"Host": host}).status_code == 200, host
+    for host in ("evil.example", "evil.example:8080", "127.0.0.1.evil.example", "pi.local.evil"):
         assert "is not called" in error(client.get("/healthz", headers={"Host": host}), 403)
     mine = {"Host": "127.0.0.1:8080"}
     for origin, status in (
