@@ -13,6 +13,8 @@ from ..runtime import cli
 from ..runtime.containers import MAX_PIXELS
 from ..runtime.errors import UserError
 
+# What no other command needs.
+_PACKAGES = ("flask", "waitress", "prometheus_client")
 HOST, PORT = "127.0.0.1", 8080
 _MIB = 1 << 20
 
@@ -53,8 +55,14 @@ def run(options: argparse.Namespace) -> int:
         UserError: options out of range, or an address that cannot be had.
     """
     _check(options)
-    from .server import listening, serve
-
+    try:
+        from .server import listening, serve
+    except ModuleNotFoundError as error:
+        if error.name not in _PACKAGES:
+            raise
+        raise UserError(
+            f"{error.name} is not installed; pip install -r edge_demo/requirements.txt has it"
+        ) from None
     studio = make_studio(options)
     server = listening(studio, options.host, options.port)
     host, port = server.effective_host, int(server.effective_port)

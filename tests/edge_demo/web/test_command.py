@@ -47,6 +47,18 @@ def test_wrong_options_are_one_line(
         assert "cannot listen" in refused(capfd, "serve", "--port", taken.getsockname()[1])
 
 
+def test_without_its_packages_it_says_what_to_install() -> None:
+    script = """
+import sys
+sys.modules["waitress"] = None
+from edge_demo.__main__ import main
+raise SystemExit(main(["serve", "--port", "0"]))
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1 and "waitress is not installed; pip install" in done.stderr
+
+
 def test_who_is_let_in() -> None:
     for host, alone in (
         ("127.0.0.1", True), ("localhost", True), ("::1", True), ("127.5.0.1", True),
