@@ -25,6 +25,23 @@ class Tables:
         )
 
 
+def qualities(uniform: tf.Tensor, least: int, most: int) -> tf.Tensor:
+    """Qualities whose strengths are spread evenly, because the best ones lie far apart in strength.
+
+    Args:
+        uniform: (B,) in 0..1.
+        least, most: the range of qualities.
+
+    Returns:
+        (B,) int32.
+    """
+    known = np.arange(most, least - 1, -1)
+    strengths = Tables().strengths[known, 1]  # rising
+    wanted = strengths[0] + uniform * (strengths[-1] - strengths[0])
+    between = (strengths[1:] + strengths[:-1]) / 2
+    return tf.gather(known.astype(np.int32), tf.searchsorted(between, wanted))
+
+
 def quantised(planes: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
     """What is left of planes when their blocks are quantised.
 

@@ -10,6 +10,7 @@ import tensorflow as tf
 from edge_demo.runtime.tasks.chroma import TASK
 from edge_demo.runtime.tasks.record import Task
 
+from . import jpeg
 from .cells import Cells
 from .chroma import example
 from .crops import Draws, crops, draws
@@ -51,7 +52,7 @@ def batches(
         sitings: share of each chroma siting within a batch.
         start: the first batch to give; a resumed run starts where it stopped.
         task: the form.
-        qualities: of form "bitrate": the least and the greatest of JPEG, each drawn alike.
+        qualities: of form "bitrate": the least and the greatest of JPEG, see ``jpeg.qualities``.
 
     Returns:
         ``steps - start`` pairs, see ``chroma.example``.
@@ -69,7 +70,7 @@ def batches(
 
     def draw(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         key = tf.stack([tf.constant(seed + 2, tf.int64), step])
-        drawn = tf.random.stateless_uniform([batch], key, least, most + 1, dtype=tf.int32)
+        drawn = jpeg.qualities(tf.random.stateless_uniform([batch], key), least, most)
         return tf.stack(crops(bank, draws(wanted, step, size, patch), patch)), drawn
 
     # Compiled, because a training step must not wait for it: fused, it takes a quarter of the time.

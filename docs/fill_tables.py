@@ -284,6 +284,7 @@ def video(found: Json) -> str:
     shown: dict[str, Callable[[Json], str]] = {
         "filters": _video_filters,
         "coding": _video_coding,
+        "sizes": _video_sizes,
         "speed": _video_speed,
     }
     return shown[found["what"]](found)
@@ -350,6 +351,23 @@ def _video_coding(found: Json) -> str:
     return (
         f"{table(header, cells)}\n`{found['model']}`: chroma PSNR against unrounded truth, means "
         f"over {found['images']} photographs (`{source}`), left siting.\n"
+    )
+
+
+def _video_sizes(found: Json) -> str:
+    """How large a network a board can be given; what is no measurement is called an estimate."""
+    cells = [
+        [f"`{row['name']}`", f"{row['giga_macs']:.1f}", f"{row['chroma_psnr']:.2f}",
+         f"{1e3 / row['ms']:.1f}", f"{row['fps_pi_4']:.1f}", f"{row['fps_pi_5']:.1f}"]
+        for row in found["rows"]
+    ]  # fmt: skip
+    header = ["graph", "GMAC a frame", "chroma PSNR, dB", "frames a second here",
+              "Raspberry Pi 4, estimate", "Raspberry Pi 5, estimate"]  # fmt: skip
+    width, height = found["size"]
+    return (
+        f"{table(header, cells)}\nThe graphs alone. A frame of {width}x{height}, "
+        f"{found['threads']} threads, medians of {found['rounds']} alternating rounds, on "
+        f"{host(found['host'])}; chroma PSNR on `{found['rows'][0]['data']}`.\n"
     )
 
 

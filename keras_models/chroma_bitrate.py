@@ -7,7 +7,7 @@ quantised picture is ringing, in a fine one it is detail.
 
 Input ``planes`` (B, H/2, W/2, 14) in -128/255..127/255, output ``correction``
 (B, H/2, W/2, 8) in -1..1; see ``edge_demo.runtime.tasks.chroma``, form "bitrate". kMAC per luma
-pixel: test 0.6, s 20.1.
+pixel: test 0.7, s 20.0.
 """
 
 from __future__ import annotations

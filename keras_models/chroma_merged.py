@@ -9,7 +9,7 @@ wants: none leaves the correction as it was.
 
 Input ``planes`` (B, H/2, W/2, 12) in -128/255..127/255, output ``merged`` (B, H/2, W/2, 16) in
 -1..1, the correction and then the gated detail; see ``edge_demo.runtime.tasks.chroma``, form
-"merged". kMAC per luma pixel: test 0.8, s 22.9, m 82.3.
+"merged". kMAC per luma pixel: test 0.9, s 21.6, m 82.4.
 """
 
 from __future__ import annotations
@@ -48,16 +48,15 @@ def build(size: str) -> keras.Model:
     kept = keras.Model(planes, correction)
     kept.trainable = size not in STARTS_FROM
 
-    channels = TASK.outputs[0].channels // 2
+    result = TASK.outputs[0]
+    channels = result.channels // 2
     x = conv(SIZES[size].channels // 2, "detail_a", activation="relu")(features)
     # Small at first, so that training starts at the correction.
     start = keras.initializers.VarianceScaling(0.01)
     detail = conv(channels, "detail_b", kernel_initializer=start, dtype="float32")(x)
     gate = conv(channels, "gate", activation="sigmoid", dtype="float32")(x)
-    believed = layers.Multiply(name="believed", dtype="float32")([detail, gate])
-    both = layers.Concatenate(name="both", dtype="float32")([correction, believed])
-    result = TASK.outputs[0]
-    clipped = layers.Identity(name=result.name, dtype="float32")(
-        ops.clip(both, result.low, result.high)
-    )
-    return keras.Model(planes, clipped, name=f"chroma_merged-{size}")
+    # Clipped where a convolution ends, so that the graph has no clamp of its own.
+    certain, dared = (ops.clip(part, result.low, result.high) for part in (correction, detail))
+    believed = layers.Multiply(name="believed", dtype="float32")([dared, gate])
+    both = layers.Concatenate(name=result.name, dtype="float32")([certain, believed])
+    return keras.Model(planes, both, name=f"chroma_merged-{size}")

@@ -83,6 +83,7 @@ SMALLER = {
 RENAMED = {
     "runs/mine/tflite/chroma_residual-s.": "runs/mine/tflite/chroma_residual-test.",
     "chroma_residual-s.r2": "chroma_residual-test.r2",
+    "start_from=chroma_residual-s.r1": "start_from=",
     "runs/night/tflite/enhance_mirnet-lite.": "runs/night/tflite/enhance_mirnet-test.",
 }
 
@@ -370,10 +371,11 @@ def test_the_tables_are_there() -> None:
     found = {name for _, name, _ in BLOCKS}
     assert found == {
         "chroma_residual-s.r1 center", "benchmark", "compare", "pi", "quantisation", "recipes",
-        "sensitivity", "tiles", "enhance_mirnet-lite.r1", "enhance_zerodce-lite.r1",
+        "bitrate", "detail", "sensitivity", "tiles",
+        "enhance_mirnet-lite.r1", "enhance_zerodce-lite.r1",
         "benchmark enhance", "compare enhance", "sensitivity enhance",
         "colorize_fusion-lite.r1", "colorize_eccv16-lite.r1", "colorize_siggraph17-lite.r1",
-        "video coding", "video filters", "video speed", "video walkers", "web",
+        "video coding", "video filters", "video sizes", "video speed", "video walkers", "web",
     }  # fmt: skip
     for path in PAGES.values():
         text = path.read_text()

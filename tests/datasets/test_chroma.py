@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from datasets import jpeg as graph_jpeg
 from datasets.chroma import example
 from edge_demo.runtime import jpeg
 from edge_demo.runtime.siting import SITINGS, upsample
@@ -82,3 +83,13 @@ def test_twins_of_compressed_pictures(natural: NDArray[np.uint8]) -> None:
         base = chroma.pack(upsample(degraded.cbcr, degraded.size, "center", "bilinear"))
         wanted = (chroma.pack(ycbcr[..., 1:].astype(np.float32)) - base) / 48
         assert (np.abs(correction[index].numpy() - wanted) > 0.03).mean() < 0.02
+
+
+def test_qualities_are_spread_evenly_in_strength() -> None:
+    uniform = np.linspace(0, 1, 2001, dtype=np.float32)
+    drawn = graph_jpeg.qualities(uniform, 30, 100).numpy()
+    assert drawn[0] == 100 and drawn[-1] == 30 and np.all(np.diff(drawn) <= 0)
+    found = graph_jpeg.Tables().strengths[drawn, 1]
+    assert np.abs(found - uniform * found[-1]).max() < 0.07  # 100 and 99 are far apart
+    assert (drawn >= 95).mean() > 0.3
+    assert set(graph_jpeg.qualities(uniform, 80, 80).numpy()) == {80}

@@ -15,7 +15,7 @@ from training.config import FitConfig
 CONFIG = FitConfig(
     model="chroma_merged",
     size="s",
-    steps=2_500,
+    steps=2_000,
     learning_rate=1e-3,
     loss="adversarial",
 )
