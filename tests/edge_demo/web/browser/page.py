@@ -106,6 +106,11 @@ class Page:
         """Wait for one more full-size result than there were, and for it to be shown."""
         self.until(f"Number(document.querySelector('#viewer').dataset.done ?? 0) > {before}")
         self.until("document.querySelector('#visit [aria-current]')")
+        self.settled()
+
+    def settled(self) -> None:
+        """Wait until nothing is worked on any more, and what came of it is on show."""
+        self.until("document.querySelector('#viewer').ariaBusy !== 'true'")
         self.shown()
 
     def shown(self) -> None:

@@ -242,7 +242,6 @@ def test_strength_follows_the_slider(page: Page, grey: Path, tmp_path: Path) -> 
     vivid = page.pixel(150, 100)
     assert max(vivid) - min(vivid) > 4
     page.find("#setting-strength").send_keys(*["\ue012"] * 30)  # to the left
-    page.until("document.querySelector('#viewer').dataset.preview >= 1")
     page.result(1)
     plain = page.pixel(150, 100)
     assert max(plain) - min(plain) <= 1
@@ -343,10 +342,23 @@ def test_a_hint_colours_the_picture(page: Page, grey: Path, tmp_path: Path) -> N
     )
     assert page.done == 1  # a point without a colour changes nothing
     page.shot("palette")
+    page.run(
+        """const plain = window.fetch;
+        window.sent = [];
+        window.fetch = (path, options) => {
+          if (path === "process") window.sent.push(options.body.get("image"));
+          return plain(path, options);
+        };"""
+    )
     page.click("#swatches button:nth-child(3)")
     color = str(page.run("return document.querySelector('#hex').value"))
-    page.until("document.querySelector('#viewer').dataset.preview >= 1")
     page.result(1)
+    # At once a small copy, and the whole at rest.
+    assert page.run("return window.sent.map(({ name }) => name)") == ["preview.png", "grey.png"]
+    size = page.run(
+        "return createImageBitmap(window.sent[0]).then(({ width, height }) => [width, height])"
+    )
+    assert size == [256, 171]
     # Colours of the small copy and of the whole differ by little where it is smooth.
     wanted = [list(bytes.fromhex(color[1:]))]
     found = rgb_to_lab(np.array([[page.pixel(60, 150)], wanted], np.uint8))
