@@ -4,8 +4,8 @@ From the repository's root, with Chromium and its driver installed. A server sta
 it, headless Chromium opens its page with a grey photograph, and points all over it are given the
 second of the colours suggested there. Measured is, within the page, the time from the click on the
 colour until a recoloured picture is drawn: the small copy, 256 pixels on its longer side, unless
-the whole one comes sooner. With every click the hints are one more. Exit code 1 where more than one in
-twenty takes more than 300 ms.
+the whole one comes sooner. With every click the hints are one more. Exit code 1 where more than one
+in twenty takes more than 300 ms.
 """
 
 from __future__ import annotations
