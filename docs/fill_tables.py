@@ -3,8 +3,8 @@
 A table stands between ``<!-- table: NAME -->`` and ``<!-- end -->``. NAME is a preset, with a
 siting where its task has such; ``benchmark``, ``compare``, ``pi``, ``quantisation``,
 ``sensitivity`` or ``tiles``, of chroma or followed by another task; ``video`` followed by what was
-measured; one of ``scale_tables.TABLES``; or ``recipes``. What it shows
-is read from ``docs/models``, ``docs/results`` and ``export/recipes.py``; nobody types a figure.
+measured; ``web``; one of ``scale_tables.TABLES``; or ``recipes``. What it shows is read from
+``docs/models``, ``docs/results`` and ``export/recipes.py``; nobody types a figure.
 """
 
 from __future__ import annotations
@@ -392,6 +392,64 @@ def _video_speed(found: Json) -> str:
     )
 
 
+def web(found: Json) -> str:
+    """What the studio's server was put through."""
+    load, memory, overload = found["load"], found["memory"], found["overload"]
+    fuzz, api, hints = found["fuzz"], found["api"], found["hints"]
+
+    def counted(statuses: Mapping[str, int]) -> str:
+        return ", ".join(f"{number} times {status}" for status, number in statuses.items())
+
+    sizes = list(memory["mib"].values())
+    answers = sum(sum(one.values()) for one in api["statuses"].values())
+    cells = [
+        [
+            "`load`",
+            f"{load['requests']} requests of {load['size']} from {load['clients']} clients, "
+            "six models, no cache",
+            f"{load['lost']} lost, {load['wrong']} not the command line's; "
+            f"{load['requests_per_second']:g} a second, p50 {load['p50_ms']:.0f} ms, "
+            f"p99 {load['p99_ms']:.0f} ms",
+        ],
+        [
+            "`memory`",
+            f"{memory['requests']:,} requests, three sizes, six models",
+            f"{sizes[-1]:.0f} MiB; within {memory['spread']:.1%} after the first fifth",
+        ],
+        [
+            "`overload`",
+            f"{overload['clients']} clients for {overload['places']} places",
+            f"{counted(overload['statuses'])}; refused within "
+            f"{overload['refusal_p50_ms']:.0f} ms (p50), {overload['refusal_max_ms']:.0f} ms "
+            f"(max); a thread that slept beside woke up to "
+            f"{overload['sleeper_late_max_ms']:.0f} ms late",
+        ],
+        [
+            "`hints`",
+            f"recolouring {hints['size']} after a hint, up to {hints['hints']} of them",
+            f"p50 {hints['recolour_p50_ms']:.0f} ms, p99 {hints['recolour_p99_ms']:.0f} ms; "
+            f"a palette {hints['palette_p50_ms']:.0f} ms",
+        ],
+        [
+            "`fuzz`",
+            f"{fuzz['pictures']} damaged pictures",
+            f"{counted(fuzz['statuses'])}; {fuzz['faults']} faults",
+        ],
+        [
+            "`api`",
+            f"{answers:,} requests that the description allows, or just not",
+            f"{api['failures']} answers that it does not describe",
+        ],
+    ]  # fmt: skip
+    busy = max(found[name]["load_average_before"] for name in ("load", "overload", "hints"))
+    beside = (
+        f", which other programs kept busy (load average {busy:.0f})"
+        if busy > 0.5 * found["host"]["cores"]
+        else ""
+    )
+    return f"{table(['measure', 'what', 'result'], cells, 3)}\nOn {host(found['host'])}{beside}.\n"
+
+
 def recipes() -> str:
     """Every recipe of ``export``."""
     cells = [[f"`{recipe.name}`", recipe.summary, _needs(recipe)] for recipe in RECIPES]
@@ -420,6 +478,7 @@ def content(name: str, root: Path) -> str:
         "sensitivity": sensitivity,
         "tiles": tiles,
         "video": video,
+        "web": web,
     }
     if name == "recipes":
         return recipes()

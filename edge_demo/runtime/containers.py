@@ -7,6 +7,7 @@ decoders differ in whether they say so.
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import re
 import struct
@@ -125,6 +126,32 @@ def load(path: str | PathLike[str]) -> ImageFile:
     return _open(Path(fspath(path)), whole=True)
 
 
+def inspect(data: bytes, name: str) -> ImageFile:
+    """A picture file that is in memory already, after the checks of `load`.
+
+    Args:
+        data: the whole file.
+        name: what messages and the description call it.
+
+    Raises:
+        UserError: as `load`.
+    """
+    with _refusals(Path(name)):
+        if not data:
+            raise _Invalid("is empty")
+        return _inspected(data, Path(name), whole=True)
+
+
+def kind(data: bytes, name: str) -> str:
+    """The format that a file's first bytes tell: "jpeg", "png", "webp", "tiff" or "bmp".
+
+    Raises:
+        UserError: none of these.
+    """
+    with _refusals(Path(name)):
+        return _sniff(data)
+
+
 def metadata(data: bytes) -> tuple[bytes | None, bytes | None]:
     """EXIF and ICC profile of an encoded picture in memory, each None where it has none.
 
@@ -140,29 +167,42 @@ def metadata(data: bytes) -> tuple[bytes | None, bytes | None]:
 
 def _open(path: Path, whole: bool) -> ImageFile:
     try:
-        if path.is_dir():
-            raise _Invalid("is a folder, not a picture")
-        if path.exists() and not path.is_file():
-            raise _Invalid("is not a regular file")
-        with path.open("rb") as stream:
-            if not stream.seek(0, 2):
-                raise _Invalid("is empty")
-            # Mapped, a header costs its own pages only, wherever in the file it lies.
-            with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-                kind = _sniff(mapped)
-                header = _PARSERS[kind](mapped)
-                _check_size(header)
-                data = mapped[:] if whole else b""
-        if whole and kind == "jpeg":
-            _check_jpeg_complete(data)
-    except _Invalid as error:
-        raise UserError(f"{path}: {error}") from None
-    except (struct.error, IndexError):
-        raise UserError(f"{path}: {_TRUNCATED}") from None
+        with _refusals(path):
+            if path.is_dir():
+                raise _Invalid("is a folder, not a picture")
+            if path.exists() and not path.is_file():
+                raise _Invalid("is not a regular file")
+            with path.open("rb") as stream:
+                if not stream.seek(0, 2):
+                    raise _Invalid("is empty")
+                # Mapped, a header costs its own pages only, wherever in the file it lies.
+                with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+                    return _inspected(mapped, path, whole)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
+@contextlib.contextmanager
+def _refusals(path: Path) -> Iterator[None]:
+    """What parsing finds wrong, with the file's name in front."""
+    try:
+        yield
+    except _Invalid as error:
+        raise UserError(f"{path}: {error}") from None
+    except (struct.error, IndexError):
+        raise UserError(f"{path}: {_TRUNCATED}") from None
+
+
+def _inspected(source: Data, path: Path, whole: bool) -> ImageFile:
+    """Parsed and checked; without its bytes unless the whole of it is wanted."""
+    kind = _sniff(source)
+    header = _PARSERS[kind](source)
+    _check_size(header)
+    data = bytes(source[:]) if whole else b""
+    if whole and kind == "jpeg":
+        _check_jpeg_complete(data)
     info = ImageInfo(
         path=path,
         format=kind,

@@ -70,7 +70,7 @@ def test_what_detail_is_refused(
     for kind, detail, why in (
         ("merged", "1.5", "--detail is from 0"),
         ("merged", "nan", "--detail is from 0"),
-        ("direct", "0.5", "--detail is of models that have detail to add"),
+        ("direct", "0.5", "proposes no detail; models of chroma_merged do"),
     ):
         command = ["run", str(photo), str(tmp_path / "x.png"), "--model", str(form_models[kind])]
         assert edge_demo.main([*command, "--detail", detail]) == 2
