@@ -15,7 +15,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from edge_demo.runtime.lab import rgb_to_lab
-from edge_demo.runtime.tasks.colorize import AB, HINTED, TASK
+from edge_demo.runtime.tasks.colorize import AB, TAKES_HINTS, TASK
 from edge_demo.runtime.tasks.record import Task
 
 from .crops import Draws, draws
@@ -157,7 +157,7 @@ def _coarse(ab: tf.Tensor, task: Task) -> tf.Tensor:
 def _input(lightness: tf.Tensor, ab: tf.Tensor, task: Task, key: tf.Tensor) -> tf.Tensor:
     """``colorize.encode`` of a batch: 2.55 L (B, H, W, 1) in 0..255."""
     unit = tf.round(lightness) * (2 / 255) - 1
-    if task.form != HINTED.form:
+    if task.form not in TAKES_HINTS:
         return unit
     hints, mask = simulate_hints(ab, key)
     return tf.concat([unit, hints, mask], -1)

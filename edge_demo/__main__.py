@@ -10,7 +10,7 @@ from pathlib import Path
 from . import benchmark, models_folder
 from .camera import command as camera
 from .hints import read_hints
-from .restore import RENDER_SIZES, Options, Restored, check_options, restore_file
+from .restore import RENDER_SIZES, Options, Restored, check_options, look_of, restore_file
 from .runtime import cli, results
 from .runtime.errors import UserError
 from .runtime.images import EXTENSIONS, load
@@ -56,16 +56,21 @@ def _parser() -> argparse.ArgumentParser:
         "--hints", type=Path, metavar="FILE", help="colorize: colours at places, a JSON file"
     )
     run.add_argument(
+        "--reference",
+        type=Path,
+        metavar="FILE",
+        help="colorize: a photograph whose colours the whole picture is to have",
+    )
+    run.add_argument(
+        "--average", metavar="#rrggbb", help="colorize: the average colour that it is to have"
+    )
+    run.add_argument(
         "--fade",
         type=float,
         metavar="SPREAD",
         help="colorize: less colour where the model is unsure; half of it where its guesses are "
         "this far apart (try 20); default: 0, no fading",
     )
-    run.add_argument(
-        "--reference", type=Path, metavar="FILE",
-        help="colorize: a photograph whose colours are borrowed",
-    )  # fmt: skip
     run.add_argument(
         "--render-size", type=int, metavar=f"{RENDER_SIZES[0]}..{RENDER_SIZES[1]}",
         help="enhance and colorize: the network sees the picture reduced to a square of this side; "
@@ -119,7 +124,7 @@ def _run(options: argparse.Namespace) -> int:
     model = TFLiteModel(models_folder.find(options.model), options.threads)
     check_options(model, _options(options))
     if video.is_video(options.input):
-        return video.run(options, model)
+        return video.run(options, model, look_of(_options(options)))
     video.refuse_options(options)
     if options.input.is_dir():
         return _run_folder(options, model)
@@ -178,6 +183,7 @@ def _options(options: argparse.Namespace) -> Options:
         fade=options.fade,
         hints=hints,
         reference=load(options.reference) if options.reference else None,
+        average=options.average,
         render_size=options.render_size,
         detail=options.detail,
     )

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .clock import Clock
-from .hints import Hints
+from .hints import Hints, ab_of
 from .planes import decode_planes
-from .runtime.borrowing import borrowed
+from .runtime import steering
 from .runtime.colorizing import Look, colorize_rgb
 from .runtime.colour import rgb_to_ycbcr, round_to_uint8, ycbcr_to_rgb
 from .runtime.containers import ImageFile, ImageInfo, load, probe
@@ -51,7 +51,8 @@ class Options:
         fade: colorize: at which spread of possible colours half of the saturation is left, units
             of a and b; None: no fading.
         hints: colorize: colours wanted at places.
-        reference: colorize: a photograph whose colours are borrowed.
+        reference: colorize: a photograph whose colours the whole picture is to have.
+        average: colorize: the average colour that it is to have, ``#rrggbb``.
         render_size: enhance and colorize: the network sees the picture reduced to the area of a
             square of so many pixels a side; None: what it was made for.
         detail: chroma: 0..1, how much of the detail that it proposes a model adds; None: all.
@@ -62,6 +63,7 @@ class Options:
     fade: float | None = None
     hints: Hints | None = None
     reference: ImageFile | None = None
+    average: str | None = None
     render_size: int | None = None
     detail: float | None = None
 
@@ -76,17 +78,19 @@ _TASKS = {
     "fade": (colorize.TASK.name,),
     "hints": (colorize.TASK.name,),
     "reference": (colorize.TASK.name,),
+    "average": (colorize.TASK.name,),
     "render_size": (enhance.TASK.name, colorize.TASK.name),
     "detail": (chroma.TASK.name,),
 }
 # Of these options, the forms of the task that take them, and what is said of the others.
 _FORMS = {
     "fade": (
-        (colorize.SPREAD.form, colorize.HINTED.form),
+        (colorize.SPREAD.form, *colorize.TAKES_HINTS),
         "does not say how sure it is; eccv16 and siggraph17 do",
     ),
-    "hints": ((colorize.HINTED.form,), "takes none; models of siggraph17 do"),
-    "reference": ((colorize.HINTED.form,), "takes none; models of siggraph17 do"),
+    "hints": (colorize.TAKES_HINTS, "takes none; models of siggraph17 do"),
+    "reference": (colorize.TAKES_HINTS, "tells no chances of colours; models of siggraph17 do"),
+    "average": (colorize.TAKES_HINTS, "tells no chances of colours; models of siggraph17 do"),
     "detail": ((chroma.MERGED.form,), "proposes no detail; models of chroma_merged do"),
 }
 
@@ -272,7 +276,27 @@ def check_options(model: TFLiteModel, options: Options) -> None:
     low, high = RENDER_SIZES
     if options.render_size is not None and not low <= options.render_size <= high:
         raise UserError(f"--render-size is from {low} to {high}, not {options.render_size}")
+    if options.reference and options.average:
+        raise UserError("--reference has an average of its own; leave out --average")
     check_detail(record, options.detail)
+
+
+def look_of(options: Options) -> Look:
+    """What a user asked for, for tasks that add something.
+
+    Raises:
+        UserError: a reference that cannot be read or has no colours, an average that is no colour.
+    """
+    strength = 1.0 if options.strength is None else options.strength
+    wanted = None
+    if options.average:
+        wanted = steering.Wanted(ab_of(options.average, "--average"))
+    elif options.reference:
+        rgb = to_uint8(decode_rgb(options.reference).rgb)
+        if colorize.is_grey(rgb):
+            raise UserError(f"{options.reference.info.path}: has no colours to take")
+        wanted = steering.of_photograph(rgb)
+    return Look(strength, options.fade or 0.0, options.render_size, wanted)
 
 
 def _coloured(
@@ -282,14 +306,10 @@ def _coloured(
     depth = picture.rgb.dtype
     codes = picture.rgb / np.float32(257.0) if depth == np.uint16 else picture.rgb
     lightness = colorize.lightness(codes)
+    look = look_of(options)
     size = lightness.shape[0], lightness.shape[1]
     hints = options.hints.on(size) if options.hints else ()
-    reference = to_uint8(decode_rgb(options.reference).rgb) if options.reference else None
     clock.lap("read")
-    strength = 1.0 if options.strength is None else options.strength
-    look = Look(strength, options.fade or 0.0, options.render_size)
-    if reference is not None:
-        hints = (*borrowed(reference, lightness, model, hints, look), *hints)
     grey = colorize.Grey(lightness, hints)
     rgb = colorize_rgb(grey, model, model.card.task, look, progress, depth)
     clock.lap("restore")

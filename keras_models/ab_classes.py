@@ -16,15 +16,14 @@ from edge_demo.runtime.tasks.colorize import AB
 # and the most probable colour (0), which changes from place to place.
 TEMPERATURE = 0.38
 SCORES = "scores"  # the layer that training looks at
+REGRESSION = "regression"  # and the one before it, of networks that predict ab beside the classes
 COLOURS = "means"  # the layer that holds each class's colour, where it is a layer
 
 
-def scores(x: keras.KerasTensor, parts: list[keras.KerasTensor] | None = None) -> keras.KerasTensor:
-    """What is trained: the bins' scores (logits), behind other predictions if there are any."""
+def scores(x: keras.KerasTensor) -> keras.KerasTensor:
+    """The bins' scores (logits)."""
     start = keras.initializers.RandomNormal(stddev=1e-2)
     x = layers.Conv2D(COUNT, 1, kernel_initializer=start, dtype="float32", name="bins")(x)
-    if parts:
-        x = layers.Concatenate(dtype="float32", name="join_scores")([*parts, x])
     return layers.Identity(dtype="float32", name=SCORES)(x)
 
 
@@ -80,8 +79,14 @@ def adjust(model: keras.Model, weights: NDArray[np.floating], share: float) -> N
 
 
 def trained_part(model: keras.Model) -> keras.Model:
-    """The part of a network that is fitted: up to its scores, or all of a network without them."""
+    """The part of a network that is fitted: up to its scores, or all of a network without them.
+
+    Behind ``REGRESSION``, where it has one. They are joined here alone: in the network itself, one
+    range of 8 bits would have to hold them both, and scores are twenty times as large as ab.
+    """
     names = [layer.name for layer in model.layers]
     if SCORES not in names:
         return model
-    return keras.Model(model.inputs, model.get_layer(SCORES).output, name=f"{model.name}-scores")
+    parts = [model.get_layer(name).output for name in (REGRESSION, SCORES) if name in names]
+    joined = layers.Concatenate(dtype="float32")(parts) if len(parts) > 1 else parts[0]
+    return keras.Model(model.inputs, joined, name=f"{model.name}-scores")

@@ -26,11 +26,13 @@ from dataclasses import dataclass
 import keras
 from keras import layers, ops
 
+from edge_demo.runtime.tasks.colorize import CARRIED
 from edge_demo.runtime.tasks.colorize import HINTED as TASK
+from edge_demo.runtime.tasks.record import Task
 
 from . import ab_classes, mobilenet_v2, pyramid, zhang
 
-__all__ = ["SIZES", "TASK", "Size", "build"]
+__all__ = ["SIZES", "TASK", "Size", "build", "task"]
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,13 @@ SIZES: dict[str, Size | None] = {
 }
 
 
+def task(size: str) -> Task:
+    """The record of a size: the published network sees the whole picture around each hint."""
+    return TASK if SIZES[size] else CARRIED
+
+
 def build(size: str) -> keras.Model:
-    """The network of a size; its layer ``scores`` is what training looks at: ab, then the bins'.
+    """The network of a size; training looks at its layers ``regression`` and ``scores``.
 
     A fresh backbone has random weights: ``backbones.load`` gives it trained ones.
     """
@@ -66,9 +73,9 @@ def build(size: str) -> keras.Model:
     (source,), (result,) = TASK.inputs, TASK.outputs
     hinted = keras.Input((None, None, source.channels), name=source.name)
     ab, x = _published(hinted) if made is None else _small(hinted, made, trained=size == "test")
-    scores = ab_classes.scores(x, [ab])
-    chances = ops.softmax(scores[..., 2:], axis=-1) * 2.0 - 1.0
-    out = layers.Concatenate(axis=-1, dtype="float32", name=result.name)([scores[..., :2], chances])
+    ab = layers.Identity(dtype="float32", name=ab_classes.REGRESSION)(ab)
+    chances = ops.softmax(ab_classes.scores(x), axis=-1) * 2.0 - 1.0
+    out = layers.Concatenate(axis=-1, dtype="float32", name=result.name)([ab, chances])
     return keras.Model(hinted, out, name=f"colorize_siggraph17-{size}")
 
 

@@ -31,9 +31,12 @@ from docs import (
     make_colour_sheet,
     make_night_sheet,
     make_pictures,
+    make_size_sheet,
     make_video_picture,
+    measure_colour,
     scale_tables,
     sheets,
+    tune_hints,
 )
 from edge_demo import models_folder
 from edge_demo.__main__ import _parser as edge_parser
@@ -643,6 +646,70 @@ def test_the_colour_sheet_is_drawn_from_what_ships() -> None:
     columns = 2 + len(make_colour_sheet.COLUMNS)
     width = columns * (make_colour_sheet.SIZE[1] + sheets.GAP) - sheets.GAP
     assert committed is not None and committed.shape[1] == width
+
+
+def test_the_sheet_of_sizes_is_drawn_from_what_ships(tmp_path: Path) -> None:
+    import skimage.data
+
+    rgb = np.ascontiguousarray(skimage.data.chelsea()[:120, :160])
+    models = make_size_sheet.exported(make_size_sheet.PRESET, (64, 96), tmp_path)
+    assert [model.fit(8, 8) for model in models.values()] == [(64, 64), (96, 96)]
+    photograph, *coloured = make_size_sheet.row(rgb, models)
+    assert np.array_equal(photograph, rgb)
+    assert np.abs(coloured[0].astype(float) - coloured[1]).mean() > 1.0
+    with pytest.raises(UserError, match="must be a multiple of 32"):
+        make_size_sheet.exported(make_size_sheet.PRESET, (100,), tmp_path)
+    committed = cv2.imread(str(make_size_sheet.PICTURE))
+    columns = 1 + len(make_size_sheet.SIZES)
+    width = columns * (make_size_sheet.CELL[1] + sheets.GAP) - sheets.GAP
+    assert committed is not None and committed.shape[1] == width
+
+
+def small_photographs(folder: Path) -> Path:
+    import skimage.data
+
+    folder.mkdir()
+    for name in ("chelsea", "coffee", "astronaut"):
+        rgb = getattr(skimage.data, name)()
+        cv2.imwrite(str(folder / f"{name}.png"), cv2.resize(rgb[..., ::-1], (96, 64)))
+    return folder
+
+
+def test_colour_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = small_photographs(tmp_path / "photographs")
+    monkeypatch.setattr(measure_colour, "NETWORKS", ("colorize_fusion-lite.r1",))
+    monkeypatch.setattr(measure_colour, "LARGE", (120, 80))
+    monkeypatch.setattr(measure_colour, "ROUNDS", 1)
+    found = {}
+    for what, source in (
+        ("scenes", f"folder:{folder}"),
+        ("wanted", f"folder:{folder}"),
+        ("large", str(folder / "coffee.png")),
+    ):
+        file = tmp_path / f"{what}.json"
+        assert measure_colour.main([what, source, "--json", str(file)]) == 0
+        found[what] = json.loads(file.read_text())
+        assert fill_tables.colour(found[what]).count("\n|") >= 2
+    assert found["scenes"]["schema"] == 1 and found["scenes"]["images"] == 3
+    assert [row["name"] for row in found["scenes"]["rows"]][1:] == ["colorize_fusion-lite.r1"] * 2
+    nothing, average, colours = (row["ab_psnr"] for row in found["wanted"]["rows"])
+    assert average > nothing and colours > nothing
+    (row,) = found["large"]["rows"]
+    assert row["wall_s"]["best"] > 0 and row["processor_s"]["best"] > 0.1
+    assert row["peak_rss_bytes"] > 30e6
+    assert measure_colour.main(["large", str(tmp_path / "none.jpg")]) == 2
+
+
+def test_the_reach_of_hints_is_tuned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = small_photographs(tmp_path / "photographs")
+    monkeypatch.setattr(tune_hints, "NUMBERS", (3, 6))
+    monkeypatch.setattr(tune_hints, "STEPS", (1.7,))
+    assert tune_hints.main([str(folder)]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines() if " dB  " in line]
+    assert float(lines[-1][0]) > float(lines[0][0]) - 1e-6
+    assert tune_hints.main([str(tmp_path / "none")]) == 2
 
 
 def test_the_night_sheet_is_drawn_from_what_ships() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..runtime import effects, temporal
+from ..runtime.colorizing import Look
 from ..runtime.colour import round_to_uint8, ycbcr_to_rgb
 from ..runtime.model import TFLiteModel
 from .source import Shot
@@ -38,7 +39,7 @@ class Live:
             strength: of enhance and colorize, 0..1.
             smoothing: over time, see ``temporal.Smoother``.
         """
-        self.effect = effects.of(model.card.task, model, strength)
+        self.effect = effects.of(model.card.task, model, Look(strength))
         self._smoother = temporal.Smoother(smoothing, self.effect.neighbourhood)
         self._ends: deque[float] = deque([time.monotonic()])
         self.frames = 0

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from . import guided
+from . import guided, steering
 from .hinting import obey
 from .lab import encode_linear, lab_to_linear
 from .tasks import colorize
@@ -42,17 +42,20 @@ class Look:
     """What a user may choose.
 
     Attributes:
-        strength: 0 leaves the picture grey, 1 takes the network's colours.
+        strength: 0 leaves the picture grey, 1 takes the colours of network and hints.
         fade: the spread of the colours held possible (a standard deviation, units of a and b) at
             which a place keeps half of its saturation; 0 fades nothing. Networks that state no
             spread are not faded.
         render_size: side of the square that the network sees, rounded up to what it takes; None:
             what it was made for. Larger shows it less of what things are, and finer colours.
+        wanted: colours of the whole picture; None leaves them to the network. Only for networks
+            that tell a distribution.
     """
 
     strength: float = 1.0
     fade: float = 0.0
     render_size: int | None = None
+    wanted: steering.Wanted | None = None
 
 
 def colorize_picture(
@@ -119,14 +122,14 @@ def colorize_rgb(
 def strips(grey: Grey, runner: Runner, task: Task, look: Look) -> Iterator[tuple[slice, Array]]:
     """A picture's ab at full size, (rows, W, 2) float32, strip by strip."""
     _check_hints(grey, task)
-    # The network is given no hints: the shipped one answers them with stains of a few pixels, and
-    # what it says without them, corrected by ``hinting``, comes 0.4 dB closer with ten.
-    small, colours = answer(Grey(grey.lightness), runner, task, look)
+    carried = task.form == colorize.CARRIED.form
+    # The small networks are shown no hints: they answer them with stains of a few pixels.
+    small, colours = answer(grey if carried else Grey(grey.lightness), runner, task, look)
     ab = faded(colours, look)
     coarse = on_grid(small, ab)
-    if grey.hints and look.strength == 1.0:
-        ab = obey(ab, coarse, small.lightness, grey.hints, _RADIUS, _EPS)
-    yield from enlarged(grey.lightness, coarse, ab)
+    if grey.hints:
+        ab = obey(ab, coarse, small.lightness, grey.hints, _RADIUS, _EPS, wide=not carried)
+    yield from enlarged(grey.lightness, coarse, ab * np.float32(look.strength))
 
 
 def answer(grey: Grey, runner: Runner, task: Task, look: Look) -> tuple[Grey, Colours]:
@@ -137,7 +140,8 @@ def answer(grey: Grey, runner: Runner, task: Task, look: Look) -> tuple[Grey, Co
     """
     _check(look)
     small = reduced(grey, runner, task, look)
-    return small, colorize.decode(runner.run(colorize.encode(small, task)))
+    colours = colorize.decode(runner.run(colorize.encode(small, task)))
+    return small, steering.steered(colours, look.wanted) if look.wanted else colours
 
 
 def reduced(grey: Grey, runner: Runner, task: Task, look: Look | None = None) -> Grey:
@@ -161,8 +165,8 @@ def reduced(grey: Grey, runner: Runner, task: Task, look: Look | None = None) ->
 
 
 def faded(colours: Colours, look: Look) -> Array:
-    """The network's ab (h, w, 2) as strong as the user wants them."""
-    ab = colours.ab * np.float32(look.strength)
+    """The network's ab (h, w, 2), weaker where it is unsure, if the user wants that."""
+    ab = colours.ab
     if look.fade > 0.0 and colours.spread is not None:
         ab = ab / (1.0 + np.square(colours.spread / np.float32(look.fade)))[..., None]
     return np.asarray(ab, np.float32)
@@ -205,7 +209,7 @@ def _linear(light: Array, ab: Array) -> Array:
 
 
 def _check_hints(grey: Grey, task: Task) -> None:
-    if grey.hints and task.form != colorize.HINTED.form:
+    if grey.hints and task.form not in colorize.TAKES_HINTS:
         raise ValueError("this network takes no hints")
 
 

@@ -184,23 +184,19 @@ def of_colorize(runner: Runner, task: Task, look: Look) -> Effect:
 
 
 def of(
-    task: Task,
-    runner: Runner,
-    strength: float = 1.0,
-    fade: float = 0.0,
-    detail: float = chroma.DETAIL,
+    task: Task, runner: Runner, look: Look | None = None, detail: float = chroma.DETAIL
 ) -> Effect:
     """The effect of a task's model.
 
     Args:
         task: its record.
         runner: the graph.
-        strength: of enhance and colorize.
-        fade: of colorize, see ``colorizing.Look``.
+        look: of colorize; its strength is that of enhance, too.
         detail: of chroma, see ``chroma.correction``.
     """
+    look = look or Look()
     if task.name == colorize.TASK.name:
-        return of_colorize(runner, task, Look(strength, fade))
+        return of_colorize(runner, task, look)
     if task.name == enhance.TASK.name:
-        return of_enhance(runner, strength)
+        return of_enhance(runner, look.strength)
     return of_chroma(runner, task, detail)

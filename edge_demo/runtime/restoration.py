@@ -427,7 +427,7 @@ def _colorize(task: Task) -> Restoration:
         unpack=lambda arrays: colorize.Grey(arrays["lightness"]),
         look=Look(192, 1, "input", "colour error", 2),
         halved=False,
-        example=hint_response.example if task.form == colorize.HINTED.form else _grey_example,
+        example=hint_response.example if task.form in colorize.TAKES_HINTS else _grey_example,
         respond=_response(task),
     )
 
@@ -438,6 +438,6 @@ def _grey_example(picture: Picture, _: int) -> colorize.Grey:
 
 def _response(task: Task) -> Callable[[Picture, str, Runner], dict[str, float | None]] | None:
     """How networks that take hints answer them."""
-    if task.form != colorize.HINTED.form:
+    if task.form not in colorize.TAKES_HINTS:
         return None
     return lambda truth, name, runner: hint_response.respond(truth, name, runner, task)

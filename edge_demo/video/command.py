@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from ..runtime import cli, temporal
+from ..runtime.colorizing import Look
 from ..runtime.errors import UserError
 from ..runtime.model import TFLiteModel
 from ..runtime.tasks import chroma
@@ -45,8 +46,8 @@ def refuse_options(options: argparse.Namespace) -> None:
             raise UserError(f"--{name} is of a video; {options.input} is none by its name")
 
 
-def run(options: argparse.Namespace, model: TFLiteModel) -> int:
-    """Restore a video; the exit code.
+def run(options: argparse.Namespace, model: TFLiteModel, look: Look) -> int:
+    """Restore a video as the user wants it; the exit code.
 
     Raises:
         UserError: as ``restore_video`` and ``writer.target``, or options out of range.
@@ -71,8 +72,7 @@ def run(options: argparse.Namespace, model: TFLiteModel) -> int:
         done = restore_video(
             options.input, wanted, model,
             smoothing=smoothing,
-            strength=1.0 if options.strength is None else options.strength,
-            fade=options.fade or 0.0,
+            look=look,
             detail=chroma.DETAIL if options.detail is None else options.detail,
             threads=options.threads,
             progress=shown,

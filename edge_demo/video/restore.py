@@ -14,6 +14,7 @@ import numpy as np
 
 from ..clock import Clock
 from ..runtime import effects, temporal
+from ..runtime.colorizing import Look
 from ..runtime.errors import UserError
 from ..runtime.model import TFLiteModel
 from ..runtime.tasks import chroma
@@ -84,8 +85,7 @@ def restore_video(
     model: TFLiteModel,
     *,
     smoothing: float = temporal.STRENGTH,
-    strength: float = 1.0,
-    fade: float = 0.0,
+    look: Look | None = None,
     detail: float = chroma.DETAIL,
     threads: int = 2,
     progress: Callable[[Progress], None] | None = None,
@@ -101,8 +101,7 @@ def restore_video(
         target: what is to be written.
         model: its task decides.
         smoothing: of effects over time, 0 (none) to 1, see ``temporal.Smoother``.
-        strength: of enhance and colorize, 0..1.
-        fade: of colorize, see ``colorizing.Look``.
+        look: of colorize; its strength is that of enhance, too.
         detail: of chroma, see ``chroma.correction``.
         threads: of the encoder.
         progress: told after each frame.
@@ -111,7 +110,7 @@ def restore_video(
         UserError: as ``Reader`` and ``Writer``; nothing to restore.
         Stopped: by Ctrl-C or SIGTERM.
     """
-    effect = effects.of(model.card.task, model, strength, fade, detail)
+    effect = effects.of(model.card.task, model, look, detail)
     with Reader(source) as reader:
         _check(reader, effect)
         smoother = temporal.Smoother(smoothing, effect.neighbourhood)

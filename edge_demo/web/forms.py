@@ -22,8 +22,8 @@ from .work import TYPES, Asked, Upload, opened
 _NAMELESS = "picture"
 _NAME_CHARACTERS = 80
 
-PROCESS = ("mode", "model", "hints", "strength", "fade", "detail", "render_size", "resample",
-           "format", "quality", "keep_metadata")  # fmt: skip
+PROCESS = ("mode", "model", "hints", "average", "strength", "fade", "detail", "render_size",
+           "resample", "format", "quality", "keep_metadata")  # fmt: skip
 COMPARE = ("model_a", "model_b", "hints", "strength", "fade", "detail", "render_size", "resample")
 PALETTE = ("model", "x", "y", "k", "hints")
 COLORS = ("k",)
@@ -146,6 +146,7 @@ def options(
         fade=number(values, "fade", 0.0, 1000.0),
         hints=hints(values, limits),
         reference=borrowed,
+        average=values.get("average"),
         render_size=integer(values, "render_size", *RENDER_SIZES),
         detail=number(values, "detail", 0.0, 1.0),
     )

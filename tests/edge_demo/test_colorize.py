@@ -1,4 +1,4 @@
-"""Colour on the device: pictures, hints, fading and videos through untrained networks."""
+"""Colour on the device: pictures, folders, hints and fading through untrained networks."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+import keras_models
 from edge_demo import __main__ as command
 from edge_demo.hints import parse_hints, read_hints
 from edge_demo.restore import Options, restore_file
 from edge_demo.runtime import colorizing, restoration, selftest
+from edge_demo.runtime.ab_bins import COUNT
 from edge_demo.runtime.colorizing import Look, colorize_picture
 from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.images import read_rgb, write_image
@@ -23,6 +25,7 @@ from edge_demo.runtime.model import TFLiteModel
 from edge_demo.runtime.results import METRICS
 from edge_demo.runtime.tasks import colorize
 from edge_demo.runtime.tasks.colorize import Grey, Hint
+from edge_demo.runtime.tasks.record import Task
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +74,20 @@ def test_a_grey_file_of_16_bits_keeps_them(tmp_path: Path, colour_models: dict[s
     assert np.ptp(found.astype(int), axis=-1).max() > 100
 
 
+def test_a_folder_is_coloured(
+    tmp_path: Path, colour_models: dict[str, Path], photograph: NDArray[np.uint8]
+) -> None:
+    source, target = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    for name, rgb in (("a.png", photograph), ("b.jpg", photograph[::-1].copy())):
+        cv2.imwrite(str(source / name), cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY))
+    (source / "c.png").write_bytes(b"no picture")
+    assert run("run", source, target, "--model", colour_models["ab"]) == 1  # one was skipped
+    assert sorted(path.name for path in target.iterdir()) == ["a.png.png", "b.jpg.png"]
+    for path in target.iterdir():
+        assert np.ptp(read_rgb(path).rgb.astype(int), axis=-1).max() > 4
+
+
 def test_no_strength_is_grey_and_less_is_less(colour_models: dict[str, Path], grey: Grey) -> None:
     model = TFLiteModel(colour_models["ab"])
     strong, weak, none = (
@@ -79,6 +96,11 @@ def test_no_strength_is_grey_and_less_is_less(colour_models: dict[str, Path], gr
     )
     assert not none.any() and np.abs(strong).max() > 2
     assert np.abs(weak - strong / 2).max() <= 1.0
+    # Of hints, too.
+    model, hint = TFLiteModel(colour_models["hinted"]), Hint(0.5, 0.5, (40.0, -30.0))
+    both = Grey(grey.lightness, (hint,))
+    half = colorize_picture(both, model, model.card.task, Look(0.5))[64, 80].astype(int) - 128
+    assert np.abs(half - (20, -15)).max() <= 3
 
 
 def test_fading_follows_the_spread(colour_models: dict[str, Path], grey: Grey) -> None:
@@ -178,6 +200,93 @@ def test_a_file_of_hints(
 def test_bad_hints_are_one_line(document: Any, why: str) -> None:
     with pytest.raises(UserError, match=why):
         parse_hints(document, (10, 10))
+
+
+class Listening:
+    """A network of 64x64 that answers nothing in particular, and keeps what it was given."""
+
+    tile, halo = 64, 0
+
+    def __init__(self) -> None:
+        self.given: dict[str, Any] = {}
+
+    def fit(self, height: int, width: int) -> tuple[int, int]:
+        return 64, 64
+
+    def run(self, values: dict[str, Any]) -> dict[str, Any]:
+        self.given = values
+        palette = np.full((16, 16, 2 + COUNT), 2 / COUNT - 1, np.float32)
+        palette[..., :2] = 0.0
+        return {"palette": palette}
+
+
+@pytest.mark.parametrize("task", [colorize.HINTED, colorize.CARRIED], ids=lambda task: task.form)
+def test_networks_that_carry_hints_are_shown_them(task: Task) -> None:
+    grey = Grey(np.full((64, 64), 50.0, np.float32), (Hint(0.25, 0.5, (40.0, -20.0)),))
+    runner = Listening()
+    found = colorize_picture(grey, runner, task).astype(int) - 128
+    assert np.abs(found[16, 32] - (40, -20)).max() <= 2
+    shown = runner.given["hinted"]
+    if task is colorize.CARRIED:
+        assert shown[16, 32, 3] == 1 and np.allclose(shown[16, 32, 1:3] * 110, (40, -20))
+        assert not found[40:, :16].any()  # what lies apart is the network's business
+    else:
+        assert not shown[..., 1:].any()
+        assert found[40:, :16, 0].min() > 5
+
+
+def test_the_published_network_carries_hints_itself() -> None:
+    forms = {size: keras_models.task("colorize_siggraph17", size).form for size in ("lite", "full")}
+    assert forms == {"lite": "hinted", "full": "carried"}
+
+
+# Colours of the whole picture ----------------------------------------------------------------
+
+
+def test_a_reference_and_an_average_steer_the_whole_picture(
+    tmp_path: Path, colour_models: dict[str, Path], photograph: NDArray[np.uint8]
+) -> None:
+    source = saved(tmp_path / "a.png", photograph)
+    warm = np.zeros((40, 60, 3), np.uint8) + np.array([200, 150, 90], np.uint8)
+    reference = saved(tmp_path / "warm.png", warm)
+    deep = saved(tmp_path / "warm16.png", warm.astype(np.uint16) * 257)
+    found = {}
+    for name, options in {
+        "plain": (),
+        "reference": ("--reference", reference),
+        "deep": ("--reference", deep),
+        "average": ("--average", "#c8965a"),
+    }.items():
+        target = tmp_path / f"{name}.png"
+        assert run("run", source, target, "--model", colour_models["hinted"], *options) == 0
+        found[name] = rgb_to_lab(read_rgb(target).rgb)[..., 1:].mean((0, 1))
+    wanted = rgb_to_lab(warm)[0, 0, 1:]
+    missed = {name: np.linalg.norm(ab - wanted) for name, ab in found.items()}
+    assert max(missed["reference"], missed["average"]) < 0.5 * missed["plain"]
+    assert np.array_equal(found["deep"], found["reference"])
+
+
+def test_references_that_are_refused(
+    tmp_path: Path,
+    colour_models: dict[str, Path],
+    photograph: NDArray[np.uint8],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    source, target = saved(tmp_path / "a.png", photograph), tmp_path / "b.png"
+    grey = tmp_path / "grey.png"
+    cv2.imwrite(str(grey), photograph[..., 0])
+    for model, options, why in (
+        ("spread", ("--reference", source), "tells no chances of colours"),
+        ("ab", ("--average", "#c8965a"), "--average: "),
+        ("hinted", ("--reference", grey), "has no colours to take"),
+        ("hinted", ("--reference", tmp_path / "none.png"), "none.png"),
+        ("hinted", ("--average", "red"), "must be like '#4a7bc8'"),
+        ("hinted", ("--reference", source, "--average", "#c8965a"), "leave out --average"),
+    ):
+        assert run("run", source, target, "--model", colour_models[model], *options) == 2
+        said = capsys.readouterr().err
+        assert why in said and said.count("\n") == 1
+    assert not target.exists()
 
 
 def test_options_of_other_models_are_refused(

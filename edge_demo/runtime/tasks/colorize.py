@@ -13,7 +13,8 @@ tests graphs need not know how many they are:
   of its a^2 + b^2, which tells how far its colours spread: 0 where it knows one alone;
 - ``palette``: ab and the distribution itself, of networks that take hints (Zhang et al.,
   "Real-Time User-Guided Image Colorization with Learned Deep Priors", SIGGRAPH 2017): colours to
-  suggest. It is given as 2 p - 1, so that 8 bits hold it in steps of 1/256.
+  suggest. It is given as 2 p - 1, so that 8 bits hold it in steps of 1/256. Two forms of this
+  differ in who carries hints over the picture, see ``CARRIED``.
 """
 
 from __future__ import annotations
@@ -63,12 +64,16 @@ HINTED = dataclasses.replace(
     inputs=(Tensor("hinted", 4, downscale=1, low=-1.0, high=1.0, scale=50.0, zero=50.0),),
     outputs=(Tensor("palette", 2 + COUNT, downscale=4, low=-1.0, high=1.0, scale=AB),),
 )
+# Of networks that carry hints over the picture themselves, and so are shown them. To the others,
+# which see no farther than a few pixels around a hint, the runtime gives none: see ``hinting``.
+CARRIED = dataclasses.replace(HINTED, form="carried")
 FINE = dataclasses.replace(
     TASK,
     form="fine",
     outputs=(Tensor("ab", 2, downscale=1, low=-1.0, high=1.0, scale=AB),),
 )
-FORMS = {record.form: record for record in (TASK, SPREAD, HINTED, FINE)}
+FORMS = {record.form: record for record in (TASK, SPREAD, HINTED, CARRIED, FINE)}
+TAKES_HINTS = HINTED.form, CARRIED.form
 
 
 @dataclass(frozen=True)
@@ -164,7 +169,7 @@ def encode(picture: Grey, task: Task = TASK) -> dict[str, Array]:
     tensor = task.inputs[0]
     # In whole steps of 8 bits, as an integer graph sees it.
     lightness = np.rint(picture.lightness * np.float32(2.55)) * np.float32(2 / 255) - 1
-    if task.form != HINTED.form:
+    if task.form not in TAKES_HINTS:
         return {tensor.name: lightness[..., None].astype(np.float32)}
     hinted = np.zeros((*picture.size, 4), np.float32)
     hinted[..., 0] = lightness

@@ -15,6 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_demo.runtime import effects, temporal
+from edge_demo.runtime.colorizing import Look
 from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.model import TFLiteModel
 from edge_demo.runtime.tasks import chroma
@@ -291,7 +292,9 @@ def test_low_light(tmp_path: Path, low_light_models: dict[str, Path]) -> None:
     for before, after in zip(clip.planes, found.planes, strict=True):
         assert after[0].mean() > before[0].mean() + 5
         assert after[0].min() >= 15 and after[0].max() <= 236
-    restore_video(clip.path, target(tmp_path / "b.mkv", None, None, False), dark, strength=0.0)
+    restore_video(
+        clip.path, target(tmp_path / "b.mkv", None, None, False), dark, look=Look(strength=0.0)
+    )
     for before, after in zip(clip.planes, content(tmp_path / "b.mkv").planes, strict=True):
         assert np.abs(after[0].astype(int) - before[0]).max() <= 1
     # 4:4:4 and grey are welcome, too.

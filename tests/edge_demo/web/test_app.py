@@ -114,7 +114,7 @@ def test_colours_of_a_reference(
     assert borrowed.data == by_command(tmp_path, grey, files["colour.hinted"], ".png", *options)
     assert borrowed.data != plain
     response = post(client, "/process", grey, model="colour.spread", reference=reference)
-    assert "takes none" in error(response, 422)
+    assert "tells no chances of colours" in error(response, 422)
     response = post(client, "/process", grey, model="colour.hinted", reference=b"none")
     assert "reference.jpg: is not a" in error(response, 415)
 
@@ -416,7 +416,9 @@ def test_models(client: Any, pictures: dict[str, bytes]) -> None:
     assert models["tiny.int8"]["latency_ms"] is None
     assert models["tiny.int8"]["takes"] == ["resample"]
     assert models["tiny.merged"]["takes"] == ["resample", "detail"]
-    assert models["colour.hinted"]["takes"] == ["strength", "fade", "hints", "reference", "palette"]
+    assert models["colour.hinted"]["takes"] == [
+        "strength", "fade", "hints", "reference", "average", "palette",
+    ]  # fmt: skip
     assert models["colour.spread"]["takes"] == ["strength", "fade"]
     assert models["dark.curves"]["takes"] == ["strength", "render_size"]
     assert models["dark.static"]["takes"] == ["strength"]
