@@ -6,7 +6,9 @@ run in a test (another machine, an installation, a server) is checked for form.
 
 from __future__ import annotations
 
+import argparse
 import ast
+import functools
 import importlib
 import importlib.util
 import json
@@ -34,12 +36,15 @@ from docs import (
     sheets,
 )
 from edge_demo import models_folder
+from edge_demo.__main__ import _parser as edge_parser
 from edge_demo.runtime import results
 from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.lab import rgb_to_lab
 from edge_demo.runtime.model import TFLiteModel
 from edge_demo.runtime.tasks.chroma import TASK
 from edge_demo.runtime.tasks.enhance import TASK as ENHANCE
+from edge_demo.web.app import create_app
+from edge_demo.web.command import make_studio
 from tests.videos import make_clip, moving
 from training import strategies
 from training.__main__ import _parser as training_parser
@@ -79,6 +84,7 @@ SMALLER = {
 RENAMED = {
     "runs/mine/tflite/chroma_residual-s.": "runs/mine/tflite/chroma_residual-test.",
     "chroma_residual-s.r2": "chroma_residual-test.r2",
+    "start_from=chroma_residual-s.r1": "start_from=",
     "runs/night/tflite/enhance_mirnet-lite.": "runs/night/tflite/enhance_mirnet-test.",
 }
 
@@ -107,8 +113,11 @@ def is_well_formed(words: list[str], folder: Path) -> bool:
             return (folder / source).is_dir()
         case ["scp", source, "."]:
             return source.startswith("pi:") and (folder / source[3:]).is_file()
-        case ["ssh", "pi"]:
+        case ["ssh", "pi"] | ["ssh", "-L", "8080:127.0.0.1:8080", "pi"]:
             return True
+        case ["python", "-m", "edge_demo", "serve", *arguments]:
+            # It would not end; the server is tested elsewhere.
+            return bool(edge_parser().parse_args(["serve", *arguments]))
         case ["echo", "performance", "|", "sudo", "tee", file]:
             return file.endswith("/cpufreq/scaling_governor")
         case ["tensorboard", "--logdir", logs]:
@@ -140,7 +149,11 @@ class Reader:
 
     def obey(self, command: str) -> None:
         words = shlex.split(command)
-        package = words[2] if words[:2] == ["python", "-m"] else ""
+        if words[0] == "curl":
+            self.fetch(words[1:])
+            return
+        serves = words[:4] == ["python", "-m", "edge_demo", "serve"]
+        package = words[2] if words[:2] == ["python", "-m"] and not serves else ""
         if package not in ("datasets", "training", "export", "edge_demo"):
             assert is_well_formed(words, self.folder), command
             return
@@ -151,6 +164,34 @@ class Reader:
         # Apache Beam is installed on demand; without it the command says so.
         missing = "--runner" in words and importlib.util.find_spec("apache_beam") is None
         assert main(arguments) == (2 if missing else 0), command
+
+    def fetch(self, words: list[str]) -> None:
+        """What curl does of such a command, asked of a server of the shipped models."""
+        parser = argparse.ArgumentParser()
+        parser.add_argument("-F", action="append", default=[])
+        parser.add_argument("-o", type=Path)
+        parser.add_argument("url")
+        options = parser.parse_args(words)
+        path = options.url.removeprefix("http://127.0.0.1:8080")
+        assert path != options.url
+        form: dict[str, list[Any]] = {}
+        for field in options.F:
+            name, _, value = field.partition("=")
+            if value.startswith("@"):
+                value = ((self.folder / value[1:]).open("rb"), value[1:])
+            elif value.startswith("<"):
+                value = (self.folder / value[1:]).read_text()
+            form.setdefault(name, []).append(value)
+        response = self.studio().open(path, method="POST" if form else "GET", data=form or None)
+        assert response.status_code == 200, (words, response.data[:200])
+        if options.o:
+            (self.folder / options.o).write_bytes(response.data)
+
+    @functools.cache  # noqa: B019
+    def studio(self) -> Any:
+        """Flask's client of the web studio."""
+        options = edge_parser().parse_args(["serve", "--threads", "1", "--workers", "1"])
+        return create_app(make_studio(options)).test_client()
 
     def expanded(self, words: list[str]) -> list[str]:
         """File patterns as a shell expands them, and the names of a run of size ``test``."""
@@ -331,10 +372,11 @@ def test_the_tables_are_there() -> None:
     found = {name for _, name, _ in BLOCKS}
     assert found == {
         "chroma_residual-s.r1 center", "benchmark", "compare", "pi", "quantisation", "recipes",
-        "sensitivity", "tiles", "enhance_mirnet-lite.r1", "enhance_zerodce-lite.r1",
+        "bitrate", "detail", "sensitivity", "tiles",
+        "enhance_mirnet-lite.r1", "enhance_zerodce-lite.r1",
         "benchmark enhance", "compare enhance", "sensitivity enhance",
         "colorize_fusion-lite.r1", "colorize_eccv16-lite.r1", "colorize_siggraph17-lite.r1",
-        "video coding", "video filters", "video speed", "video walkers",
+        "video coding", "video filters", "video sizes", "video speed", "video walkers", "web",
         *(name for name in scale_tables.TABLES
           if (ROOT / f"docs/results/{name.replace(' ', '.')}.json").exists()),
     }  # fmt: skip

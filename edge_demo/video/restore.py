@@ -16,6 +16,7 @@ from ..clock import Clock
 from ..runtime import effects, temporal
 from ..runtime.errors import UserError
 from ..runtime.model import TFLiteModel
+from ..runtime.tasks import chroma
 from .coding import Coding
 from .reader import Counts, Decoded, Reader
 from .writer import Target, Writer
@@ -85,6 +86,7 @@ def restore_video(
     smoothing: float = temporal.STRENGTH,
     strength: float = 1.0,
     fade: float = 0.0,
+    detail: float = chroma.DETAIL,
     threads: int = 2,
     progress: Callable[[Progress], None] | None = None,
 ) -> RestoredVideo:
@@ -101,6 +103,7 @@ def restore_video(
         smoothing: of effects over time, 0 (none) to 1, see ``temporal.Smoother``.
         strength: of enhance and colorize, 0..1.
         fade: of colorize, see ``colorizing.Look``.
+        detail: of chroma, see ``chroma.correction``.
         threads: of the encoder.
         progress: told after each frame.
 
@@ -108,7 +111,7 @@ def restore_video(
         UserError: as ``Reader`` and ``Writer``; nothing to restore.
         Stopped: by Ctrl-C or SIGTERM.
     """
-    effect = effects.of(model.card.task, model, strength, fade)
+    effect = effects.of(model.card.task, model, strength, fade, detail)
     with Reader(source) as reader:
         _check(reader, effect)
         smoother = temporal.Smoother(smoothing, effect.neighbourhood)
