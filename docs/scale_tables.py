@@ -31,14 +31,14 @@ def cleaning_recall(found: Json, table: Table) -> str:
         of = [sum(one for _, one in each) for each in counts]
         names = ", ".join(draws[0]["found"][kind])
         worst = min(one / count for one, count in zip(hits, of, strict=True))
-        cells.append([f"`{kind}`", f"{sum(hits)} of {sum(of)}", f"{sum(hits) / sum(of):.1%}",
-                      f"{worst:.0%}", names])  # fmt: skip
-    parts = [table(["fault", "found", "share", "worst draw", "in these manners"], cells, 1)]
-    parts.append("\n" + table(["good photographs", "flagged", "share", "worst draw", "as"],
-                              [_good(found), *map(_other, found["others"])], 1))  # fmt: skip
+        cells.append([f"`{kind}`", names, f"{sum(hits)} of {sum(of)}",
+                      f"{sum(hits) / sum(of):.1%}", f"{worst:.0%}"])  # fmt: skip
+    parts = [table(["fault", "in these manners", "found", "share", "worst draw"], cells, 2)]
+    parts.append("\n" + table(["good photographs", "flagged as", "flagged", "share", "worst draw"],
+                              [_good(found), *map(_other, found["others"])], 2))  # fmt: skip
     each = sum(sum(of for _, of in manners.values()) for manners in draws[0]["found"].values())
     parts.append(
-        f"\n{len(draws)} draws of {each} faults among the photographs of `{found['data']}`.\n"
+        f"\nDraws of {each} faults among the photographs of `{found['data']}`: {len(draws)}.\n"
     )
     return "".join(parts)
 
@@ -50,14 +50,14 @@ def _good(found: Json) -> list[str]:
         kinds.update(one["kinds"])
     flagged, pictures = (sum(one[key] for one in good) for key in ("flagged", "pictures"))
     worst = max(one["flagged"] / one["pictures"] for one in good)
-    return [f"`{found['data']}`", f"{flagged} of {pictures}", f"{flagged / pictures:.1%}",
-            f"{worst:.1%}", _kinds(kinds)]  # fmt: skip
+    return [f"`{found['data']}`", _kinds(kinds), f"{flagged} of {pictures}",
+            f"{flagged / pictures:.1%}", f"{worst:.1%}"]  # fmt: skip
 
 
 def _other(found: Json) -> list[str]:
     share = f"{found['flagged'] / found['pictures']:.1%}"
-    return [f"`{found['folder']}`", f"{found['flagged']} of {found['pictures']}", share, share,
-            _kinds(found["kinds"])]  # fmt: skip
+    return [f"`{found['folder']}`", _kinds(found["kinds"]),
+            f"{found['flagged']} of {found['pictures']}", share, share]  # fmt: skip
 
 
 def _kinds(counts: Mapping[str, int]) -> str:

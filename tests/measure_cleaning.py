@@ -260,11 +260,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             # As they come: thousands of pictures take a while.
             write(options.json, folder, workers=workers, host=host.describe(), rows=rows)
         return 0
-    seeds = range(options.seed, options.seed + options.draws)
-    draws = [recall(folder, workers, seed) for seed in seeds]
-    others = [flagged(other, workers) for other in options.good]
+    draws: list[dict[str, Any]] = []
+    others: list[dict[str, Any]] = []
+    for seed in range(options.seed, options.seed + options.draws):
+        draws.append(recall(folder, workers, seed))
+        write(options.json, folder, draws=draws, others=others)
+    for other in options.good:
+        others.append(flagged(other, workers))
+        write(options.json, folder, draws=draws, others=others)
     print(f"\n{text({'draws': draws, 'others': others})}")
-    write(options.json, folder, draws=draws, others=others)
     return 0 if all(map(is_enough, draws)) else 1
 
 

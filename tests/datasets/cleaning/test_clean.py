@@ -7,6 +7,9 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,8 @@ from datasets.cleaning import command, local
 from datasets.cleaning.verdicts import KINDS
 from tests.datasets.cleaning.conftest import EXPECTED
 from tests.mistakes import refused
+
+ROOT = Path(__file__).parents[3]
 
 
 def clean(*arguments: object) -> int:
@@ -262,3 +267,29 @@ def test_every_threshold_has_a_flag(capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("side", "spread", "ends", "tint", "clipped", "channel", "blur", "period", "gap"):
         assert re.search(rf"--(min|max)-{name} X", said)
     assert "--duplicate-bits X" in said
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
+def test_a_killed_cleaning_leaves_no_process(mixed: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "datasets", "clean", str(mixed), "--workers", "2"]
+    with subprocess.Popen([*command, "--out", str(tmp_path / "o")], cwd=ROOT,
+                          stdout=subprocess.DEVNULL) as process:  # fmt: skip
+        listed = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        workers: list[str] = []
+        while len(workers) < 2:
+            assert process.poll() is None
+            time.sleep(0.02)
+            workers = [pid for pid in listed.read_text().split() if "spawn_main" in _command(pid)]
+        process.kill()
+    for _ in range(1000):
+        if not any("spawn_main" in _command(pid) for pid in workers):
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"still there: {workers}")
+
+
+def _command(pid: str) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""
