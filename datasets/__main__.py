@@ -13,6 +13,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from edge_demo.runtime import cli
 from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.images import write_image
+from edge_demo.runtime.quiet import quiet_stderr
 
 from . import records, sources
 from .cleaning import command
@@ -117,6 +118,8 @@ def _prepare_records(options: argparse.Namespace, source: sources.Source) -> Non
     if shards < 1 or options.seed < 0:
         raise UserError("--shards must be 1 or more, --seed 0 or more")
     _make(options.out)
+    with quiet_stderr():  # its start-up lines
+        import tensorflow  # noqa: F401
     manifest = records.prepare(source, options.out, options.patch, shards, options.seed)
     found = manifest["shards"]
     patches, pictures = (sum(shard[name] for shard in found) for name in ("patches", "pictures"))
@@ -125,7 +128,8 @@ def _prepare_records(options: argparse.Namespace, source: sources.Source) -> Non
 
 
 def _bench(options: argparse.Namespace) -> None:
-    from .bench import bench, text
+    with quiet_stderr():  # TensorFlow's start-up lines
+        from .bench import bench, text
 
     if min(options.batch, options.rounds, options.seconds) <= 0:
         raise UserError("--batch, --rounds, --seconds: must be above 0")

@@ -8,7 +8,12 @@ from __future__ import annotations
 import tensorflow as tf
 
 from edge_demo.runtime.siting import axis_phases, cosited, phase_taps
-from edge_demo.runtime.tasks.chroma import TASK
+from edge_demo.runtime.tasks.chroma import BITRATE, DIRECT, TASK
+from edge_demo.runtime.tasks.record import Task
+
+from . import jpeg
+
+_TABLES = jpeg.Tables()
 
 
 def _halve(values: tf.Tensor, axis: int, is_cosited: bool) -> tf.Tensor:
@@ -44,26 +49,42 @@ def _phases(low: tf.Tensor, axis: int, is_cosited: bool) -> list[tf.Tensor]:
     return out
 
 
-def example(ycbcr: tf.Tensor, siting: str) -> tuple[tf.Tensor, tf.Tensor]:
+def example(
+    ycbcr: tf.Tensor, siting: str, task: Task = TASK, qualities: tf.Tensor | None = None
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Degrade and encode a batch of true 4:4:4 patches.
 
     Args:
         ycbcr: (B, H, W, 3) uint8 or float of whole 8-bit values, H and W even.
         siting: of the 4:2:0 chroma to make.
+        task: the form.
+        qualities: of form "bitrate": JPEG's, (B,) int, each 1..100; H and W multiples of 16 then.
 
     Returns:
-        The graph's input ``planes`` (B, H/2, W/2, 12) and the ``correction``
-        (B, H/2, W/2, 8) that would make the chroma perfect, in the output's unit, unclipped.
+        The graph's input ``planes`` (B, H/2, W/2, 12 or 14), and in the output's unit, unclipped,
+        the correction (B, H/2, W/2, 8) that would make the chroma perfect, or that chroma.
     """
     vertical, horizontal = cosited(siting)
     values = tf.cast(ycbcr, tf.float32)
     low = _halve(_halve(values[..., 1:], 1, vertical), 2, horizontal)
     low = tf.clip_by_value(tf.round(low), 0.0, 255.0)
+    y = values[..., :1]
+    if task.form == BITRATE.form:
+        steps = tf.gather(_TABLES.steps, qualities)
+        y, low = jpeg.quantised(y, steps[:, 0]), jpeg.quantised(low, steps[:, 1])
     base = tf.concat(
         [column for row in _phases(low, 1, vertical) for column in _phases(row, 2, horizontal)],
         axis=-1,
     )
-    luma = tf.nn.space_to_depth(values[..., :1], 2)
+    luma = tf.nn.space_to_depth(y, 2)
     chroma = tf.nn.space_to_depth(values[..., 1:], 2)
-    planes = (tf.round(tf.concat([luma, base], -1)) - TASK.inputs[0].zero) / TASK.inputs[0].scale
-    return planes, (chroma - base) / TASK.outputs[0].scale
+    parts = [luma, base]
+    if task.form == BITRATE.form:
+        strengths = tf.gather(_TABLES.strengths, qualities) * 255.0
+        shape = tf.concat([tf.shape(luma)[:3], [2]], 0)
+        parts.append(tf.broadcast_to(strengths[:, None, None], shape))
+    planes = (tf.round(tf.concat(parts, -1)) - TASK.inputs[0].zero) / TASK.inputs[0].scale
+    result = task.outputs[0]
+    if task.form == DIRECT.form:
+        return planes, (chroma - result.zero) / result.scale
+    return planes, (chroma - base) / result.scale

@@ -7,6 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
+from edge_demo.runtime.tasks.chroma import TASK
+from edge_demo.runtime.tasks.record import Task
+
+from . import jpeg
 from .cells import Cells
 from .chroma import example
 from .crops import Draws, crops, draws
@@ -32,6 +36,8 @@ def batches(
     seed: int,
     sitings: Mapping[str, float],
     start: int = 0,
+    task: Task = TASK,
+    qualities: tuple[int, int] = (100, 100),
 ) -> tf.data.Dataset:
     """Random crops of cells, flipped and turned, degraded and encoded.
 
@@ -45,9 +51,11 @@ def batches(
         seed: of everything random here.
         sitings: share of each chroma siting within a batch.
         start: the first batch to give; a resumed run starts where it stopped.
+        task: the form.
+        qualities: of form "bitrate": the least and the greatest of JPEG, see ``jpeg.qualities``.
 
     Returns:
-        ``steps - start`` pairs of (planes, correction), see ``chroma.example``.
+        ``steps - start`` pairs, see ``chroma.example``.
     """
     count, size = cells.ycbcr.shape[:2]
     if patch % 2 or patch > size:
@@ -58,14 +66,19 @@ def batches(
 
     wanted = Draws(count, batch, seed)
 
-    def draw(step: tf.Tensor) -> tf.Tensor:
-        return tf.stack(crops(bank, draws(wanted, step, size, patch), patch))
+    least, most = qualities
+
+    def draw(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        key = tf.stack([tf.constant(seed + 2, tf.int64), step])
+        drawn = jpeg.qualities(tf.random.stateless_uniform([batch], key), least, most)
+        return tf.stack(crops(bank, draws(wanted, step, size, patch), patch)), drawn
 
     # Compiled, because a training step must not wait for it: fused, it takes a quarter of the time.
     @tf.function(jit_compile=True)
-    def encode(patches: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        parts = tf.split(patches, list(counts.values()))
-        pairs = [example(part, siting) for part, siting in zip(parts, counts, strict=True)]
+    def encode(patches: tf.Tensor, drawn: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        sizes = list(counts.values())
+        parts = zip(tf.split(patches, sizes), tf.split(drawn, sizes), counts, strict=True)
+        pairs = [example(part, siting, task, quality) for part, quality, siting in parts]
         planes, correction = zip(*pairs, strict=True)
         return tf.concat(planes, 0), tf.concat(correction, 0)
 
@@ -75,14 +88,26 @@ def batches(
 
     def with_shape(planes: tf.Tensor, correction: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return (
-            tf.ensure_shape(planes, [batch, half, half, 12]),
+            tf.ensure_shape(planes, [batch, half, half, task.inputs[0].channels]),
             tf.ensure_shape(correction, [batch, half, half, 8]),
         )
 
     return encoded.map(with_shape).prefetch(4)
 
 
-def fixed(patches: np.ndarray, siting: str, batch: int = 8) -> tf.data.Dataset:
-    """Encoded pairs of fixed 4:4:4 YCbCr patches (N, H, W, 3) uint8, in order, for validation."""
-    data = tf.data.Dataset.from_tensor_slices(patches).batch(batch)
-    return data.map(lambda values: example(values, siting)).cache().prefetch(1)
+def fixed(
+    patches: np.ndarray,
+    siting: str,
+    batch: int = 8,
+    task: Task = TASK,
+    qualities: tuple[int, int] = (100, 100),
+) -> tf.data.Dataset:
+    """Encoded pairs of fixed 4:4:4 YCbCr patches (N, H, W, 3) uint8, in order, for validation.
+
+    Of form "bitrate", their qualities go from the least to the greatest in equal steps.
+    """
+    least, most = qualities
+    steps = np.linspace(least, most, len(patches)).round().astype(np.int32)
+    data = tf.data.Dataset.from_tensor_slices((patches, steps)).batch(batch)
+    encoded = data.map(lambda values, quality: example(values, siting, task, quality))
+    return encoded.cache().prefetch(1)

@@ -5,6 +5,11 @@ siting where its task has such; ``benchmark``, ``compare``, ``pi``, ``quantisati
 ``sensitivity`` or ``tiles``, of chroma or followed by another task; ``video`` or ``colour``,
 followed by what was measured; or ``recipes``. What it shows is read from ``docs/models``,
 ``docs/results`` and ``export/recipes.py``; nobody types a figure.
+
+
+``sensitivity`` or ``tiles``, of chroma or followed by another task; ``video`` followed by what was
+measured; ``web``; one of ``scale_tables.TABLES``; or ``recipes``. What it shows is read from
+``docs/models``, ``docs/results`` and ``export/recipes.py``; nobody types a figure.
 """
 
 from __future__ import annotations
@@ -21,6 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # run as a script, whose own folder is docs
 
 # ruff: noqa: E402
+from docs import scale_tables
 from edge_demo.runtime import tasks
 from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.results import METRICS, label
@@ -235,6 +241,48 @@ def tiles(found: Json) -> str:
     )
 
 
+def bitrate(found: Json) -> str:
+    """Chroma PSNR of each method on JPEGs of each quality; models as gains over bilinear."""
+    names = list(found["rows"][0]["chroma_psnr"])
+    floor, others = names[0], names[1:]
+    cells = []
+    for row in found["rows"]:
+        psnr = row["chroma_psnr"]
+        gains = [f"{psnr[name] - psnr[floor]:+.2f}" for name in others]
+        cells.append([str(row["quality"]), f"{psnr[floor]:.2f}", *gains])
+    header = ["quality", f"{floor}, dB", *(f"`{n}`" if "." in n else n for n in others)]
+    source = found["data"].partition(":")[2]
+    return (
+        f"{table(header, cells, text_columns=0)}\nChroma PSNR of {floor}, and what others have "
+        f"over it, dB; means over {found['images']} photographs (`{source}`).\n"
+    )
+
+
+def detail(found: Json) -> str:
+    """How far from the truth, and how sharp, at each amount of detail."""
+    rows = found["rows"]
+    floor = rows[0]["metrics"]["chroma_psnr"]["mean"]
+    shown = ("chroma_psnr", "chroma_ssim", "chroma_sharpness")
+    cells = []
+    for row in rows:
+        mean = {metric: row["metrics"][metric]["mean"] for metric in shown}
+        cells.append([
+            f"`{label(row)}`" if row["kind"] == "model" else label(row),
+            f"{row['detail']:g}" if "detail" in row else "",
+            f"{mean['chroma_psnr']:.2f}",
+            f"{mean['chroma_psnr'] - floor:+.2f}",
+            f"{mean['chroma_ssim']:.4f}",
+            f"{mean['chroma_sharpness']:.3f}",
+        ])  # fmt: skip
+    header = ["method", "detail", "chroma PSNR, dB", f"over {rows[0]['name']}, dB",
+              METRICS["chroma_ssim"].column, METRICS["chroma_sharpness"].column]  # fmt: skip
+    source = found["data"].partition(":")[2]
+    return (
+        f"{table(header, cells)}\nMeans over {found['images']} photographs (`{source}`), "
+        f"{found['siting']} siting.\n"
+    )
+
+
 def video(found: Json) -> str:
     """What was measured on video: an evaluation, or a part of ``measure_video.py``."""
     if "what" not in found:
@@ -242,6 +290,7 @@ def video(found: Json) -> str:
     shown: dict[str, Callable[[Json], str]] = {
         "filters": _video_filters,
         "coding": _video_coding,
+        "sizes": _video_sizes,
         "speed": _video_speed,
     }
     return shown[found["what"]](found)
@@ -311,6 +360,23 @@ def _video_coding(found: Json) -> str:
     )
 
 
+def _video_sizes(found: Json) -> str:
+    """How large a network a board can be given; what is no measurement is called an estimate."""
+    cells = [
+        [f"`{row['name']}`", f"{row['giga_macs']:.1f}", f"{row['chroma_psnr']:.2f}",
+         f"{1e3 / row['ms']:.1f}", f"{row['fps_pi_4']:.1f}", f"{row['fps_pi_5']:.1f}"]
+        for row in found["rows"]
+    ]  # fmt: skip
+    header = ["graph", "GMAC a frame", "chroma PSNR, dB", "frames a second here",
+              "Raspberry Pi 4, estimate", "Raspberry Pi 5, estimate"]  # fmt: skip
+    width, height = found["size"]
+    return (
+        f"{table(header, cells)}\nThe graphs alone. A frame of {width}x{height}, "
+        f"{found['threads']} threads, medians of {found['rounds']} alternating rounds, on "
+        f"{host(found['host'])}; chroma PSNR on `{found['rows'][0]['data']}`.\n"
+    )
+
+
 def _video_speed(found: Json) -> str:
     """Frames a second, and where the time goes."""
     stages = ("read", "network", "filter", "rest", "write")
@@ -375,6 +441,64 @@ def _colour_large(found: Json) -> str:
     )
 
 
+def web(found: Json) -> str:
+    """What the studio's server was put through."""
+    load, memory, overload = found["load"], found["memory"], found["overload"]
+    fuzz, api, hints = found["fuzz"], found["api"], found["hints"]
+
+    def counted(statuses: Mapping[str, int]) -> str:
+        return ", ".join(f"{number} times {status}" for status, number in statuses.items())
+
+    sizes = list(memory["mib"].values())
+    answers = sum(sum(one.values()) for one in api["statuses"].values())
+    cells = [
+        [
+            "`load`",
+            f"{load['requests']} requests of {load['size']} from {load['clients']} clients, "
+            "six models, no cache",
+            f"{load['lost']} lost, {load['wrong']} not the command line's; "
+            f"{load['requests_per_second']:g} a second, p50 {load['p50_ms']:.0f} ms, "
+            f"p99 {load['p99_ms']:.0f} ms",
+        ],
+        [
+            "`memory`",
+            f"{memory['requests']:,} requests, three sizes, six models",
+            f"{sizes[-1]:.0f} MiB; within {memory['spread']:.1%} after the first fifth",
+        ],
+        [
+            "`overload`",
+            f"{overload['clients']} clients for {overload['places']} places",
+            f"{counted(overload['statuses'])}; refused within "
+            f"{overload['refusal_p50_ms']:.0f} ms (p50), {overload['refusal_max_ms']:.0f} ms "
+            f"(max); a thread that slept beside woke up to "
+            f"{overload['sleeper_late_max_ms']:.0f} ms late",
+        ],
+        [
+            "`hints`",
+            f"recolouring {hints['size']} after a hint, up to {hints['hints']} of them",
+            f"p50 {hints['recolour_p50_ms']:.0f} ms, p99 {hints['recolour_p99_ms']:.0f} ms; "
+            f"a palette {hints['palette_p50_ms']:.0f} ms",
+        ],
+        [
+            "`fuzz`",
+            f"{fuzz['pictures']} damaged pictures",
+            f"{counted(fuzz['statuses'])}; {fuzz['faults']} faults",
+        ],
+        [
+            "`api`",
+            f"{answers:,} requests that the description allows, or just not",
+            f"{api['failures']} answers that it does not describe",
+        ],
+    ]  # fmt: skip
+    busy = max(found[name]["load_average_before"] for name in ("load", "overload", "hints"))
+    beside = (
+        f", which other programs kept busy (load average {busy:.0f})"
+        if busy > 0.5 * found["host"]["cores"]
+        else ""
+    )
+    return f"{table(['measure', 'what', 'result'], cells, 3)}\nOn {host(found['host'])}{beside}.\n"
+
+
 def recipes() -> str:
     """Every recipe of ``export``."""
     cells = [[f"`{recipe.name}`", recipe.summary, _needs(recipe)] for recipe in RECIPES]
@@ -396,17 +520,22 @@ def content(name: str, root: Path) -> str:
     results: dict[str, Callable[[Json], str]] = {
         "benchmark": benchmark,
         "colour": colour,
+        "bitrate": bitrate,
         "compare": compare,
+        "detail": detail,
         "pi": pi,
         "quantisation": quantisation,
         "sensitivity": sensitivity,
         "tiles": tiles,
         "video": video,
+        "web": web,
     }
     if name == "recipes":
         return recipes()
     first, _, second = name.partition(" ")
     file = f"{first}.{second}.json" if second else f"{first}.json"
+    if name in scale_tables.TABLES:
+        return scale_tables.TABLES[name](_read(root / "docs" / "results" / file), table)
     if first in results:
         return results[first](_read(root / "docs" / "results" / file))
     return quality(_read(root / "docs" / "models" / file))

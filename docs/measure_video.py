@@ -41,6 +41,7 @@ from edge_demo.runtime.siting import baseline, downsample
 from edge_demo.runtime.tasks import chroma
 from edge_demo.video import restore, writer
 from edge_demo.video.coding import Coding, Tags
+from export import check
 
 Picture = NDArray[np.uint8]
 
@@ -70,6 +71,13 @@ CODINGS = (
     ("BT.2020, limited range, 10 bits", "bt2020", False, 10, True),
 )
 SPEED_SIZE, SPEED_FRAMES = (1080, 1920), 24
+# Sizes of the network to compare.
+SIZED = ("chroma_residual-s.r1.int8", "chroma_residual-xs.r1.int8")
+# What boards may be expected to do, in 8-bit multiply-accumulates a second: XNNPACK's page states
+# 24 ms for MobileNet v1 (569 million of them, Howard et al., 2017) on a Raspberry Pi 4 of 64 bits;
+# of a Raspberry Pi 5 its makers state two to three times the speed.
+PI_4 = 569e6 / 24e-3
+PI_5 = 2.5 * PI_4
 
 
 def panned() -> Iterator[Picture]:
@@ -216,6 +224,30 @@ def speed(options: argparse.Namespace) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def sizes(options: argparse.Namespace) -> dict[str, Any]:
+    """What smaller networks gain in speed and lose in quality, in rounds that alternate."""
+    models = {name: TFLiteModel(models_folder.find(name), THREADS) for name in SIZED}
+    planes = chroma.degrade(cv2.resize(next(panned()), SPEED_SIZE[::-1]))
+    times: dict[str, list[float]] = {name: [] for name in models}
+    for model in models.values():
+        tiling.corrections(planes, model)  # takes its tiles
+    for _ in range(options.rounds):
+        for name, model in models.items():
+            times[name].append(_graph_alone(model)["all"])
+    rows = []
+    for name, model in models.items():
+        macs = 1e3 * check.kilo_macs_per_pixel(model.path) * SPEED_SIZE[0] * SPEED_SIZE[1]
+        psnr = model.card.values["metrics"]["chroma_psnr"]
+        rows.append(
+            {"name": name, "giga_macs": round(macs / 1e9, 2), "chroma_psnr": psnr["mean"],
+             "data": psnr["data"], "ms": round(1e3 * statistics.median(times[name]), 1),
+             "fps_pi_4": round(PI_4 / macs, 2), "fps_pi_5": round(PI_5 / macs, 2)}
+        )  # fmt: skip
+    height, width = SPEED_SIZE
+    return {"size": [width, height], "threads": THREADS, "rounds": options.rounds,
+            "host": host.describe(), "rows": rows}  # fmt: skip
+
+
 def _graph_alone(model: TFLiteModel) -> dict[str, float]:
     """Seconds a frame that the graph computes, its tiles as the restoration left them."""
     tensor = chroma.TASK.inputs[0]
@@ -244,13 +276,14 @@ def _write_clip(path: Path) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("what", choices=("filters", "coding", "speed"))
+    parser.add_argument("what", choices=("filters", "coding", "speed", "sizes"))
     parser.add_argument("--video", type=Path, nargs="*", default=[], help="of filters")
     parser.add_argument("--frames", type=int, default=300, help="of each video, at most; 300")
     parser.add_argument("--data", default="sample", help="photographs of coding")
-    parser.add_argument("--rounds", type=int, default=3, help="of speed; 3")
+    parser.add_argument("--rounds", type=int, default=3, help="of speed and sizes; 3")
     options = parser.parse_args(arguments)
-    measure = {"filters": filters, "coding": coding, "speed": speed}[options.what]
+    kinds = {"filters": filters, "coding": coding, "speed": speed, "sizes": sizes}
+    measure = kinds[options.what]
     document = {"what": options.what, **measure(options)}
     target = RESULTS / f"video.{options.what}.json"
     target.write_text(json.dumps(document, indent=2) + "\n")

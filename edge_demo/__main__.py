@@ -1,4 +1,4 @@
-"""``python -m edge_demo``: models, run, benchmark, selftest."""
+"""``python -m edge_demo``: models, run, benchmark, selftest, serve, camera."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from . import benchmark, models_folder
-from .restore import Options, Restored, check_options, look_of, restore_file
+from .camera import command as camera
+from .hints import read_hints
+from .restore import RENDER_SIZES, Options, Restored, check_options, look_of, restore_file
 from .runtime import cli, results
 from .runtime.errors import UserError
-from .runtime.images import EXTENSIONS
+from .runtime.images import EXTENSIONS, load
 from .runtime.model import TFLiteModel
 from .runtime.package import read_card
 from .runtime.selftest import selftest
 from .video import command as video
+from .web import command as web
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -68,6 +71,18 @@ def _parser() -> argparse.ArgumentParser:
         help="colorize: less colour where the model is unsure; half of it where its guesses are "
         "this far apart (try 20); default: 0, no fading",
     )
+    run.add_argument(
+        "--render-size", type=int, metavar=f"{RENDER_SIZES[0]}..{RENDER_SIZES[1]}",
+        help="enhance and colorize: the network sees the picture reduced to a square of this side; "
+        "smaller is faster",
+    )  # fmt: skip
+    run.add_argument(
+        "--detail",
+        type=float,
+        metavar="0..1",
+        help="chroma: how much of the detail that a model of chroma_merged proposes is added; "
+        "default: 1, all of it",
+    )
     video.add_arguments(run)
     run.add_argument("--overwrite", action="store_true")
 
@@ -76,6 +91,12 @@ def _parser() -> argparse.ArgumentParser:
 
     test = commands.add_parser("selftest", help="does a model compute here what it should?")
     test.add_argument("files", nargs="*", metavar="FILE", help="default: all that ship")
+
+    serve = commands.add_parser("serve", help="a page and an API in the browser")
+    web.add_arguments(serve)
+
+    live = commands.add_parser("camera", help="live enhancement of a camera's pictures")
+    camera.add_arguments(live)
     return parser
 
 
@@ -155,10 +176,17 @@ def _restore(
 
 
 def _options(options: argparse.Namespace) -> Options:
+    hints = read_hints(options.hints) if options.hints else None
     return Options(
-        options.resample, options.strength, options.fade, options.hints, options.reference,
-        options.average,
-    )  # fmt: skip
+        resample=options.resample,
+        strength=options.strength,
+        fade=options.fade,
+        hints=hints,
+        reference=load(options.reference) if options.reference else None,
+        average=options.average,
+        render_size=options.render_size,
+        detail=options.detail,
+    )
 
 
 def _progress(done: int, total: int) -> None:
@@ -195,6 +223,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "run": _run,
         "benchmark": benchmark.run,
         "selftest": _selftest,
+        "serve": web.run,
+        "camera": camera.run,
     }
     return cli.run(_parser(), lambda options: commands[options.command](options), arguments)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,26 +20,58 @@ from .runtime.lab import rgb_to_lab
 from .runtime.tasks.colorize import Hint
 
 _SIZES = 1, 9
-_MOST = 1000
+MOST = 1000
 DEFAULT_SIZE = 3
 
 
-def read_hints(path: Path, size: tuple[int, int]) -> tuple[Hint, ...]:
-    """The hints of a file for a picture of (height, width).
+@dataclass(frozen=True)
+class Hints:
+    """A document of hints, not yet brought to a picture.
+
+    Attributes:
+        document: what JSON gave.
+        name: of where it came from, for messages.
+    """
+
+    document: Any
+    name: str
+
+    def on(self, size: tuple[int, int]) -> tuple[Hint, ...]:
+        """The hints on a picture of (height, width).
+
+        Raises:
+            UserError: not of this form, or a point outside of the picture.
+        """
+        try:
+            return parse_hints(self.document, size)
+        except UserError as error:
+            raise UserError(f"{self.name}: {error}") from None
+
+
+def read_hints(path: Path) -> Hints:
+    """The hints of a file.
 
     Raises:
-        UserError: unreadable, not of this form, or a point outside of the picture.
+        UserError: unreadable, or not JSON.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror or error}") from None
-    except ValueError as error:
-        raise UserError(f"{path}: not JSON ({error})") from None
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise UserError(f"{path}: {why or error}") from None
+    return loads(text, str(path))
+
+
+def loads(text: str, name: str) -> Hints:
+    """The hints of a JSON text.
+
+    Raises:
+        UserError: not JSON.
+    """
     try:
-        return parse_hints(document, size)
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from None
+        return Hints(json.loads(text), name)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{name}: not JSON ({error})") from None
 
 
 def parse_hints(document: Any, size: tuple[int, int]) -> tuple[Hint, ...]:
@@ -50,8 +83,8 @@ def parse_hints(document: Any, size: tuple[int, int]) -> tuple[Hint, ...]:
     entries = document.get("hints") if isinstance(document, dict) else None
     if not isinstance(entries, list):
         raise UserError('hints are {"hints": [{"x": 10, "y": 20, "color": "#4a7bc8"}]}')
-    if len(entries) > _MOST:
-        raise UserError(f"{len(entries)} hints, but at most {_MOST} are taken")
+    if len(entries) > MOST:
+        raise UserError(f"{len(entries)} hints, but at most {MOST} are taken")
     return tuple(_hint(entry, number, size) for number, entry in enumerate(entries, 1))
 
 

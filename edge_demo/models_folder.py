@@ -14,6 +14,12 @@ FOLDER = Path(__file__).parent / "models"
 # What ``run`` uses when nobody chooses: the smallest and fastest, and of two such the better.
 DEFAULT_PRESET = "chroma_residual-s.r1"
 DEFAULT_RECIPES = ("qat", "int8")
+# What the web studio uses for each task: of colorize the one that takes hints.
+DEFAULTS = {
+    "chroma": DEFAULT_PRESET,
+    "colorize": "colorize_siggraph17-lite.r1",
+    "enhance": "enhance_mirnet-lite.r1",
+}
 
 
 def shipped(task: str | None = None) -> dict[str, Path]:

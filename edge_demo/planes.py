@@ -54,13 +54,17 @@ class Planes420File:
 
 
 def read_planes(path: str | PathLike[str]) -> Planes420File:
+    """`decode_planes` of a file, which UserError refuses where it is missing or unreadable, too."""
+    return decode_planes(load(path))
+
+
+def decode_planes(file: ImageFile) -> Planes420File:
     """Decode a 4:2:0 JPEG (baseline or progressive) or a lossy WebP to its planes.
 
     Raises:
-        UserError: no such picture, another subsampling, an RGB-coded JPEG, or a file that is
-            missing, truncated, damaged or larger than `runtime.images.MAX_PIXELS`.
+        UserError: another kind of picture, another subsampling, an RGB-coded JPEG, or a damaged
+            file.
     """
-    file = load(path)
     info = file.info
     _check_kind(info)
     planes = _decode(file)

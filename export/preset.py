@@ -12,10 +12,11 @@ from typing import Any
 
 import keras_models
 from datasets import samples, sources
-from edge_demo.runtime import package, quality, restoration, results
+from edge_demo.runtime import jpeg, package, quality, restoration, results
 from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.model import TFLiteModel
 from edge_demo.runtime.restoration import Restoration
+from edge_demo.runtime.tasks import chroma
 from edge_demo.runtime.tasks.record import Task
 from keras_models import runs
 
@@ -270,6 +271,11 @@ def _page(name: str, written: list[Path], tables: Tables, left_out: Mapping[str,
     lines += [f"- {recipe} is left out: {reason}" for recipe, reason in left_out.items()]
     if not restoration.of(task).whole:
         lines.append(f"- Tiles overlap by {values['halo']} pixels on each side")
+    if task.form == chroma.BITRATE.form:
+        least, most = jpeg.QUALITIES
+        lines.append(
+            f"- Measured and calibrated on JPEGs, each of its own quality, {least} to {most}"
+        )
     lines.append("")
     for siting, table in tables.items():
         lines += _section(task, siting, table)

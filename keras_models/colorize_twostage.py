@@ -74,7 +74,7 @@ SIZES: dict[str, Size] = {
     "full": Size(*_FULL, Refinement(64, 16)),
 }
 # The size whose run each begins with.
-STARTS_FROM = {size: f"{size}-generator" for size in ("test", "lite", "full")}
+STARTS_FROM = {size: f"colorize_twostage-{size}-generator" for size in ("test", "lite", "full")}
 # Of the backbone's coarse channels, while the generator is trained.
 _DROPOUT = 0.3
 # What a residual block adds of what it finds (section 3.3 of the paper).

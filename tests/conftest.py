@@ -80,7 +80,10 @@ def lively(natural: NDArray[np.uint8]) -> Callable[[str], Any]:
         values = encoded(keras_models.task(name, "test"), natural)[None]
         weighted = {layer.name: layer for layer in model.layers if layer.get_weights()}
         # Of a palette's two heads the one of ab: the other's chances have a spread of their own.
-        last = weighted.get("ab") or list(weighted.values())[-1]
+        # Before a gate both that it lies between.
+        heads = ["tail", "detail_b"] if "gate" in weighted else ["ab"]
+        last = [weighted[name] for name in heads if name in weighted]
+        last = last or [list(weighted.values())[-1]]
 
         def spread() -> float:
             output = np.asarray(model(values, training=False))
@@ -88,7 +91,8 @@ def lively(natural: NDArray[np.uint8]) -> Callable[[str], Any]:
 
         for _ in range(8):
             scale = (0.25 / spread()) ** 0.7
-            last.set_weights([weight * scale for weight in last.get_weights()])
+            for layer in last:
+                layer.set_weights([weight * scale for weight in layer.get_weights()])
         assert 0.2 < spread() < 0.3
         return model
 

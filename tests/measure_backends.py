@@ -2,11 +2,12 @@
 
 From the repository's root, in an environment that has requirements-jax.txt, too::
 
-    python tests/measure_backends.py [MODEL] [--data SOURCE] [--set key=value ...]
+    python tests/measure_backends.py [MODEL] [--data SOURCE] [--set key=value ...] [--json FILE]
 
 prints each epoch's loss under both and their ratio; by default for what ``make demo`` trains. The
 batches are the same by themselves. The first weights are not, because each backend draws its own,
-so both start from those of a fit of one tiny step.
+so both start from those of a fit of one tiny step. ``--json`` writes what docs/scale.md shows
+(docs/results/curves.backends.json).
 """
 
 from __future__ import annotations
@@ -18,9 +19,13 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # run as a script, whose own folder is tests
+
+# ruff: noqa: E402
+from edge_demo.runtime import results
 
 BACKENDS = ("tensorflow", "jax")
 ALIKE = 0.02
@@ -81,17 +86,27 @@ def compared(found: Mapping[str, Sequence[Mapping[str, float]]]) -> tuple[str, f
     return "\n".join(lines), worst
 
 
+def document(
+    options: argparse.Namespace, settings: Sequence[str], found: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What ``--json`` writes; ``found`` is name to history."""
+    return {"schema": 1, "model": options.model, "data": options.data, "settings": list(settings),
+            "histories": dict(found)}  # fmt: skip
+
+
 def main() -> int:
     """Run the script."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("model", nargs="?", default="chroma_residual")
     parser.add_argument("--data", default="sample")
     parser.add_argument("--set", action="append", default=[], dest="settings")
+    parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    settings = options.settings or DEMO
     with tempfile.TemporaryDirectory() as scratch:
-        found = curves(
-            [options.model, "--data", options.data], options.settings or DEMO, Path(scratch)
-        )
+        found = curves([options.model, "--data", options.data], settings, Path(scratch))
+    if options.json:
+        results.write_json(options.json, document(options, settings, found), True)
     table, worst = compared(found)
     print(f"{table}\nfarthest from each other: {worst:.2%}, allowed {ALIKE:.0%}")
     return 0 if worst <= ALIKE else 1

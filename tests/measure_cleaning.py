@@ -2,15 +2,17 @@
 
 From the repository's root::
 
-    python tests/measure_cleaning.py recall FOLDER [--good OTHER ...]
+    python tests/measure_cleaning.py recall FOLDER [--draws 5] [--good OTHER ...] [--json FILE]
     python tests/measure_cleaning.py scores FOLDER
-    python tests/measure_cleaning.py benchmark FOLDER [--counts 1000 4000 10000]
+    python tests/measure_cleaning.py benchmark FOLDER [--counts 1000 4000 10000] [--json FILE]
 
 ``recall`` takes FOLDER as good, replaces 250 of its pictures by spoilt ones, adds 50 copies, and
 prints the share of faults found of each kind and each manner, and the share of the good pictures
-that are flagged. ``--good`` names folders of which only the latter is printed. ``scores`` prints
-how each measure is distributed over good pictures and over spoilt ones: what the thresholds were
-chosen from. ``benchmark`` cleans thousands of pictures made from FOLDER's, and prints seconds.
+that are flagged; several times, with others drawn each time. ``--good`` names folders of which only
+the latter is printed. ``scores`` prints how each measure is distributed over good pictures and over
+spoilt ones: what the thresholds were chosen from. ``benchmark`` cleans thousands of pictures made
+from FOLDER's, and prints seconds. ``--json`` writes what docs/cleaning.md shows
+(docs/results/cleaning.recall.json and cleaning.time.json).
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import resource
 import sys
 import tempfile
 import time
@@ -36,12 +39,15 @@ sys.path.insert(0, str(ROOT))  # run as a script, whose own folder is tests
 from datasets.__main__ import main as datasets
 from datasets.cleaning import local
 from datasets.cleaning.scores import Scores
+from edge_demo import host
+from edge_demo.runtime import results
 from edge_demo.runtime.cli import cores
 from edge_demo.runtime.images import read_rgb, to_uint8
 from edge_demo.runtime.photographs import read_folder
 from tests import faults
 
 EACH = 50
+RECALL, FLAGGED = 0.95, 0.03
 
 
 def clean(folder: Path, out: Path, workers: int) -> dict[str, Any]:
@@ -85,45 +91,82 @@ def spoil(folder: Path, out: Path, each: int, seed: int) -> tuple[dict[str, tupl
     return spoilt, names
 
 
-def recall(folder: Path, others: Sequence[Path], workers: int, seed: int) -> bool:
-    """Print what is found and what is flagged wrongly; whether both are good enough."""
+def recall(folder: Path, workers: int, seed: int) -> dict[str, Any]:
+    """What is found of the faults of one draw, and what is flagged wrongly.
+
+    Returns:
+        ``seed``; ``found``: kind to manner to how many of how many; ``good``: how many are
+        ``flagged`` of how many ``pictures``, and by which ``kinds``.
+    """
     with tempfile.TemporaryDirectory() as scratch:
         mixed = Path(scratch) / "mixed"
         mixed.mkdir()
         spoilt, good = spoil(folder, mixed, EACH, seed)
         manifest = clean(mixed, Path(scratch) / "out", workers)
-        kinds = {Path(line["path"]).name: [v["kind"] for v in line["verdicts"]]
-                 for line in manifest["pictures"]}  # fmt: skip
-        found: dict[str, Counter[str]] = defaultdict(Counter)
-        total: dict[str, Counter[str]] = defaultdict(Counter)
-        excused = set()
-        for name, (kind, manner, source) in spoilt.items():
-            hit = kind in kinds[name]
-            if kind == "duplicate" and not hit and kind in kinds[source]:
-                # Of two copies it does not matter which is kept.
-                hit = True
-                excused.add(source)
-            found[kind][manner] += hit
-            total[kind][manner] += 1
-        enough = True
-        print("\nkind         recall  of which")
-        for kind in faults.KINDS:
-            share = found[kind].total() / total[kind].total()
-            enough &= share >= 0.95
-            parts = ", ".join(f"{m} {found[kind][m]}/{total[kind][m]}" for m in total[kind])
-            print(f"{kind:<12} {share:6.3f}  {parts}")
-        wrong = {name: kinds[name] for name in good if kinds[name] and name not in excused}
-        share = len(wrong) / len(good)
-        enough &= share <= 0.03
-        print(f"good photographs flagged: {len(wrong)} of {len(good)} = {share:.2%}  "
-              f"{dict(Counter(kind for found in wrong.values() for kind in found))}")  # fmt: skip
-        for other in others:
-            manifest = clean(other, Path(scratch) / f"out{other.name}", workers)
-            counts = manifest["counts"]
-            share = 1 - counts["kept"] / counts["pictures"]
-            print(f"{other}: flagged {counts['pictures'] - counts['kept']} of "
-                  f"{counts['pictures']} = {share:.2%}  {counts}")  # fmt: skip
-    return enough
+    kinds = {Path(line["path"]).name: [v["kind"] for v in line["verdicts"]]
+             for line in manifest["pictures"]}  # fmt: skip
+    found: dict[str, dict[str, list[int]]] = {kind: {} for kind in faults.KINDS}
+    excused = set()
+    for name, (kind, manner, source) in spoilt.items():
+        hit = kind in kinds[name]
+        if kind == "duplicate" and not hit and kind in kinds[source]:
+            # Of two copies it does not matter which is kept.
+            hit = True
+            excused.add(source)
+        counts = found[kind].setdefault(manner, [0, 0])
+        counts[0] += hit
+        counts[1] += 1
+    wrong = [kinds[name] for name in good if kinds[name] and name not in excused]
+    by_kind = Counter(kind for verdicts in wrong for kind in verdicts)
+    flagged = {"flagged": len(wrong), "pictures": len(good), "kinds": dict(by_kind)}
+    return {"seed": seed, "found": found, "good": flagged}
+
+
+def shares(draw: dict[str, Any]) -> dict[str, float]:
+    """Kind to the share of its faults that were found."""
+    return {
+        kind: sum(hits for hits, _ in manners.values()) / sum(of for _, of in manners.values())
+        for kind, manners in draw["found"].items()
+    }
+
+
+def is_enough(draw: dict[str, Any]) -> bool:
+    """Whether a draw keeps both promises."""
+    good = draw["good"]
+    return min(shares(draw).values()) >= RECALL and good["flagged"] <= FLAGGED * good["pictures"]
+
+
+def flagged(folder: Path, workers: int) -> dict[str, Any]:
+    """How many pictures of a good folder are flagged, and by which kinds."""
+    with tempfile.TemporaryDirectory() as scratch:
+        counts = clean(folder, Path(scratch) / "out", workers)["counts"]
+    kinds = {kind: count for kind, count in counts.items() if kind not in ("pictures", "kept")}
+    return {"folder": shown(folder), "flagged": counts["pictures"] - counts["kept"],
+            "pictures": counts["pictures"], "kinds": kinds}  # fmt: skip
+
+
+def shown(folder: Path) -> str:
+    """The end of a folder's name: the rest is this machine's."""
+    name, parent = folder.resolve().name, folder.resolve().parent.name
+    return f"{parent}/{name}" if parent.startswith("photos") else name
+
+
+def text(found: dict[str, Any]) -> str:
+    """Draws and other folders for a terminal."""
+    lines = []
+    for draw in found["draws"]:
+        lines.append(f"draw {draw['seed']}\nkind         recall  of which")
+        for kind, share in shares(draw).items():
+            parts = ", ".join(f"{m} {hits}/{of}" for m, (hits, of) in draw["found"][kind].items())
+            lines.append(f"{kind:<12} {share:6.3f}  {parts}")
+        lines.append(f"good photographs flagged: {_share(draw['good'])}")
+    lines += [f"{other['folder']}: flagged {_share(other)}" for other in found["others"]]
+    return "\n".join(lines)
+
+
+def _share(found: dict[str, Any]) -> str:
+    share = found["flagged"] / found["pictures"]
+    return f"{found['flagged']} of {found['pictures']} = {share:.2%}  {found['kinds']}"
 
 
 def distributions(folder: Path, workers: int, seed: int) -> None:
@@ -138,7 +181,7 @@ def distributions(folder: Path, workers: int, seed: int) -> None:
     for scores in scored:
         groups[spoilt.get(Path(scores.path).name, ("good",))[0]].append(scores)
     points = (0, 1, 5, 25, 50, 75, 95, 99, 100)
-    for name in ("spread", "tint", "chroma", "clipped", "channel", "blur", "period", "gap"):
+    for name in ("spread", "tint", "ends", "clipped", "channel", "blur", "period", "gap"):
         print(f"\n{name:<12}" + "".join(f"{point:>8} %" for point in points))
         for kind, members in groups.items():
             values = [s.measures[name] for s in members if name in s.measures]
@@ -169,40 +212,70 @@ def variants(folder: Path, out: Path, count: int) -> None:
         )  # fmt: skip
 
 
-def benchmark(folder: Path, counts: Sequence[int], workers: int) -> None:
-    """Print seconds for each count of pictures."""
-    lines = []
-    for count in counts:
-        with tempfile.TemporaryDirectory() as scratch:
-            pictures = Path(scratch) / "pictures"
-            pictures.mkdir()
-            variants(folder, pictures, count)
-            began = time.monotonic()
-            clean(pictures, Path(scratch) / "out", workers)
-            seconds = time.monotonic() - began
-        lines.append(f"{count:>8} pictures {seconds:8.1f} s  {1000 * seconds / count:6.2f} ms each")
-        print(lines[-1], flush=True)
-    print(f"\n{workers} workers\n" + "\n".join(lines))
+def processor_seconds() -> float:
+    """What this process and those that it started and that have ended used."""
+    return sum(
+        usage.ru_utime + usage.ru_stime
+        for usage in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    )
 
 
-def main() -> int:
+def benchmark(folder: Path, count: int, workers: int) -> dict[str, float]:
+    """How long a count of pictures takes: ``pictures``, ``seconds``, ``processor_seconds``.
+
+    The last, of all processes together, says on a busy machine what a quiet one would need.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        pictures = Path(scratch) / "pictures"
+        pictures.mkdir()
+        variants(folder, pictures, count)
+        began, used = time.monotonic(), processor_seconds()
+        clean(pictures, Path(scratch) / "out", workers)
+        seconds, used = time.monotonic() - began, processor_seconds() - used
+    print(f"{count:>8} pictures {seconds:8.1f} s  {1000 * seconds / count:6.2f} ms each, "
+          f"{1000 * used / count:6.2f} of a processor", flush=True)  # fmt: skip
+    return {"pictures": count, "seconds": round(seconds, 1), "processor_seconds": round(used, 1)}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the script."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("what", choices=("recall", "scores", "benchmark"))
     parser.add_argument("folder", type=Path)
     parser.add_argument("--good", type=Path, nargs="*", default=[])
+    parser.add_argument("--draws", type=int, default=5)
     parser.add_argument("--counts", type=int, nargs="*", default=[1000, 4000, 10000])
     parser.add_argument("--workers", type=int, default=cores())
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    if options.what == "recall":
-        good_enough = recall(options.folder, options.good, options.workers, options.seed)
-        return 0 if good_enough else 1
+    parser.add_argument("--seed", type=int, default=0, help="of the first draw")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args(arguments)
+    folder, workers = options.folder, options.workers
     if options.what == "scores":
-        distributions(options.folder, options.workers, options.seed)
-    else:
-        benchmark(options.folder, options.counts, options.workers)
-    return 0
+        distributions(folder, workers, options.seed)
+        return 0
+    if options.what == "benchmark":
+        rows: list[dict[str, float]] = []
+        for count in options.counts:
+            rows.append(benchmark(folder, count, workers))
+            # As they come: thousands of pictures take a while.
+            write(options.json, folder, workers=workers, host=host.describe(), rows=rows)
+        return 0
+    draws: list[dict[str, Any]] = []
+    others: list[dict[str, Any]] = []
+    for seed in range(options.seed, options.seed + options.draws):
+        draws.append(recall(folder, workers, seed))
+        write(options.json, folder, draws=draws, others=others)
+    for other in options.good:
+        others.append(flagged(other, workers))
+        write(options.json, folder, draws=draws, others=others)
+    print(f"\n{text({'draws': draws, 'others': others})}")
+    return 0 if all(map(is_enough, draws)) else 1
+
+
+def write(path: Path | None, folder: Path, **found: Any) -> None:
+    """Write results for the pages."""
+    if path:
+        results.write_json(path, {"schema": 1, "data": shown(folder), **found}, True)
 
 
 if __name__ == "__main__":

@@ -3,10 +3,12 @@
 From the repository's root::
 
     python tests/measure_workers.py [MODEL] [--data SOURCE] [--workers 2] [--set key=value ...]
+        [--json FILE]
 
 starts the workers on this machine, each at a port of its own, and prints each epoch's loss beside
 one worker's and their ratio; by default for what ``make demo`` trains. The batch is the same: each
-worker computes its part of it.
+worker computes its part of it. ``--json`` writes what docs/scale.md shows
+(docs/results/curves.workers.json).
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # run as a script, whose own folder is tests
 
 # ruff: noqa: E402
-from tests.measure_backends import DEMO, compared
+from edge_demo.runtime import results
+from tests.measure_backends import DEMO, compared, document
 
 ALIKE = 0.01
 
@@ -71,8 +74,10 @@ def main() -> int:
     parser.add_argument("--data", default="sample")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--set", action="append", default=[], dest="settings")
+    parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    words = [word for setting in options.settings or DEMO for word in ("--set", setting)]
+    settings = options.settings or DEMO
+    words = [word for setting in settings for word in ("--set", setting)]
     with tempfile.TemporaryDirectory() as scratch:
         one, several = Path(scratch) / "one", Path(scratch) / "several"
         fit = ["fit", options.model, "--data", options.data, *words, "--out"]
@@ -82,7 +87,10 @@ def main() -> int:
             if code:
                 print(f"{said}{complained}a worker failed with exit code {code}", file=sys.stderr)
                 return 1
-        histories = {"one": runs.history(one), f"{options.workers}": runs.history(several)}
+        histories = {"one worker": runs.history(one),
+                     f"{options.workers} workers": runs.history(several)}  # fmt: skip
+    if options.json:
+        results.write_json(options.json, document(options, settings, histories), True)
     table, worst = compared(histories)
     last = {name: rows[-1]["loss"] for name, rows in histories.items()}
     print(f"{table}\nfarthest from each other: {worst:.2%}, allowed {ALIKE:.0%}; last {last}")

@@ -6,7 +6,9 @@ run in a test (another machine, an installation, a server) is checked for form.
 
 from __future__ import annotations
 
+import argparse
 import ast
+import functools
 import importlib
 import importlib.util
 import json
@@ -32,16 +34,20 @@ from docs import (
     make_size_sheet,
     make_video_picture,
     measure_colour,
+    scale_tables,
     sheets,
     tune_hints,
 )
 from edge_demo import models_folder
+from edge_demo.__main__ import _parser as edge_parser
 from edge_demo.runtime import results
 from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.lab import rgb_to_lab
 from edge_demo.runtime.model import TFLiteModel
 from edge_demo.runtime.tasks.chroma import TASK
 from edge_demo.runtime.tasks.enhance import TASK as ENHANCE
+from edge_demo.web.app import create_app
+from edge_demo.web.command import make_studio
 from tests.videos import make_clip, moving
 from training import strategies
 from training.__main__ import _parser as training_parser
@@ -81,6 +87,7 @@ SMALLER = {
 RENAMED = {
     "runs/mine/tflite/chroma_residual-s.": "runs/mine/tflite/chroma_residual-test.",
     "chroma_residual-s.r2": "chroma_residual-test.r2",
+    "start_from=chroma_residual-s.r1": "start_from=",
     "runs/night/tflite/enhance_mirnet-lite.": "runs/night/tflite/enhance_mirnet-test.",
 }
 
@@ -109,8 +116,11 @@ def is_well_formed(words: list[str], folder: Path) -> bool:
             return (folder / source).is_dir()
         case ["scp", source, "."]:
             return source.startswith("pi:") and (folder / source[3:]).is_file()
-        case ["ssh", "pi"]:
+        case ["ssh", "pi"] | ["ssh", "-L", "8080:127.0.0.1:8080", "pi"]:
             return True
+        case ["python", "-m", "edge_demo", "serve", *arguments]:
+            # It would not end; the server is tested elsewhere.
+            return bool(edge_parser().parse_args(["serve", *arguments]))
         case ["echo", "performance", "|", "sudo", "tee", file]:
             return file.endswith("/cpufreq/scaling_governor")
         case ["tensorboard", "--logdir", logs]:
@@ -142,7 +152,11 @@ class Reader:
 
     def obey(self, command: str) -> None:
         words = shlex.split(command)
-        package = words[2] if words[:2] == ["python", "-m"] else ""
+        if words[0] == "curl":
+            self.fetch(words[1:])
+            return
+        serves = words[:4] == ["python", "-m", "edge_demo", "serve"]
+        package = words[2] if words[:2] == ["python", "-m"] and not serves else ""
         if package not in ("datasets", "training", "export", "edge_demo"):
             assert is_well_formed(words, self.folder), command
             return
@@ -153,6 +167,34 @@ class Reader:
         # Apache Beam is installed on demand; without it the command says so.
         missing = "--runner" in words and importlib.util.find_spec("apache_beam") is None
         assert main(arguments) == (2 if missing else 0), command
+
+    def fetch(self, words: list[str]) -> None:
+        """What curl does of such a command, asked of a server of the shipped models."""
+        parser = argparse.ArgumentParser()
+        parser.add_argument("-F", action="append", default=[])
+        parser.add_argument("-o", type=Path)
+        parser.add_argument("url")
+        options = parser.parse_args(words)
+        path = options.url.removeprefix("http://127.0.0.1:8080")
+        assert path != options.url
+        form: dict[str, list[Any]] = {}
+        for field in options.F:
+            name, _, value = field.partition("=")
+            if value.startswith("@"):
+                value = ((self.folder / value[1:]).open("rb"), value[1:])
+            elif value.startswith("<"):
+                value = (self.folder / value[1:]).read_text()
+            form.setdefault(name, []).append(value)
+        response = self.studio().open(path, method="POST" if form else "GET", data=form or None)
+        assert response.status_code == 200, (words, response.data[:200])
+        if options.o:
+            (self.folder / options.o).write_bytes(response.data)
+
+    @functools.cache  # noqa: B019
+    def studio(self) -> Any:
+        """Flask's client of the web studio."""
+        options = edge_parser().parse_args(["serve", "--threads", "1", "--workers", "1"])
+        return create_app(make_studio(options)).test_client()
 
     def expanded(self, words: list[str]) -> list[str]:
         """File patterns as a shell expands them, and the names of a run of size ``test``."""
@@ -333,11 +375,14 @@ def test_the_tables_are_there() -> None:
     found = {name for _, name, _ in BLOCKS}
     assert found == {
         "chroma_residual-s.r1 center", "benchmark", "compare", "pi", "quantisation", "recipes",
-        "sensitivity", "tiles", "enhance_mirnet-lite.r1", "enhance_zerodce-lite.r1",
+        "bitrate", "detail", "sensitivity", "tiles",
+        "enhance_mirnet-lite.r1", "enhance_zerodce-lite.r1",
         "benchmark enhance", "compare enhance", "sensitivity enhance",
         "colorize_fusion-lite.r1", "colorize_eccv16-lite.r1", "colorize_siggraph17-lite.r1",
         "colour large", "colour scenes", "colour wanted",
-        "video coding", "video filters", "video speed", "video walkers",
+        "video coding", "video filters", "video sizes", "video speed", "video walkers", "web",
+        *(name for name in scale_tables.TABLES
+          if (ROOT / f"docs/results/{name.replace(' ', '.')}.json").exists()),
     }  # fmt: skip
     for path in PAGES.values():
         text = path.read_text()
@@ -435,6 +480,40 @@ def measured(tmp_path: Path) -> Path:
         },
         "results/tiles.json": {"rows": [{"tile": 64, "picture_ms": 7.4}], "size": [64, 48],
                                "model": "p.r1.int8", "threads": 2, "host": host},
+        "results/cleaning.recall.json": {
+            "data": "a",
+            "draws": [{"found": {"blurry": {"one": [9, 10], "other": [hits, 10]}},
+                       "good": {"flagged": 3, "pictures": 200, "kinds": {"skewed": 3}}}
+                      for hits in (10, 8)],
+            "others": [{"folder": "b", "flagged": 1, "pictures": 10, "kinds": {"small": 1}}],
+        },
+        "results/cleaning.time.json": {
+            "data": "a", "workers": 2, "host": host,
+            "rows": [{"pictures": 1000, "seconds": 40.0, "processor_seconds": 20.0}],
+        },
+        "results/curves.workers.json": {
+            "model": "m", "data": "a", "settings": ["steps=2"],
+            "histories": {"one": [{"epoch": 1.0, "loss": 2.0, "val_loss": 4.0}],
+                          "two": [{"epoch": 1.0, "loss": 2.02, "val_loss": 4.0}]},
+        },
+        "results/pipeline.stages.json": {
+            "data": "a", "patch": 96, "batch": 16, "rounds": 5, "host": host,
+            "rows": [{"name": "decode", "unit": "photographs", "per_second": [20.0, 30.0]},
+                     {"name": "crop, encode", "unit": "crops", "per_second": [600.0, 500.0]},
+                     {"name": "generator", "unit": "crops", "per_second": [60.0, 100.0]}],
+        },
+        "results/pipeline.waiting.json": {
+            "data": "a", "rounds": 5, "steps": 60, "host": host,
+            "rows": [{"network": "m-s", "crops": "16 x 96", "ms": 40.2,
+                      "shares": [-0.01, 0.06, 0.02]}],
+        },
+        "results/precision.json": {
+            "data": "a", "rounds": 5, "steps": 60, "host": host,
+            "rows": [{"model": "m", "size": "s", "patch": 96, "batch": 16, "ways": [
+                {"precision": "float32", "jit_compile": "off", "ms": 80.4, "seconds": 2.0},
+                {"precision": "mixed_bfloat16", "jit_compile": "on", "ms": 20.4, "seconds": 9.0},
+            ]}],
+        },
     }  # fmt: skip
     for name, document in files.items():
         path = tmp_path / "docs" / name
@@ -481,6 +560,17 @@ def measured(tmp_path: Path) -> Path:
                            "`m`; frames: 9 of a clip, 9 of b.mp4."]),
         ("video speed", ["| a codec | 2.50 | 400 | 1% | 75% | 10% | 6% | 8% | 600 |",
                          "| the graph alone | 5.00 | 200 |  | 100% |  |  |  | 380 |"]),
+        ("cleaning recall", ["| `blurry` | one, other | 36 of 40 | 90.0% | 85% |",
+                             "| `b` | small 100% | 1 of 10 | 10.0% | 10.0% |",
+                             "Draws of 20 faults among the photographs of `a`: 2."]),
+        ("cleaning time", ["| 1,000 | 40.0 | 40.0 | 20.0 |"]),
+        ("curves workers", ["| 1 | 2.0000 | 2.0200 | 1.0100 | 4.0000 | 4.0000 | 1.0000 |",
+                            "`m` on `a`, `steps=2`: at most 1.00% apart."]),
+        ("pipeline stages", ["| decode | photographs | 25 |  |",
+                             "| crop, encode | crops | 550 | 5.0x to 10.0x |"]),
+        ("pipeline waiting", ["| `m-s` | 16 x 96 | 40 | +2.0% | -1.0% to +6.0% |"]),
+        ("precision", ["| network | crops of a step | float32, ms | mixed_bfloat16, XLA, ms |",
+                       "| `m-s` | 16 x 96 | 80 | 20 |"]),
         ("recipes", ["| `float32` | 32-bit floats, as trained | nothing |"]),
     ],
 )  # fmt: skip

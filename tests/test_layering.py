@@ -19,7 +19,8 @@ RUNTIME = "edge_demo.runtime"
 # The longest folder that holds a module decides: what it may import beside the standard library.
 RULES: dict[str, set[str]] = {
     "edge_demo.runtime": {"numpy", "cv2", RUNTIME},
-    "edge_demo": {"numpy", "cv2", "av", "flask", "waitress", "edge_demo"},
+    "edge_demo": {"numpy", "cv2", "av", "flask", "waitress", "werkzeug", "prometheus_client",
+                  "edge_demo"},
     "keras_models": {"keras", "numpy", RUNTIME, "keras_models"},
     "datasets": {"tensorflow", "cv2", "numpy", "skimage", RUNTIME, "datasets"},
     "training": {"keras", "tensorflow", "numpy", "cv2", "matplotlib", "skimage",
@@ -29,6 +30,7 @@ RULES: dict[str, set[str]] = {
 }  # fmt: skip
 # Single modules that may import something of their own.
 EXTRA = {
+    "edge_demo.camera.source": {"picamera2"},
     "datasets.augment": {"albumentations"},
     # One reader of video files; the device needs it, too.
     "datasets.video": {"edge_demo.video"},

@@ -74,6 +74,10 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--siting", choices=SITINGS,
                           help="of the 4:2:0 chroma made from each photograph; "
                           f"default: {SITINGS[0]}")  # fmt: skip
+    evaluate.add_argument("--quality", type=int, metavar="1..100",
+                          help="chroma: make each photograph such a JPEG first")  # fmt: skip
+    evaluate.add_argument("--detail", type=float, metavar="0..1",
+                          help="chroma_merged: how much detail is added; default: 1")  # fmt: skip
     evaluate.add_argument("--json", type=Path, metavar="FILE")
     evaluate.add_argument("--html", type=Path, metavar="FILE")
     evaluate.add_argument("--plot", type=Path, metavar="FILE.png",
@@ -181,13 +185,16 @@ def _evaluate(options: argparse.Namespace) -> None:
     check_free(options.overwrite, options.json, options.html, options.plot)
     target = load(options.target)
     if video := sources.video_path(options.data):
+        for option in ("quality", "detail"):
+            if getattr(options, option) is not None:
+                raise UserError(f"--{option} is of photographs; {options.data} is a video")
         _evaluate_video(options, target, video)
         return
     for option in ("plot", "temporal"):
         if getattr(options, option) is not None:
             raise UserError(f"--{option} is of a video; name one as --data video:PATH")
     source = sources.open_source(options.data, "test")
-    table, names, values = evaluate(target, source, options.siting)
+    table, names, values = evaluate(target, source, options.siting, options.quality, options.detail)
     print(results.quality_text(table["rows"], target.task))
     if options.json:
         results.write_json(options.json, table, options.overwrite)

@@ -70,8 +70,8 @@ def bench(config: FitConfig, data: str, rounds: int = 5, steps: int = 60) -> lis
         for index in range(rounds):
             begin = first + index * steps
             fresh = feed.batches(begin, begin + _WARM_UP + steps)
-            times["real"].append(_round(model, fresh, steps))
-            times["cached"].append(_round(model, cached, steps))
+            times["real"].append(step_ms(model, fresh, steps, _WARM_UP))
+            times["cached"].append(step_ms(model, cached, steps, _WARM_UP))
         real, same = (statistics.median(times[kind]) for kind in ("real", "cached"))
         found.append(Waiting(stage.patch, stage.batch, real, same, rounds, steps))
     return found
@@ -89,11 +89,11 @@ class _Stopwatch(keras.callbacks.Callback):
         self.ends.append(time.perf_counter())
 
 
-def _round(model: keras.Model, data: tf.data.Dataset, steps: int) -> float:
-    """Mean milliseconds of a step, once the pipeline has started and its buffer is used up."""
+def step_ms(model: keras.Model, data: tf.data.Dataset, steps: int, warm_up: int) -> float:
+    """Mean milliseconds of a step, after some that are not measured."""
     watch = _Stopwatch()
     model.fit(
-        data, epochs=1, steps_per_epoch=_WARM_UP + steps, verbose=0, shuffle=False,
+        data, epochs=1, steps_per_epoch=warm_up + steps, verbose=0, shuffle=False,
         callbacks=[watch],
     )  # fmt: skip
-    return (watch.ends[-1] - watch.ends[_WARM_UP - 1]) / steps * 1e3
+    return (watch.ends[-1] - watch.ends[warm_up - 1]) / steps * 1e3

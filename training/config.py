@@ -18,7 +18,11 @@ from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.siting import check_siting
 
 PRECISIONS = ("mixed_bfloat16", "float32")
-LOSSES = ("charbonnier", "log_error", "charbonnier_ms_ssim", "zero_reference", "colour_entropy")
+JIT = ("auto", "on", "off")
+LOSSES = (
+    "charbonnier", "log_error", "charbonnier_ms_ssim", "zero_reference", "colour_entropy",
+    "adversarial",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,8 @@ class FitConfig:
     sitings: dict[str, float] = field(  # share of each chroma siting in a batch
         default_factory=lambda: {"center": 0.5, "left": 0.375, "topleft": 0.125}
     )
+    # chroma_bitrate: the least and the greatest quality of the JPEGs that crops are made.
+    qualities: tuple[int, int] = (30, 100)
     val_photographs: int = 16  # crops of this many photographs measure each epoch
     val_crop: int = 256  # side of such a crop
     # Optimisation
@@ -61,12 +67,20 @@ class FitConfig:
     ms_ssim: float = 0.1  # share of the second in charbonnier_ms_ssim
     exposure: float = 0.45  # zero_reference: the brightness that it strives for, 0..1
     exposure_power: float = 0.0  # zero_reference: how far that follows the picture's own mean
+    # adversarial: weights of what the discriminator says and of the likeness of its features,
+    # beside the Charbonnier loss; and the learning rate of the discriminator, over the generator's.
+    adversarial: float = 0.5
+    feature: float = 2.0
+    discriminator_rate: float = 1.0
     smooth: float = 200.0  # zero_reference: weight of the evenness of curves
     # Colorization: a preset, a run or a file of import-backbone, whose backbone to start from.
     backbone_weights: str = ""
     start_from: str = ""  # a finished run or preset whose weights to start from; "": none
     qat: str = ""  # the same, for quantisation-aware training: --qat RUN on the command line
     precision: str = "mixed_bfloat16"
+    # Whether XLA compiles a step: "auto" leaves it to Keras, which does so except under TensorFlow
+    # on a processor, or on several devices; "on" and "off".
+    jit_compile: str = "auto"
     seed: int = 0
     # Bookkeeping
     epoch_steps: int = 500  # a checkpoint, a history row and a validation every so many steps
@@ -177,7 +191,7 @@ def _parse(key: str, text: str, current: object) -> object:
 def _validate(config: FitConfig) -> None:
     positive = ("patch", "batch", "cell", "steps", "epoch_steps", "picture_every",
                 "val_photographs", "val_crop", "learning_rate", "cells_gib",
-                "charbonnier", "smooth")  # fmt: skip
+                "charbonnier", "smooth", "discriminator_rate")  # fmt: skip
     for key in positive:
         if getattr(config, key) <= 0:
             raise UserError(f"--set {key}={getattr(config, key)}: must be above 0")
@@ -189,11 +203,13 @@ def _validate(config: FitConfig) -> None:
     if not 0 <= config.ema < 1:
         raise UserError(f"--set ema={config.ema}: must be in 0..1, 1 excluded")
     for key in ("copies", "warmup_steps", "exposure_power", "log_floor", "regression",
-                "weight_decay"):  # fmt: skip
+                "weight_decay", "adversarial", "feature"):  # fmt: skip
         if getattr(config, key) < 0:
             raise UserError(f"--set {key}={getattr(config, key)}: must be 0 or more")
     if config.precision not in PRECISIONS:
         raise UserError(f"--set precision={config.precision}: known are {', '.join(PRECISIONS)}")
+    if config.jit_compile not in JIT:
+        raise UserError(f"--set jit_compile={config.jit_compile}: known are {', '.join(JIT)}")
     if config.qat and config.precision != "float32":
         raise UserError("--qat trains in float32: bfloat16 has too few digits for 8-bit steps")
     if config.qat and config.start_from:
@@ -204,6 +220,7 @@ def _validate(config: FitConfig) -> None:
             raise UserError(f"--set {key}={getattr(config, key)}: must be in 0..1")
     if not 0 < config.exposure < 1:
         raise UserError(f"--set exposure={config.exposure}: must be between 0 and 1")
+    _check_qualities(config)
     if config.loss not in LOSSES:
         raise UserError(f"--set loss={config.loss}: known are {', '.join(LOSSES)}")
     if config.seed < 0:
@@ -214,6 +231,16 @@ def _validate(config: FitConfig) -> None:
         check_siting(siting)
     if not config.sitings or min(config.sitings.values()) <= 0:
         raise UserError("--set sitings: a share above 0 for each siting named is needed")
+
+
+def _check_qualities(config: FitConfig) -> None:
+    where = f"--set qualities={config.qualities}"
+    whole = len(config.qualities) == 2 and all(type(value) is int for value in config.qualities)
+    if not whole or not 1 <= config.qualities[0] <= config.qualities[1] <= 100:
+        raise UserError(f"{where}: the least and the greatest of 1..100 are needed")
+    # A JPEG's blocks of chroma are 16 pixels wide.
+    if config.model == "chroma_bitrate" and (config.patch % 16 or config.val_crop % 16):
+        raise UserError(f"{config.model} needs a patch and a val_crop that are multiples of 16")
 
 
 def _check_progressive(config: FitConfig) -> None:

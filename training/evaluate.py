@@ -82,14 +82,24 @@ def load(target: Path) -> Evaluated:
 
 
 def evaluate(
-    target: Evaluated, source: sources.Source, siting: str | None = None
+    target: Evaluated,
+    source: sources.Source,
+    siting: str | None = None,
+    jpeg_quality: int | None = None,
+    detail: float | None = None,
 ) -> tuple[dict[str, Any], list[str], dict[str, quality.Values]]:
     """The table, the photographs' names and the values behind it.
 
+    Args:
+        target: what to measure.
+        source: photographs.
+        siting: of chroma; None for the default.
+        jpeg_quality, detail: ``quality`` and ``detail`` of ``restoration.varied``.
+
     Raises:
-        UserError: a siting of a task that has none, or no usable photograph.
+        UserError: a siting of a task that has none, as ``varied``, or no usable photograph.
     """
-    restored = restoration.of(target.task)
+    restored = restoration.varied(restoration.of(target.task), jpeg_quality, detail)
     siting = restored.siting(siting)
     total = source.count
 

@@ -11,10 +11,13 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+import keras_models
 from datasets import cells, pipeline, sources
+from edge_demo.runtime import jpeg
 from edge_demo.runtime.colour import rgb_to_ycbcr, round_to_uint8, ycbcr_to_rgb
 from edge_demo.runtime.siting import upsample
 from edge_demo.runtime.tasks import chroma
+from edge_demo.runtime.tasks.record import Task
 
 from .config import FitConfig
 
@@ -32,12 +35,16 @@ def prepare(
         seed=config.seed,
         limit_bytes=int(config.cells_gib * 2**30),
     )
+    task = keras_models.task(config.model, config.size)
     summary = f"{len(bank.ycbcr)} cells of {bank.photographs} photographs"
-    draw: Callable[[keras.Model], NDArray[np.uint8]] = lambda model: comparison(model, crops)  # noqa: E731
-    return summary, lambda a, b: _batches(config, bank, a, b), pipeline.fixed(crops, "center"), draw
+    draw: Callable[[keras.Model], NDArray[np.uint8]] = lambda model: comparison(model, crops, task)  # noqa: E731
+    validation = pipeline.fixed(crops, "center", task=task, qualities=config.qualities)
+    return summary, lambda a, b: _batches(config, task, bank, a, b), validation, draw
 
 
-def _batches(config: FitConfig, bank: cells.Cells, start: int, stop: int) -> tf.data.Dataset:
+def _batches(
+    config: FitConfig, task: Task, bank: cells.Cells, start: int, stop: int
+) -> tf.data.Dataset:
     return pipeline.batches(
         bank,
         patch=config.patch,
@@ -46,6 +53,8 @@ def _batches(config: FitConfig, bank: cells.Cells, start: int, stop: int) -> tf.
         seed=config.seed,
         sitings=config.sitings,
         start=start,
+        task=task,
+        qualities=config.qualities,
     )
 
 
@@ -54,25 +63,35 @@ def validation_crops(source: sources.Source, config: FitConfig) -> NDArray[np.ui
     chosen = sources.some(source, range(len(source.paths))[: config.val_photographs])
     found = itertools.islice(sources.photographs(chosen), config.val_photographs)
     photographs = [rgb for _, rgb in found]
-    side = min(config.val_crop, *(min(rgb.shape[:2]) // 2 * 2 for rgb in photographs))
+    side = min(config.val_crop, *(min(rgb.shape[:2]) // 16 * 16 for rgb in photographs))
     return np.stack([round_to_uint8(rgb_to_ycbcr(cells.centre(rgb, side))) for rgb in photographs])
 
 
-def comparison(model: keras.Model, crops: NDArray[np.uint8], rows: int = 3) -> NDArray[np.uint8]:
+# What networks that are told a JPEG's quality are shown with.
+_SHOWN_QUALITY = 50
+
+
+def comparison(
+    model: keras.Model, crops: NDArray[np.uint8], task: Task, rows: int = 3
+) -> NDArray[np.uint8]:
     """Truth, input and prediction side by side for a few crops: RGB (rows * side, 3 * side, 3)."""
     lines = []
     for crop in crops[:rows]:
         planes = chroma.degrade_ycbcr(crop)
-        encoded = chroma.encode(planes)["planes"][None]
+        if task.form == chroma.BITRATE.form:
+            planes = jpeg.compressed(planes, _SHOWN_QUALITY)
+        encoded = chroma.encode(planes, task)[task.inputs[0].name][None]
         output = np.asarray(model(encoded, training=False), np.float32)[0]
         bilinear = upsample(planes.cbcr, planes.size, planes.siting, chroma.TASK.reference)
-        pictures = [crop[..., 1:], bilinear, chroma.decode({"correction": output}, planes)]
+        restored = chroma.decode({task.outputs[0].name: output}, planes)
+        pictures = [
+            (crop[..., 0], crop[..., 1:]),
+            (planes.y, bilinear),
+            (planes.y, restored),
+        ]
         lines.append(
             np.concatenate(
-                [
-                    round_to_uint8(ycbcr_to_rgb(np.concatenate([crop[..., :1], cbcr], -1)))
-                    for cbcr in pictures
-                ],
+                [round_to_uint8(ycbcr_to_rgb(np.dstack([y, cbcr]))) for y, cbcr in pictures],
                 axis=1,
             )
         )

@@ -21,10 +21,11 @@ from datasets import sources
 from edge_demo.runtime.cli import duration
 from edge_demo.runtime.errors import UserError
 from edge_demo.runtime.files import write_whole
+from edge_demo.runtime.tasks import chroma
 from edge_demo.runtime.tasks.record import Task
-from keras_models import ab_classes, backbones, fakequant, runs
+from keras_models import ab_classes, backbones, fakequant, growth, runs
 
-from . import feeds, plots
+from . import adversarial, feeds, plots
 from .callbacks import Checkpoint, Pictures, Progress
 from .colour_losses import ColourEntropy, rebalancing, scored_psnr
 from .config import FitConfig, as_read, epochs, plan
@@ -206,6 +207,10 @@ def compiled(
     """
     model = ab_classes.trained_part(network(config, config.precision, ranges))
     scale = task.outputs[0].scale
+    if config.loss == "adversarial":
+        if task.name != chroma.TASK.name or task.form == chroma.BITRATE.form:
+            raise UserError(f"--set loss=adversarial: there is no discriminator for {config.model}")
+        model = adversarial.Adversarial(model, task, config)
     total, epoch_steps = epochs(config)
     warmup = min(config.warmup_steps, total * epoch_steps // 5)
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -215,23 +220,31 @@ def compiled(
         warmup_steps=warmup,
         alpha=0.01,
     )
-    optimizer = keras.optimizers.Adam(
-        schedule,
-        use_ema=True,
-        ema_momentum=config.ema,
-        weight_decay=config.weight_decay or None,
-    )
+    options: dict[str, Any] = {
+        "learning_rate": schedule,
+        "use_ema": True,
+        "ema_momentum": config.ema,
+        "weight_decay": config.weight_decay or None,
+    }
+    if config.loss == "adversarial":
+        optimizer = adversarial.optimizer(config.discriminator_rate, **options)
+    else:
+        optimizer = keras.optimizers.Adam(**options)
     if config.weight_decay:
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     model.compile(
         optimizer=optimizer,
-        loss=_loss(config, scale, prior),
-        metrics=_metrics(config, scale),
+        loss=None if config.loss == "adversarial" else _loss(config, scale, prior),
+        metrics=_metrics(config, task),
+        jit_compile={"on": True, "off": False}.get(config.jit_compile, "auto"),
     )
     return model
 
 
-def _metrics(config: FitConfig, scale: float) -> list[Any]:
+def _metrics(config: FitConfig, task: Task) -> list[Any]:
+    if config.loss == "adversarial":
+        return [adversarial.psnr(task)]
+    scale = task.outputs[0].scale
     if config.loss == "zero_reference":
         return []  # curves that are learnt without pairs have no truth to be measured against
     return [scored_psnr if config.loss == "colour_entropy" else residual_psnr(scale)]
@@ -259,18 +272,19 @@ def float32_copy(
     plain = network(config, "float32", ranges)
     by_name = {weight.path: weight for weight in plain.weights}
     # What lies behind the trained part is as it was built.
-    for weight in model.weights:
+    for weight in getattr(model, "generator", model).weights:
         by_name[weight.path].assign(weight)
     return plain
 
 
 def _begin(model: keras.Model, start: Mapping[str, NDArray[np.floating]]) -> None:
-    """Give a model the weights of a run; a later stage's own, which that lacks, stay fresh."""
-    shared = [weight for weight in model.weights if weight.path in start]
-    if len(shared) < min(len(start), len(model.weights)):
+    """Give a model the weights of a run; what that lacks, a later stage or width, stays fresh."""
+    weights = getattr(model, "generator", model).weights
+    shared = [weight for weight in weights if weight.path in start]
+    if len(shared) < min(len(start), len(weights)):
         raise ValueError("the run's weights are named as no network is today")
     for weight in shared:
-        weight.assign(start[weight.path])
+        weight.assign(growth.widened(np.asarray(weight), start[weight.path]))
 
 
 def _check_pretrained(config: FitConfig) -> None:
@@ -282,10 +296,9 @@ def _check_pretrained(config: FitConfig) -> None:
     if config.start_from or config.qat or config.size.partition("-")[0] == "test":
         return
     name = f"{config.model}-{config.size}"
-    if before := _stage_before(config):
+    if before := _stated(config, "STARTS_FROM"):
         raise UserError(
-            f"{name} is trained behind {config.model}-{before}: fit that first, then "
-            "--set start_from=RUN"
+            f"{name} is trained behind {before}: fit that first, then --set start_from=RUN"
         )
     if not config.backbone_weights and backbones.layers(
         keras_models.build(config.model, config.size)
@@ -297,10 +310,15 @@ def _check_pretrained(config: FitConfig) -> None:
         )
 
 
-def _stage_before(config: FitConfig) -> str | None:
-    """The size whose run a size starts from, of models that are trained in stages."""
-    stages: Mapping[str, str] = getattr(keras_models.get(config.model), "STARTS_FROM", {})
-    return stages.get(config.size)
+def _stated(config: FitConfig, where: str) -> str | None:
+    """``MODEL-SIZE`` whose run a size starts from, as the model's file states.
+
+    Args:
+        config: of the run.
+        where: ``STARTS_FROM``, of a stage before, or ``GROWS_FROM``, of a narrower network.
+    """
+    stated: Mapping[str, str] = getattr(keras_models.get(config.model), where, {})
+    return stated.get(config.size)
 
 
 def _starting_weights(config: FitConfig) -> dict[str, NDArray[np.floating]]:
@@ -314,12 +332,12 @@ def _starting_weights(config: FitConfig) -> dict[str, NDArray[np.floating]]:
     run = Path(config.qat or config.start_from)
     option = "--qat " if config.qat else "--set start_from="
     before = runs.read_record(run)["config"]
-    sizes = {config.size, None if config.qat else _stage_before(config)}
-    if before["model"] != config.model or before["size"] not in sizes:
-        raise UserError(
-            f"{option}{run}: that run is of {before['model']}-{before['size']}, "
-            f"not of {config.model}-{config.size}"
-        )
+    own, other = f"{config.model}-{config.size}", f"{before['model']}-{before['size']}"
+    fits = [own]
+    if not config.qat:
+        fits += [_stated(config, where) or own for where in ("STARTS_FROM", "GROWS_FROM")]
+    if other not in fits:
+        raise UserError(f"{option}{run}: that run is of {other}, not of {own}")
     if before.get("qat"):
         raise UserError(f"{option}{run}: that run is quantisation-aware already")
     return {weight.path: np.asarray(weight) for weight in runs.load_model(run).weights}

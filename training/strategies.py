@@ -56,11 +56,16 @@ class Strategy:
         return self.spread.scope() if self.spread else contextlib.nullcontext()
 
     def check(self, config: FitConfig) -> None:
-        """Refuse batches that cannot be shared evenly.
+        """Refuse what the devices cannot do.
 
         Raises:
-            UserError: a batch of the run is no multiple of the devices.
+            UserError: a batch of the run is no multiple of the devices; XLA is asked for where it
+                cannot be had, or not where there is nothing else.
         """
+        if config.jit_compile == "on" and self.spread:
+            raise UserError(f"--set jit_compile=on cannot be combined with --strategy {self.name}")
+        if config.jit_compile == "off" and keras.backend.backend() == "jax":
+            raise UserError("--set jit_compile=off: JAX has no other way; leave it out")
         for stage in plan(config):
             if stage.batch % self.replicas:
                 raise UserError(

@@ -8,7 +8,7 @@ import dataclasses
 import json
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -120,6 +120,7 @@ def _judge_here(
 ) -> list[Judged]:
     began = told = time.monotonic()
     with (
+        _writing(options.out),
         contextlib.closing(local.scored(left, options.as_stored, workers)) as scored,
         (options.out / place.SCORES).open("a") as stream,
     ):
@@ -135,8 +136,20 @@ def _judge_here(
     return judge([known[path] for path in paths], limits)
 
 
+@contextlib.contextmanager
+def _writing(out: Path) -> Iterator[None]:
+    """A disk that is full, or gone, is one line; what was scored before is kept."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"cannot write {out / place.SCORES}: {error.strerror or error}; the same command goes "
+            "on once it can"
+        ) from None
+
+
 def _append(out: Path, scored: Iterable[Scores]) -> None:
-    with (out / place.SCORES).open("a") as stream:
+    with _writing(out), (out / place.SCORES).open("a") as stream:
         stream.writelines(scores.to_json() + "\n" for scores in scored)
 
 

@@ -19,7 +19,6 @@ from .scores import VERSION, Scores
 from .verdicts import Judged, Thresholds
 
 SCORES, MANIFEST, KEPT, REPORT = "scores.jsonl", "manifest.json", "kept.txt", "report.html"
-_RESULTS = (MANIFEST, KEPT, REPORT)
 SCHEMA = 1
 
 
@@ -49,7 +48,7 @@ def open_folder(out: Path, first: dict[str, Any], overwrite: bool) -> list[Score
         raise UserError(f"{out} cannot be used as --out: {error.strerror}") from None
     if there and SCORES not in there:
         raise UserError(f"{out} exists already and is not empty; choose another --out")
-    if not overwrite and any(name in there for name in _RESULTS):
+    if not overwrite and MANIFEST in there:
         raise UserError(
             f"{out} holds a finished cleaning; choose another --out, or pass --overwrite to judge "
             "again (unchanged pictures are not scored again)"

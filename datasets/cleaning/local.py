@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from typing import Any
 
 from edge_demo.runtime.errors import UserError
 
@@ -46,9 +48,16 @@ def scored(paths: Sequence[str], as_stored: bool, workers: int) -> Generator[Sco
 
 
 def _start() -> None:
+    threading.Thread(target=_end_with, args=(parent_process(),), daemon=True).start()
     # Ctrl-C is for the process that the user sees, which ends these.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Decoders comment on damaged files there; what matters comes back as a score.
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 2)
     os.close(null)
+
+
+def _end_with(parent: Any) -> None:
+    """A process that is killed cannot end those that it started: they end themselves."""
+    parent.join()
+    os._exit(1)

@@ -22,14 +22,9 @@ _KEPT_SHOWN = 12
 # unfit, and the verdict that then follows.
 _HISTOGRAMS = {
     "spread": ("Spread of the colours of one lightness", "Lab units", False, "monochrome"),
-    "tint": ("Tint of the least tinted pixels", "Lab units", True, "skewed"),
-    "chroma": (
-        "Distance from grey that nine tenths of the pixels exceed",
-        "Lab units",
-        True,
-        "skewed",
-    ),
-    "clipped": ("Pixels with one channel at 0 and another lit", "share", True, "skewed"),
+    "tint": ("Tint of the least tinted pixels", "share of lightness", True, "skewed"),
+    "ends": ("Colour of the darkest and the brightest pixels", "Lab units", True, "skewed"),
+    "clipped": ("Pixels with one channel at its end and another far off", "share", True, "skewed"),
     "channel": ("Contrast of the weakest channel over the strongest's", "share", False, "skewed"),
     "blur": ("Fine contrast that a further blur leaves", "share", True, "blurry"),
     "period": ("Trace that interpolation left in the colour", "dB", True, "subsampled"),

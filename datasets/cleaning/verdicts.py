@@ -38,9 +38,11 @@ class Thresholds:
         8, "--duplicate-bits", f"of 64 that may differ between copies, 0 to {near.MOST_BITS}"
     )
     spread: float = _limit(1.2, "--min-spread", "spread of colours of one lightness, Lab units")
-    tint: float = _limit(23.5, "--max-tint", "tint of the least tinted pixels, Lab units")
-    chroma: float = _limit(35.0, "--max-chroma", "distance from grey of nine tenths, Lab units")
-    clipped: float = _limit(0.38, "--max-clipped", "share with a channel at 0 and another lit")
+    tint: float = _limit(0.6, "--max-tint", "tint of the least tinted pixels, share of lightness")
+    ends: float = _limit(38.0, "--max-ends", "colour of blacks and whites, Lab units")
+    clipped: float = _limit(
+        0.38, "--max-clipped", "share with a channel at its end, another far off"
+    )
     channel: float = _limit(0.16, "--min-channel", "contrast of the weakest of R, G, B, relative")
     blur: float = _limit(0.61, "--max-blur", "0 is crisp, 1 is without detail")
     period: float = _limit(0.12, "--max-period", "trace of 4:2:0 in chroma, dB")
@@ -106,9 +108,10 @@ def _skewed(scores: Scores, limits: Thresholds) -> str:
         return f"weakest channel {found['channel']:.2f}"
     if found["clipped"] > limits.clipped:
         return f"clipped {found['clipped']:.0%}"
-    for name in ("tint", "chroma"):
-        if found[name] > getattr(limits, name):
-            return f"{name} {found[name]:.0f}"
+    if found["tint"] > limits.tint:
+        return f"tint {found['tint']:.2f}"
+    if found["ends"] > limits.ends:
+        return f"blacks and whites {found['ends']:.0f}"
     return ""
 
 

@@ -6,7 +6,9 @@ LOL's pairs are written out in its own folders, which every command reads with `
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import importlib
+import json
 import sys
 import zipfile
 import zlib
@@ -18,6 +20,9 @@ from edge_demo.runtime.files import write_whole
 from edge_demo.runtime.quiet import quiet_stderr
 
 from .prepared import data_dir, parts
+
+# Beside what TFDS built: the archive that it was built from.
+ARCHIVE = "archive.json"
 
 
 def write(text: str, out: Path, manual_dir: Path | None = None) -> int:
@@ -101,4 +106,22 @@ def build(text: str, manual_dir: Path | None = None) -> Any:
             builder.download_and_prepare(download_config=download)
     except (OSError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise UserError(f"{archive} could not be built: {error}") from None
+    _record(archive, Path(builder.data_dir) / ARCHIVE)
     return builder
+
+
+def _record(archive: Path, file: Path) -> None:
+    """Write the name, size and SHA-256 of an archive, and tell them.
+
+    Nobody publishes the digests of these archives, so there is none to check against; this one
+    tells whether two people have built from the same. Members of a zip file are checked as they are
+    read.
+    """
+    with archive.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    found = {"file": archive.name, "bytes": archive.stat().st_size, "sha256": digest}
+    try:
+        write_whole(file, (json.dumps(found, indent=2) + "\n").encode())
+    except OSError as error:
+        raise UserError(f"cannot write {file}: {error.strerror}") from None
+    print(f"built from {archive.name}, SHA-256 {digest}", file=sys.stderr)

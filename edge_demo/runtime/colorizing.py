@@ -46,12 +46,15 @@ class Look:
         fade: the spread of the colours held possible (a standard deviation, units of a and b) at
             which a place keeps half of its saturation; 0 fades nothing. Networks that state no
             spread are not faded.
+        render_size: side of the square that the network sees, rounded up to what it takes; None:
+            what it was made for. Larger shows it less of what things are, and finer colours.
         wanted: colours of the whole picture; None leaves them to the network. Only for networks
             that tell a distribution.
     """
 
     strength: float = 1.0
     fade: float = 0.0
+    render_size: int | None = None
     wanted: steering.Wanted | None = None
 
 
@@ -136,12 +139,12 @@ def answer(grey: Grey, runner: Runner, task: Task, look: Look) -> tuple[Grey, Co
         ValueError: as ``colorize_picture``.
     """
     _check(look)
-    small = reduced(grey, runner, task)
+    small = reduced(grey, runner, task, look)
     colours = colorize.decode(runner.run(colorize.encode(small, task)))
     return small, steering.steered(colours, look.wanted) if look.wanted else colours
 
 
-def reduced(grey: Grey, runner: Runner, task: Task) -> Grey:
+def reduced(grey: Grey, runner: Runner, task: Task, look: Look | None = None) -> Grey:
     """The picture squeezed into the square that the network sees.
 
     Raises:
@@ -150,7 +153,11 @@ def reduced(grey: Grey, runner: Runner, task: Task) -> Grey:
     _check_hints(grey, task)
     if task.frame is None:
         raise ValueError("a network that colours sees whole pictures of a stated size")
-    height, width = runner.fit(*task.frame)
+    frame = task.frame
+    if look is not None and look.render_size is not None:
+        side = -(-look.render_size // task.size_multiple) * task.size_multiple
+        frame = side, side
+    height, width = runner.fit(*frame)
     shrinks = height * width <= grey.lightness.size
     how = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
     lightness = cv2.resize(grey.lightness, (width, height), interpolation=how)

@@ -7,6 +7,7 @@ decoders differ in whether they say so.
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import re
 import struct
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from os import PathLike, fspath
 from pathlib import Path
 
+from . import jpeg
 from .errors import UserError
 
 # A decoded picture and the float planes made from it must fit in a small device's memory.
@@ -52,6 +54,8 @@ class ImageInfo:
         grey: the file stores one colour channel.
         alpha: the file stores transparency.
         rgb_coded: a JPEG that stores R, G and B instead of Y, Cb and Cr.
+        quantised: how strongly a JPEG quantises its luma and its chroma, see ``jpeg.strength``;
+            None where it stores no chroma or no tables, and of other formats.
     """
 
     path: Path
@@ -66,6 +70,7 @@ class ImageInfo:
     grey: bool = False
     alpha: bool = False
     rgb_coded: bool = False
+    quantised: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,7 @@ class _Header:
     grey: bool = False
     alpha: bool = False
     rgb_coded: bool = False
+    quantised: tuple[float, float] | None = None
     exif: bytes | None = None
     icc: bytes | None = None
 
@@ -120,6 +126,32 @@ def load(path: str | PathLike[str]) -> ImageFile:
     return _open(Path(fspath(path)), whole=True)
 
 
+def inspect(data: bytes, name: str) -> ImageFile:
+    """A picture file that is in memory already, after the checks of `load`.
+
+    Args:
+        data: the whole file.
+        name: what messages and the description call it.
+
+    Raises:
+        UserError: as `load`.
+    """
+    with _refusals(Path(name)):
+        if not data:
+            raise _Invalid("is empty")
+        return _inspected(data, Path(name), whole=True)
+
+
+def kind(data: bytes, name: str) -> str:
+    """The format that a file's first bytes tell: "jpeg", "png", "webp", "tiff" or "bmp".
+
+    Raises:
+        UserError: none of these.
+    """
+    with _refusals(Path(name)):
+        return _sniff(data)
+
+
 def metadata(data: bytes) -> tuple[bytes | None, bytes | None]:
     """EXIF and ICC profile of an encoded picture in memory, each None where it has none.
 
@@ -135,29 +167,42 @@ def metadata(data: bytes) -> tuple[bytes | None, bytes | None]:
 
 def _open(path: Path, whole: bool) -> ImageFile:
     try:
-        if path.is_dir():
-            raise _Invalid("is a folder, not a picture")
-        if path.exists() and not path.is_file():
-            raise _Invalid("is not a regular file")
-        with path.open("rb") as stream:
-            if not stream.seek(0, 2):
-                raise _Invalid("is empty")
-            # Mapped, a header costs its own pages only, wherever in the file it lies.
-            with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-                kind = _sniff(mapped)
-                header = _PARSERS[kind](mapped)
-                _check_size(header)
-                data = mapped[:] if whole else b""
-        if whole and kind == "jpeg":
-            _check_jpeg_complete(data)
-    except _Invalid as error:
-        raise UserError(f"{path}: {error}") from None
-    except (struct.error, IndexError):
-        raise UserError(f"{path}: {_TRUNCATED}") from None
+        with _refusals(path):
+            if path.is_dir():
+                raise _Invalid("is a folder, not a picture")
+            if path.exists() and not path.is_file():
+                raise _Invalid("is not a regular file")
+            with path.open("rb") as stream:
+                if not stream.seek(0, 2):
+                    raise _Invalid("is empty")
+                # Mapped, a header costs its own pages only, wherever in the file it lies.
+                with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+                    return _inspected(mapped, path, whole)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
+@contextlib.contextmanager
+def _refusals(path: Path) -> Iterator[None]:
+    """What parsing finds wrong, with the file's name in front."""
+    try:
+        yield
+    except _Invalid as error:
+        raise UserError(f"{path}: {error}") from None
+    except (struct.error, IndexError):
+        raise UserError(f"{path}: {_TRUNCATED}") from None
+
+
+def _inspected(source: Data, path: Path, whole: bool) -> ImageFile:
+    """Parsed and checked; without its bytes unless the whole of it is wanted."""
+    kind = _sniff(source)
+    header = _PARSERS[kind](source)
+    _check_size(header)
+    data = bytes(source[:]) if whole else b""
+    if whole and kind == "jpeg":
+        _check_jpeg_complete(data)
     info = ImageInfo(
         path=path,
         format=kind,
@@ -171,6 +216,7 @@ def _open(path: Path, whole: bool) -> ImageFile:
         grey=header.grey,
         alpha=header.alpha,
         rgb_coded=header.rgb_coded,
+        quantised=header.quantised,
     )
     return ImageFile(data, info, header.exif, header.icc)
 
@@ -298,7 +344,7 @@ def upright_exif(exif: bytes) -> bytes:
 # FF 00 is a data byte, FF FF padding and FF D0..D7 a restart inside the data: none is a segment.
 _JPEG_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]", re.DOTALL)
 _SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_SOS, _EOI = 0xDA, 0xD9
+_SOS, _EOI, _DQT = 0xDA, 0xD9, 0xDB
 _APP = range(0xE0, 0xF0)
 
 _SUBSAMPLING = {
@@ -342,16 +388,19 @@ def _parse_jpeg(data: Data) -> _Header:
     jfif = False
     adobe_transform: int | None = None
     frame: tuple[int, bytes] | None = None
+    tables: dict[int, tuple[int, ...]] = {}
     for marker, start, end in _jpeg_segments(data):
         if marker == _SOS:
             break
         if marker == _EOI:
             raise _Invalid("is damaged: a JPEG without picture data")
-        if marker not in _APP and marker not in _SOF:
+        if marker not in _APP and marker not in _SOF and marker != _DQT:
             continue
         body = data[start + 4 : end]
         if marker in _SOF:
             frame = frame or (marker, body)
+        elif marker == _DQT:
+            tables |= _jpeg_tables(body)
         elif marker == 0xE0 and body.startswith(b"JFIF\0"):
             jfif = True
         elif marker == 0xE1 and body.startswith(b"Exif\0") and exif is None:
@@ -365,20 +414,45 @@ def _parse_jpeg(data: Data) -> _Header:
         raise _Invalid("is damaged: a JPEG without a frame header")
     sof, body = frame
     depth, height, width, count = struct.unpack_from(">BHHB", body)
-    components = [struct.unpack_from(">BB", body, 6 + 3 * i) for i in range(count)]
+    components = [struct.unpack_from(">BBB", body, 6 + 3 * i) for i in range(count)]
     complete = icc_count and sorted(icc_parts) == list(range(1, icc_count + 1))
     return _Header(
         width=width,
         height=height,
-        subsampling=_jpeg_subsampling([factors for _, factors in components]),
+        subsampling=_jpeg_subsampling([factors for _, factors, _ in components]),
         orientation=_exif_orientation(exif),
         bit_depth=depth,
         progressive=sof in (0xC2, 0xC6, 0xCA, 0xCE),
         grey=count == 1,
-        rgb_coded=_jpeg_is_rgb([name for name, _ in components], jfif, adobe_transform),
+        rgb_coded=_jpeg_is_rgb([name for name, _, _ in components], jfif, adobe_transform),
+        quantised=_jpeg_quantised([table for _, _, table in components], tables),
         exif=exif,
         icc=b"".join(icc_parts[i] for i in sorted(icc_parts)) if complete else None,
     )
+
+
+def _jpeg_tables(body: bytes) -> dict[int, tuple[int, ...]]:
+    """The quantisation tables of a segment by their numbers, in zigzag order."""
+    tables = {}
+    position = 0
+    while position < len(body):
+        wide, number = divmod(body[position], 16)
+        tables[number] = struct.unpack_from(">64H" if wide else ">64B", body, position + 1)
+        position += 129 if wide else 65
+    return tables
+
+
+def _jpeg_quantised(
+    numbers: list[int], tables: dict[int, tuple[int, ...]]
+) -> tuple[float, float] | None:
+    """How strongly luma and chroma are quantised, of three components with tables before the scan.
+
+    Cb's and Cr's may have tables of their own: the mean of both.
+    """
+    if len(numbers) != 3 or not set(numbers) <= set(tables):
+        return None
+    luma, cb, cr = (jpeg.strength(tables[number]) for number in numbers)
+    return luma, (cb + cr) / 2
 
 
 def _jpeg_subsampling(factors: list[int]) -> str:

@@ -96,10 +96,16 @@ class Effect:
     subsampled: bool
 
 
-def of_chroma(runner: Runner) -> Effect:
-    """Chroma of 4:2:0 frames at luma resolution: the effect is the correction of bilinear."""
+def of_chroma(runner: Runner, task: Task = chroma.TASK, detail: float = chroma.DETAIL) -> Effect:
+    """Chroma of 4:2:0 frames at luma resolution: the effect is the correction of bilinear.
+
+    Args:
+        runner: the graph.
+        task: its form.
+        detail: of ``chroma.correction``.
+    """
     return Effect(
-        find=lambda frame: chroma_correction(_planes(frame), runner),
+        find=lambda frame: chroma_correction(_planes(frame), runner, task, detail),
         apply=lambda frame, effect: Restored(None, chroma_restored(_planes(frame), effect)),
         neighbourhood=3,
         subsampled=True,
@@ -110,10 +116,15 @@ def _planes(frame: Frame) -> chroma.Planes:
     return chroma.Planes(frame.y, frame.cbcr, frame.siting)
 
 
-def chroma_correction(planes: chroma.Planes, runner: Runner) -> Array:
+def chroma_correction(
+    planes: chroma.Planes,
+    runner: Runner,
+    task: Task = chroma.TASK,
+    detail: float = chroma.DETAIL,
+) -> Array:
     """The network's correction at luma resolution, (H, W, 2) in 8-bit code units."""
     height, width = planes.size
-    return chroma.unpack(corrections(planes, runner))[:height, :width]
+    return chroma.unpack(corrections(planes, runner, task, detail))[:height, :width]
 
 
 def chroma_restored(planes: chroma.Planes, correction: Array) -> Array:
@@ -172,17 +183,20 @@ def of_colorize(runner: Runner, task: Task, look: Look) -> Effect:
     return Effect(find, apply, neighbourhood=0, subsampled=False)
 
 
-def of(task: Task, runner: Runner, look: Look | None = None) -> Effect:
+def of(
+    task: Task, runner: Runner, look: Look | None = None, detail: float = chroma.DETAIL
+) -> Effect:
     """The effect of a task's model.
 
     Args:
         task: its record.
         runner: the graph.
         look: of colorize; its strength is that of enhance, too.
+        detail: of chroma, see ``chroma.correction``.
     """
     look = look or Look()
     if task.name == colorize.TASK.name:
         return of_colorize(runner, task, look)
     if task.name == enhance.TASK.name:
         return of_enhance(runner, look.strength)
-    return of_chroma(runner)
+    return of_chroma(runner, task, detail)

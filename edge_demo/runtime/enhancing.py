@@ -36,6 +36,7 @@ def enhance_picture(
     runner: Runner,
     strength: float = 1.0,
     progress: Callable[[int, int], None] | None = None,
+    render_size: int | None = None,
 ) -> NDArray[Any]:
     """Brighten a picture as far as it is dark.
 
@@ -44,6 +45,8 @@ def enhance_picture(
         runner: the graph.
         strength: 0 leaves the picture as it is, 1 enhances it wholly.
         progress: told 1 of 1 when all is done.
+        render_size: the graph sees the picture reduced to the area of a square of this side, and
+            to ``MAX_PIXELS`` in any case; None: no further.
 
     Returns:
         (H, W, 3) of the picture's own type, float32 unrounded; the picture's own values, without a
@@ -57,7 +60,8 @@ def enhance_picture(
     amount = strength * enhance.darkness(rgb)
     out = rgb.copy()
     if amount > 0.0:
-        enhanced = _enhanced(rgb, runner)
+        most = min(MAX_PIXELS, render_size**2) if render_size else MAX_PIXELS
+        enhanced = _enhanced(rgb, runner, most)
         for top in range(0, len(rgb), _STRIP):
             rows = slice(top, top + _STRIP)
             blended = enhance.blend(rgb[rows], enhanced[rows], amount)
@@ -67,12 +71,12 @@ def enhance_picture(
     return out
 
 
-def _enhanced(rgb: NDArray[Any], runner: Runner) -> Array:
+def _enhanced(rgb: NDArray[Any], runner: Runner, most: int) -> Array:
     """What the graph makes of a picture, at the picture's size, code values."""
     size = rgb.shape[0], rgb.shape[1]
-    working, taken, turned = _sizes(size, runner)
+    working, taken, turned = _sizes(size, runner, most)
     if turned:
-        return _enhanced(rgb.swapaxes(0, 1).copy(), runner).swapaxes(0, 1)
+        return _enhanced(rgb.swapaxes(0, 1).copy(), runner, most).swapaxes(0, 1)
     small = rgb
     if working != size:
         # In floats, because the mean of dark pixels tells more than a whole code.
@@ -88,13 +92,13 @@ def _enhanced(rgb: NDArray[Any], runner: Runner) -> Array:
     return enhance.decode({name: values}, rgb)
 
 
-def _sizes(size: Size, runner: Runner) -> tuple[Size, Size, bool]:
+def _sizes(size: Size, runner: Runner, most: int) -> tuple[Size, Size, bool]:
     """The size that a picture is reduced to, the size that the graph takes, not below it.
 
     And whether the picture had better lie on its side, in a graph of fixed size.
     """
     multiple = enhance.TASK.size_multiple
-    working = _within(size, (MAX_PIXELS / (size[0] * size[1])) ** 0.5)
+    working = _within(size, (most / (size[0] * size[1])) ** 0.5)
     padded = tuple(-(-length // multiple) * multiple for length in working)
     taken = runner.fit(*padded)
     if taken != padded:  # a graph of fixed size

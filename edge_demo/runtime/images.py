@@ -37,6 +37,8 @@ __all__ = [
     "ImageInfo",
     "Picture",
     "apply_orientation",
+    "decode_rgb",
+    "encode_image",
     "load",
     "probe",
     "read_rgb",
@@ -89,15 +91,18 @@ class Picture:
 
 
 def read_rgb(path: str | PathLike[str]) -> Picture:
-    """Read a JPEG, PNG, WebP, TIFF or BMP; of several pages the first.
+    """`decode_rgb` of a file, which UserError refuses where it is missing or unreadable, too."""
+    return decode_rgb(load(path))
+
+
+def decode_rgb(file: ImageFile) -> Picture:
+    """Decode a JPEG, PNG, WebP, TIFF or BMP; of several pages the first.
 
     EXIF is not extracted from TIFF files, except for the orientation.
 
     Raises:
-        UserError: the file is missing, truncated, damaged, too large (`MAX_PIXELS`), or of a kind
-            that is not supported, such as CMYK.
+        UserError: the file is damaged, or of a kind that is not supported, such as CMYK.
     """
-    file = load(path)
     info = file.info
     decoded = _decode(file)
     grey = info.grey or decoded.ndim == 2
@@ -207,7 +212,35 @@ def write_image(
         ValueError: arrays of other shapes or types than these.
     """
     target = Path(fspath(path))
-    kind = _check_target(target, overwrite)
+    kind = check_target(target, overwrite)
+    data, notes = encode_image(
+        str(target), kind, rgb, alpha=alpha, exif=exif, icc=icc, quality=quality
+    )
+    replace_file(target, data)
+    return notes
+
+
+def encode_image(
+    name: str,
+    kind: str,
+    rgb: Pixels,
+    *,
+    alpha: Pixels | None = None,
+    exif: bytes | None = None,
+    icc: bytes | None = None,
+    quality: int = 95,
+) -> tuple[bytes, tuple[str, ...]]:
+    """The bytes that `write_image` writes, and what they could not keep.
+
+    Args:
+        name: of the picture, for messages.
+        kind: "png", "jpeg", "webp" or "tiff".
+        rgb, alpha, exif, icc, quality: as there.
+
+    Raises:
+        UserError: a picture too large for the format, or a quality out of range.
+        ValueError: as there.
+    """
     _check_pixels(rgb, alpha)
     if not 1 <= quality <= 100:
         raise UserError(f"quality must be 1..100, not {quality}")
@@ -215,7 +248,7 @@ def write_image(
     limit = _MAX_SIDE.get(kind)
     if limit is not None and max(height, width) > limit:
         raise UserError(
-            f"{target}: {width}x{height} is too large for {_NAMES[kind]},"
+            f"{name}: {width}x{height} is too large for {_NAMES[kind]},"
             f" which ends at {limit:,} pixels a side; write a .png or .tif"
         )
 
@@ -232,13 +265,16 @@ def write_image(
         alpha = to_uint8(alpha) if rgb.dtype == np.uint8 else to_uint16(alpha)
         pixels = np.dstack([rgb[..., ::-1], alpha])
     exif = upright_exif(exif) if exif else None
-    data, lost = _encode(target, kind, pixels, exif, icc or None, quality)
-    _replace(target, data)
-    return (*notes, *lost)
+    data, lost = _encode(name, kind, pixels, exif, icc or None, quality)
+    return data, (*notes, *lost)
 
 
-def _check_target(target: Path, overwrite: bool) -> str:
-    """The format to write, once it is clear that the file may be made."""
+def check_target(target: Path, overwrite: bool) -> str:
+    """The format that a file's extension names, once it is clear that the file may be made.
+
+    Raises:
+        UserError: as `write_image`, of the file.
+    """
     kind = WRITABLE.get(target.suffix.lower())
     if kind is None:
         raise UserError(
@@ -267,7 +303,7 @@ def _check_pixels(rgb: Pixels, alpha: Pixels | None) -> None:
 
 
 def _encode(
-    target: Path,
+    name: str,
     kind: str,
     pixels: Pixels,
     exif: bytes | None,
@@ -284,7 +320,7 @@ def _encode(
     if data is None and kept_exif is not None:
         data = _try_encode(kind, pixels, None, None, quality)
     if data is None:
-        raise UserError(f"{target}: OpenCV could not encode this picture as {_NAMES[kind]}")
+        raise UserError(f"{name}: OpenCV could not encode this picture as {_NAMES[kind]}")
     found_exif, found_icc = metadata(data)
     lost = []
     if exif is not None and found_exif != exif:
@@ -349,8 +385,8 @@ def _try_encode(
     return encoded.tobytes() if ok else None
 
 
-def _replace(target: Path, data: bytes) -> None:
-    """Put ``data`` at ``target`` in one step; on any failure nothing has changed."""
+def replace_file(target: Path, data: bytes) -> None:
+    """Put ``data`` at ``target`` in one step; on any failure (UserError) nothing has changed."""
     try:
         write_whole(target, data)
     except OSError as error:

@@ -57,6 +57,32 @@ def ssim(prediction: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
     return float(np.mean(similarity, dtype=np.float64))
 
 
+def sharpness_ratio(prediction: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float | None:
+    """Gradient energy of a picture over the truth's: below 1 is blurred, above 1 too sharp.
+
+    The energy is the mean square of forward differences along both axes, over all channels.
+
+    Args:
+        prediction, truth: (H, W, C) uint8.
+
+    Returns:
+        None where the truth is flat.
+
+    Raises:
+        TypeError, ValueError: as ``psnr``.
+    """
+    _check(prediction, truth)
+    energy = _gradient_energy(truth)
+    return _gradient_energy(prediction) / energy if energy > 0 else None
+
+
+def _gradient_energy(values: NDArray[np.uint8]) -> float:
+    floats = values.astype(np.float32)
+    return sum(
+        float(np.mean(np.square(np.diff(floats, axis=axis)), dtype=np.float64)) for axis in (0, 1)
+    )
+
+
 def delta_e_2000(prediction: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
     """Mean colour difference CIEDE2000 over the pixels of two sRGB pictures (H, W, 3) uint8.
 

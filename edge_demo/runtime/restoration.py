@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from . import classical, hint_response, lpips_metric, metrics, tasks
+from . import classical, hint_response, jpeg, lpips_metric, metrics, tasks
 from .colorizing import colorize_picture
 from .colorizing import to_rgb as lab_to_rgb
 from .colour import round_to_uint8, ycbcr_to_rgb
@@ -143,7 +143,44 @@ def of(task: Task | str) -> Restoration:
     record = tasks.record(task) if isinstance(task, str) else task
     if record.name == colorize.TASK.name:
         return _colorize(record)
-    return dataclasses.replace(_BY_TASK[record.name], task=record)
+    if record.name == chroma.TASK.name:
+        return of_chroma(record)
+    return dataclasses.replace(_ENHANCE, task=record)
+
+
+def varied(
+    restoration: Restoration, quality: int | None = None, detail: float | None = None
+) -> Restoration:
+    """A restoration of chroma in other circumstances; None leaves one as it is.
+
+    Args:
+        restoration: of a model's task.
+        quality: of the JPEG that each picture is made first, 1..100.
+        detail: how much of its detail a network adds, 0..1.
+
+    Raises:
+        UserError: a task or a network that knows no such thing, or a value out of range.
+    """
+    task = restoration.task
+    if quality is None and detail is None:
+        return restoration
+    option = "--quality" if quality is not None else "--detail"
+    if task.name != chroma.TASK.name:
+        raise UserError(f"{option} is of the chroma task; this is a model of {task.name}")
+    if quality is not None and not 1 <= quality <= 100:
+        raise UserError(f"--quality is that of a JPEG, from 1 to 100, not {quality}")
+    check_detail(task, detail)
+    return of_chroma(task, quality, chroma.DETAIL if detail is None else detail)
+
+
+def check_detail(task: Task, detail: float | None) -> None:
+    """Raise UserError for detail out of range, or of a network that has none to add."""
+    if detail is None:
+        return
+    if task.form != chroma.MERGED.form:
+        raise UserError("--detail is of models that have detail to add, those of chroma_merged")
+    if not 0.0 <= detail <= 1.0:
+        raise UserError(f"--detail is from 0 (none) to 1 (all), not {detail:g}")
 
 
 # Chroma ---------------------------------------------------------------------------------------
@@ -167,6 +204,7 @@ def _chroma_measure(
         "chroma_ssim": metrics.ssim(cbcr, wanted),
         "rgb_psnr": metrics.psnr(restored, truth),
         "rgb_ssim": metrics.ssim(restored, truth),
+        "chroma_sharpness": metrics.sharpness_ratio(cbcr, wanted),
     }
 
 
@@ -187,36 +225,70 @@ def _chroma_around(
     rows, columns = (y.shape[0] + 1) // 2, (y.shape[1] + 1) // 2
     cbcr = planes.cbcr[first // 2 : first // 2 + rows, start // 2 : start // 2 + columns]
     inside = np.s_[top - first : top - first + height, left - start : left - start + width]
-    return chroma.Planes(y, cbcr, planes.siting), inside
+    return dataclasses.replace(planes, y=y, cbcr=cbcr), inside
+
+
+def _chroma_pack(planes: chroma.Planes) -> dict[str, NDArray[Any]]:
+    packed = {"y": planes.y, "cbcr": planes.cbcr, "siting": np.array(planes.siting)}
+    if planes.quantised:
+        packed["quantised"] = np.array(planes.quantised)
+    return packed
 
 
 def _chroma_unpack(arrays: Mapping[str, NDArray[Any]]) -> chroma.Planes:
-    return chroma.Planes(arrays["y"], arrays["cbcr"], str(arrays["siting"]))
+    luma, low = arrays.get("quantised", np.zeros(2)).tolist()
+    quantised = (luma, low) if "quantised" in arrays else None
+    return chroma.Planes(arrays["y"], arrays["cbcr"], str(arrays["siting"]), quantised)
 
 
-_CHROMA = Restoration(
-    task=chroma.TASK,
-    metrics=("chroma_psnr", "chroma_ssim", "rgb_psnr", "rgb_ssim"),
-    sitings=SITINGS,
-    whole=False,
-    pairs=False,
-    degrade=lambda rgb, _, siting: chroma.degrade(rgb, siting or SITINGS[0]),
-    target=chroma.target,
-    encode=chroma.encode,
-    decode=lambda outputs, planes: round_to_uint8(chroma.decode(outputs, planes)),
-    restore=reconstruct,
-    baselines=lambda: {name: _chroma_baseline(name) for name in chroma.TASK.baselines},
-    measure=_chroma_measure,
-    picture=lambda planes, cbcr: to_rgb(planes.y, cbcr),
-    unrestored=_nearest,
-    tint=lambda difference: to_rgb(np.full(difference.shape[:2], 128.0, np.float32), difference),
-    around=_chroma_around,
-    size=lambda planes: planes.size,
-    timed=lambda planes: planes,
-    pack=lambda planes: {"y": planes.y, "cbcr": planes.cbcr, "siting": np.array(planes.siting)},
-    unpack=_chroma_unpack,
-    look=Look(64, 3, "input (4:2:0)", "chroma error", 8),
-)
+def _chroma_degrade(
+    rgb: Picture, name: str, siting: str | None, task: Task, quality: int | None
+) -> chroma.Planes:
+    """4:2:0, and as a JPEG where one is wanted, or where the network is for nothing else."""
+    planes = chroma.degrade(rgb, siting or SITINGS[0])
+    if quality is None and task.form == chroma.BITRATE.form:
+        least, most = jpeg.QUALITIES  # one of the file's own: it depends on no order
+        quality = least + zlib.crc32(name.encode()) % (most - least + 1)
+    return planes if quality is None else jpeg.compressed(planes, quality)
+
+
+def of_chroma(task: Task, quality: int | None = None, detail: float = chroma.DETAIL) -> Restoration:
+    """The restoration of a form of chroma.
+
+    Args:
+        task: the form.
+        quality: of the JPEG that each picture is made first; None: none, but for networks that are
+            told the quality, any of ``jpeg.QUALITIES``.
+        detail: of ``chroma.decode``.
+    """
+    return Restoration(
+        task=task,
+        metrics=("chroma_psnr", "chroma_ssim", "rgb_psnr", "rgb_ssim", "chroma_sharpness"),
+        # JPEG's alone, for networks that are for nothing else.
+        sitings=SITINGS[:1] if task.form == chroma.BITRATE.form else SITINGS,
+        whole=False,
+        pairs=False,
+        degrade=lambda rgb, name, siting: _chroma_degrade(rgb, name, siting, task, quality),
+        target=chroma.target,
+        encode=lambda planes: chroma.encode(planes, task),
+        decode=lambda outputs, planes: round_to_uint8(chroma.decode(outputs, planes, detail)),
+        restore=lambda planes, runner, progress: reconstruct(
+            planes, runner, progress, task, detail
+        ),
+        baselines=lambda: {name: _chroma_baseline(name) for name in chroma.TASK.baselines},
+        measure=_chroma_measure,
+        picture=lambda planes, cbcr: to_rgb(planes.y, cbcr),
+        unrestored=_nearest,
+        tint=lambda difference: to_rgb(
+            np.full(difference.shape[:2], 128.0, np.float32), difference
+        ),
+        around=_chroma_around,
+        size=lambda planes: planes.size,
+        timed=lambda planes: planes,
+        pack=_chroma_pack,
+        unpack=_chroma_unpack,
+        look=Look(64, 3, "input (4:2:0)", "chroma error", 8),
+    )
 
 
 # Enhance --------------------------------------------------------------------------------------
@@ -369,6 +441,3 @@ def _response(task: Task) -> Callable[[Picture, str, Runner], dict[str, float | 
     if task.form not in colorize.TAKES_HINTS:
         return None
     return lambda truth, name, runner: hint_response.respond(truth, name, runner, task)
-
-
-_BY_TASK = {"chroma": _CHROMA, "enhance": _ENHANCE}

@@ -50,6 +50,8 @@ METRICS = {
     "rgb_psnr": Metric("RGB PSNR", "dB", 2),
     "chroma_ssim": Metric("chroma SSIM", "", 4),
     "rgb_ssim": Metric("RGB SSIM", "", 4),
+    # Of the truth's, as of colourfulness: 1 is best.
+    "chroma_sharpness": Metric("chroma gradient energy", "of the truth's", 3),
     # With so many true hints.
     "ab_psnr_1": Metric("ab PSNR with 1 hint", "dB", 2),
     "ab_psnr_5": Metric("with 5 hints", "dB", 2),

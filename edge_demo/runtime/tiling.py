@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from .colour import round_to_uint8
 from .tasks import chroma
+from .tasks.record import Task
 
 
 class Runner(Protocol):
@@ -85,6 +86,8 @@ def reconstruct(
     planes: chroma.Planes,
     runner: Runner,
     progress: Callable[[int, int], None] | None = None,
+    task: Task = chroma.TASK,
+    detail: float = chroma.DETAIL,
 ) -> NDArray[np.uint8]:
     """Chroma at luma resolution, (H, W, 2) uint8, of a 4:2:0 picture of any size.
 
@@ -92,12 +95,15 @@ def reconstruct(
         planes: the picture.
         runner: the graph.
         progress: called with tiles done and tiles in all.
+        task: the form of the graph.
+        detail: of ``chroma.decode``.
     """
     out = np.empty((*planes.size, 2), np.uint8)
     parts, tile = _parts(planes, runner)
     for index, part in enumerate(parts):
         piece = _piece(planes, part, tile)
-        result = round_to_uint8(chroma.decode(runner.run(chroma.encode(piece)), piece))
+        outputs = runner.run(chroma.encode(piece, task))
+        result = round_to_uint8(chroma.decode(outputs, piece, detail))
         top, bottom, left, right = part.keep
         out[top:bottom, left:right] = result[
             top - part.top : bottom - part.top, left - part.left : right - part.left
@@ -107,24 +113,31 @@ def reconstruct(
     return out
 
 
-def corrections(planes: chroma.Planes, runner: Runner) -> NDArray[np.float32]:
+def corrections(
+    planes: chroma.Planes,
+    runner: Runner,
+    task: Task = chroma.TASK,
+    detail: float = chroma.DETAIL,
+) -> NDArray[np.float32]:
     """What the graph adds to a picture of any size, before any rounding.
 
     ``chroma.corrected`` makes chroma of it; in between, a video's corrections can be filtered.
 
+    Args:
+        planes, runner, task, detail: as for ``reconstruct``.
+
     Returns:
         Blocks (ceil(H/2), ceil(W/2), 8) in 8-bit code units.
     """
-    tensor = chroma.TASK.outputs[0]
-    out = np.empty((*planes.cbcr.shape[:2], tensor.channels), np.float32)
+    out = np.empty((*planes.cbcr.shape[:2], chroma.TASK.outputs[0].channels), np.float32)
     parts, tile = _parts(planes, runner)
     for part in parts:
-        found = runner.run(chroma.encode(_piece(planes, part, tile)))[tensor.name]
+        piece = _piece(planes, part, tile)
+        found = chroma.correction(runner.run(chroma.encode(piece, task)), piece, detail)
         top, bottom, left, right = ((place + 1) // 2 for place in part.keep)
         above, before = part.top // 2, part.left // 2
         out[top:bottom, left:right] = found[top - above : bottom - above,
                                             left - before : right - before]  # fmt: skip
-    out *= np.float32(tensor.scale)
     return out
 
 
@@ -142,4 +155,5 @@ def _piece(planes: chroma.Planes, part: Tile, tile: tuple[int, int]) -> chroma.P
         window(planes.y, part.top, part.left, *tile),
         window(planes.cbcr, part.top // 2, part.left // 2, tile[0] // 2, tile[1] // 2),
         planes.siting,
+        planes.quantised,
     )

@@ -11,6 +11,7 @@ from ..runtime import cli, temporal
 from ..runtime.colorizing import Look
 from ..runtime.errors import UserError
 from ..runtime.model import TFLiteModel
+from ..runtime.tasks import chroma
 from .reader import EXTENSIONS
 from .restore import Progress, Stopped, restore_video
 from .writer import CODECS, CRF, DEFAULTS, target
@@ -55,6 +56,8 @@ def run(options: argparse.Namespace, model: TFLiteModel, look: Look) -> int:
         raise UserError("--resample is of pictures; of videos only 4:2:0 ones are restored")
     if options.hints:
         raise UserError("--hints are of pictures: in a video their places move")
+    if options.reference or options.render_size:
+        raise UserError("--reference and --render-size are of pictures, not of videos")
     smoothing = temporal.STRENGTH if options.temporal is None else options.temporal
     if not 0.0 <= smoothing <= 1.0:
         raise UserError(f"--temporal is from 0 (each frame by itself) to 1, not {smoothing:g}")
@@ -70,6 +73,7 @@ def run(options: argparse.Namespace, model: TFLiteModel, look: Look) -> int:
             options.input, wanted, model,
             smoothing=smoothing,
             look=look,
+            detail=chroma.DETAIL if options.detail is None else options.detail,
             threads=options.threads,
             progress=shown,
         )  # fmt: skip

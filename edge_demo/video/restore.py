@@ -17,6 +17,7 @@ from ..runtime import effects, temporal
 from ..runtime.colorizing import Look
 from ..runtime.errors import UserError
 from ..runtime.model import TFLiteModel
+from ..runtime.tasks import chroma
 from .coding import Coding
 from .reader import Counts, Decoded, Reader
 from .writer import Target, Writer
@@ -85,6 +86,7 @@ def restore_video(
     *,
     smoothing: float = temporal.STRENGTH,
     look: Look | None = None,
+    detail: float = chroma.DETAIL,
     threads: int = 2,
     progress: Callable[[Progress], None] | None = None,
 ) -> RestoredVideo:
@@ -100,6 +102,7 @@ def restore_video(
         model: its task decides.
         smoothing: of effects over time, 0 (none) to 1, see ``temporal.Smoother``.
         look: of colorize; its strength is that of enhance, too.
+        detail: of chroma, see ``chroma.correction``.
         threads: of the encoder.
         progress: told after each frame.
 
@@ -107,7 +110,7 @@ def restore_video(
         UserError: as ``Reader`` and ``Writer``; nothing to restore.
         Stopped: by Ctrl-C or SIGTERM.
     """
-    effect = effects.of(model.card.task, model, look)
+    effect = effects.of(model.card.task, model, look, detail)
     with Reader(source) as reader:
         _check(reader, effect)
         smoother = temporal.Smoother(smoothing, effect.neighbourhood)

@@ -6,8 +6,9 @@ import contextlib
 import os
 import secrets
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
+from types import SimpleNamespace, TracebackType
 from typing import Any
 
 import av
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from ..runtime.errors import UserError
 from ..runtime.files import check_free
+from .coding import Coding, Tags
 from .reader import Decoded, Reader
 
 
@@ -112,6 +114,41 @@ def target(path: Path, codec: str | None, crf: int | None, overwrite: bool) -> T
     return Target(path, name, crf)
 
 
+@dataclass(frozen=True)
+class Plain:
+    """What a writer must know of frames that come from no file: 8-bit 4:4:4, full range, BT.601.
+
+    Attributes:
+        path: for messages.
+        size: (H, W).
+        rate: frames per second, about; each frame has a time of its own.
+    """
+
+    path: Path
+    size: tuple[int, int]
+    rate: Fraction
+
+    time_base = Fraction(1, 1000)
+    coding = Coding("4:4:4", 8, True, "bt601", "center", Tags(6, 2, 2, 2))
+    matrix = None
+    hdr = False
+    # What a file would have beside its frames.
+    stream = SimpleNamespace(sample_aspect_ratio=None, metadata={})
+    container = SimpleNamespace(streams=(), metadata={}, chapters=list)
+
+    def timed(self, pts: int) -> Timed:
+        """The time of a frame, in units of ``time_base``."""
+        return Timed(pts)
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A frame's time, in its source's time base; a duration of 0 is unknown."""
+
+    pts: int
+    duration: int = 0
+
+
 class Writer:
     """An open output; a context manager that leaves a whole file, or none after an exception.
 
@@ -119,7 +156,7 @@ class Writer:
         notes: what the output could not keep.
     """
 
-    def __init__(self, wanted: Target, source: Reader, threads: int) -> None:
+    def __init__(self, wanted: Target, source: Reader | Plain, threads: int) -> None:
         """Open a file beside the target, under a name of its own.
 
         Raises:
@@ -156,7 +193,8 @@ class Writer:
         stream.color_primaries, stream.color_trc = tags.primaries, tags.transfer
         if source.stream.sample_aspect_ratio:
             stream.codec_context.sample_aspect_ratio = source.stream.sample_aspect_ratio
-        stream.set_display_matrix(source.matrix)
+        if source.matrix is not None:
+            stream.set_display_matrix(source.matrix)
         stream.metadata.update(_carried(source.stream.metadata))
         return stream
 
@@ -196,7 +234,7 @@ class Writer:
             self.notes.append("The mastering display's data of HDR was not kept.")
         return copies
 
-    def write(self, decoded: Decoded, y: NDArray[Any], cbcr: NDArray[Any]) -> None:
+    def write(self, decoded: Decoded | Timed, y: NDArray[Any], cbcr: NDArray[Any]) -> None:
         """Encode a frame.
 
         Args:

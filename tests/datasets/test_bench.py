@@ -38,6 +38,8 @@ def test_rates_are_counts_by_time(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([0.0, 0.0, 1.0, 2.0])
     monkeypatch.setattr(bench.time, "perf_counter", lambda: next(clock))
     assert bench.rate(iter([5, 7, 9]), 2.0) == 6.0
+    clock = iter([0.0, 0.0, 1.0, 2.0])
+    assert bench.rate(iter([99, 99, 5, 7, 9]), 2.0, ready=2) == 6.0  # they took no time here
 
 
 def test_the_generator_gives_grey_and_colour_of_fresh_crops(small_photographs: Path) -> None:

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from datasets import jpeg as graph_jpeg
 from datasets.chroma import example
+from edge_demo.runtime import jpeg
 from edge_demo.runtime.siting import SITINGS, upsample
 from edge_demo.runtime.tasks import chroma
 
@@ -53,3 +55,41 @@ def test_floats_of_whole_values_are_taken_too() -> None:
     ycbcr = np.random.default_rng(1).integers(0, 256, (1, 8, 8, 3), dtype=np.uint8)
     for a, b in zip(example(ycbcr, "left"), example(ycbcr.astype(np.float32), "left"), strict=True):
         assert np.array_equal(a, b)
+
+
+def test_chroma_itself_is_the_target_of_direct_networks(natural: NDArray[np.uint8]) -> None:
+    rgb = np.ascontiguousarray(natural[:32, :32])
+    degraded = chroma.degrade(rgb)
+    ycbcr = np.dstack([degraded.y, chroma.target(rgb)])
+    planes, wanted = example(ycbcr[None], "center", chroma.DIRECT)
+    assert np.array_equal(planes, example(ycbcr[None], "center")[0])
+    decoded = chroma.decode({"chroma": wanted[0].numpy()}, degraded)
+    assert np.array_equal(np.rint(decoded), chroma.target(rgb))
+
+
+def test_twins_of_compressed_pictures(natural: NDArray[np.uint8]) -> None:
+    """Equal but where a value lies between two steps and sums were taken in another order."""
+    rgb = np.ascontiguousarray(natural[:64, :96])
+    plain = chroma.degrade(rgb)
+    ycbcr = np.dstack([plain.y, chroma.target(rgb)])
+    qualities = (30, 60, 95)
+    planes, correction = example(np.stack([ycbcr] * 3), "center", chroma.BITRATE, list(qualities))
+    assert planes.shape == (3, 32, 48, 14)
+    for index, quality in enumerate(qualities):
+        degraded = jpeg.compressed(plain, quality)
+        expected = chroma.encode(degraded, chroma.BITRATE)["planes"]
+        difference = np.abs(np.rint((planes[index].numpy() - expected) * 255))
+        assert (difference > 0).mean() < 0.02 and np.all(difference[..., 12:] == 0)
+        base = chroma.pack(upsample(degraded.cbcr, degraded.size, "center", "bilinear"))
+        wanted = (chroma.pack(ycbcr[..., 1:].astype(np.float32)) - base) / 48
+        assert (np.abs(correction[index].numpy() - wanted) > 0.03).mean() < 0.02
+
+
+def test_qualities_are_spread_evenly_in_strength() -> None:
+    uniform = np.linspace(0, 1, 2001, dtype=np.float32)
+    drawn = graph_jpeg.qualities(uniform, 30, 100).numpy()
+    assert drawn[0] == 100 and drawn[-1] == 30 and np.all(np.diff(drawn) <= 0)
+    found = graph_jpeg.Tables().strengths[drawn, 1]
+    assert np.abs(found - uniform * found[-1]).max() < 0.07  # 100 and 99 are far apart
+    assert (drawn >= 95).mean() > 0.3
+    assert set(graph_jpeg.qualities(uniform, 80, 80).numpy()) == {80}

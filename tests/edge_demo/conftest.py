@@ -105,22 +105,37 @@ def colour_models(
 
 
 def _colour(folder: Path) -> dict[str, Path]:
+    kinds = {"ab": "fusion", "spread": "eccv16", "hinted": "siggraph17"}
+    return _floats(folder, {kind: f"colorize_{name}" for kind, name in kinds.items()})
+
+
+@pytest.fixture(scope="session")
+def form_models(
+    left: Callable[[str, Callable[[], dict[str, Path]]], dict[str, Path]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, Path]:
+    """Files of untrained networks of chroma, one of each further form."""
+    kinds = {"merged": "chroma_merged", "direct": "chroma_gan", "bitrate": "chroma_bitrate"}
+    return left("form_models", lambda: _floats(tmp_path_factory.mktemp("forms"), kinds))
+
+
+def _floats(folder: Path, kinds: dict[str, str]) -> dict[str, Path]:
+    """``float32`` files of untrained networks of size ``test``: kind to model."""
     import keras
 
     import keras_models
     from export import convert, files
 
     paths = {}
-    for kind, name in (("ab", "fusion"), ("spread", "eccv16"), ("hinted", "siggraph17")):
+    for kind, model in kinds.items():
         keras.utils.set_random_seed(3)
-        model = f"colorize_{name}"
         network = keras_models.build(model, "test")
         rng = np.random.default_rng(3)
         for weight in network.trainable_weights:
             weight.assign(weight + rng.normal(0, 0.1, weight.shape))
         record = {"config": {"model": model, "size": "test"}, "data": "synthetic", "versions": {}}
         card = {**files.base_card(record, None, None), "recipe": "float32", "tile": TILE}
-        paths[kind] = folder / f"colour.{kind}.tflite"
+        paths[kind] = folder / f"{model}.{kind}.tflite"
         task = keras_models.task(model, "test")
         files.write(paths[kind], convert.float_graph(network, task, TILE), card)
     return paths

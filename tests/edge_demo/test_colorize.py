@@ -170,14 +170,14 @@ def test_a_file_of_hints(
     source = saved(tmp_path / "a.png", photograph)
     hints = tmp_path / "hints.json"
     hints.write_text(json.dumps({"hints": [{"x": 80, "y": 64, "color": "#4a7bc8", "size": 5}]}))
-    (hint,) = read_hints(hints, photograph.shape[:2])
+    (hint,) = read_hints(hints).on(photograph.shape[:2])
     assert hint.side == 5 and int(hint.row * 128) == 64 and int(hint.column * 160) == 80
     assert np.allclose(hint.ab, rgb_to_lab(np.array([[[0x4A, 0x7B, 0xC8]]], np.uint8))[0, 0, 1:])
     target = tmp_path / "b.png"
     command_line = ("run", source, target, "--model", colour_models["hinted"], "--hints", hints)
     assert run(*command_line) == 0
     model = TFLiteModel(colour_models["hinted"])
-    restore_file(source, tmp_path / "c.png", model, Options(hints=hints))
+    restore_file(source, tmp_path / "c.png", model, Options(hints=read_hints(hints)))
     assert np.array_equal(read_rgb(target).rgb, read_rgb(tmp_path / "c.png").rgb)
     restore_file(source, tmp_path / "d.png", model)
     assert not np.array_equal(read_rgb(target).rgb, read_rgb(tmp_path / "d.png").rgb)
@@ -297,9 +297,10 @@ def test_options_of_other_models_are_refused(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     source, target = saved(tmp_path / "a.png", photograph), tmp_path / "b.png"
-    missing = tmp_path / "none.json"
+    missing, none = tmp_path / "none.json", tmp_path / "empty.json"
+    none.write_text('{"hints": []}')
     for model, option, why in (
-        (colour_models["ab"], ["--hints", missing], "takes none"),
+        (colour_models["ab"], ["--hints", none], "takes none"),
         (colour_models["hinted"], ["--hints", missing], "none.json"),
         (colour_models["ab"], ["--fade", "20"], "does not say how sure it is"),
         (colour_models["spread"], ["--fade", "-1"], "--fade is 0"),

@@ -77,6 +77,25 @@ def test_strength(tmp_path: Path, model: TFLiteModel, dark: NDArray[np.uint8]) -
     assert means[0] == dark.mean() and means[0] < means[1] < means[2]
 
 
+def test_the_network_can_be_shown_less(
+    tmp_path: Path, model: TFLiteModel, low_light_models: dict[str, Path], dark: NDArray[np.uint8]
+) -> None:
+    """A smaller picture for a graph of any size; one of a fixed size refuses."""
+    source, target = saved(tmp_path / "a.png", dark), tmp_path / "b.png"
+    free = TFLiteModel(low_light_models["curves"])
+    seen = []
+    run = free.run
+    free.run = lambda values: seen.append(values["picture"].shape[:2]) or run(values)
+    restore_file(source, target, free, Options(render_size=64))
+    assert seen and seen[0][0] * seen[0][1] <= 80 * 80
+    assert np.array_equal(read_rgb(target).rgb, enhance_picture(dark, free, render_size=64))
+    assert not np.array_equal(read_rgb(target).rgb, enhance_picture(dark, free))
+    fixed = TFLiteModel(low_light_models["static"])
+    for wrong, size, why in ((fixed, 64, "of one size"), (free, 8, "--render-size is from 64")):
+        with pytest.raises(UserError, match=why):
+            restore_file(source, tmp_path / "c.png", wrong, Options(render_size=size))
+
+
 def test_by_day_a_picture_is_left_as_it_is_and_it_is_said(
     tmp_path: Path, model: TFLiteModel, photograph: NDArray[np.uint8]
 ) -> None:

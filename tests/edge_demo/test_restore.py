@@ -108,7 +108,8 @@ def test_chroma_is_the_networks_at_every_size(
     source, target = save(tmp_path / "a.jpg", jpeg(picture(*size))), tmp_path / "a.png"
     restore_file(source, target, model)
     file = read_planes(source)
-    cbcr = reconstruct(chroma.Planes(file.y, file.cbcr, "center"), model)
+    planes = chroma.Planes(file.y, file.cbcr, "center", file.info.quantised)
+    cbcr = reconstruct(planes, model)
     rgb = read_rgb(target).rgb
     assert rgb.shape == (*size, 3)
     expected = np.dstack([file.y, cbcr]).astype(float)

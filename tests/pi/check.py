@@ -1,17 +1,20 @@
 """Do the shipped models run on a Raspberry Pi as they do here? ``make pi-check``.
 
 Runs ``selftest``, ``run`` and ``benchmark`` of every shipped model on emulated boards, with both
-interpreters, from a copy of ``edge_demo`` alone, and compares what they compute with x86. Times in
-an emulator mean nothing, so none are kept. Exit code 1 when anything is wrong, 2 when something is
+interpreters, from a copy of ``edge_demo`` alone, and compares what they compute with x86. Of one
+model of each task, ``serve`` must answer a request with what ``run`` writes there. Times in an
+emulator mean nothing, so none are kept. Exit code 1 when anything is wrong, 2 when something is
 missing that the check needs.
 """
 
 from __future__ import annotations
 
 import argparse
+import http.client
 import json
 import os
 import platform
+import re
 import shlex
 import shutil
 import subprocess
@@ -33,6 +36,10 @@ from tests.pi import compare, fetch, hardware  # noqa: E402
 SAME_KERNELS = {"ai-edge-litert": True, "tflite-runtime": False}
 PROBE = Path(__file__).with_name("probe.py")
 LIMIT_SECONDS = 900
+# One model of each task: quick ones, as the emulator is slow.
+SERVED = (
+    "chroma_residual-s.r1.int8", "colorize_siggraph17-lite.r1.int8", "enhance_zerodce-lite.r1.int8",
+)  # fmt: skip
 BENCHMARK = ("--size", "64x48", "--seconds", "0.01", "--threads", "1")
 
 
@@ -130,6 +137,51 @@ def restored(machine: Machine, picture: Path, model: str, out: Path) -> tuple[An
     return (None, reason) if code else (cv2.imread(str(out)), "")
 
 
+def served(machine: Machine, picture: Path, wanted: Mapping[str, bytes]) -> dict[str, str]:
+    """Model to why ``serve`` did not answer with what is wanted."""
+    command = ["-m", "edge_demo", "serve", "--port", "0", "--threads", "1", "--workers", "1",
+               "--timeout", str(LIMIT_SECONDS)]  # fmt: skip
+    with subprocess.Popen(
+        [*machine.command, *command], cwd=machine.folder, env=machine.environment,
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    ) as server:  # fmt: skip
+        assert server.stdout is not None
+        try:
+            said = re.search(r":(\d+)/", server.stdout.readline())
+            if said is None:
+                return dict.fromkeys(wanted, "it did not begin to serve")
+            found = {model: _answer(int(said[1]), picture, model) for model in wanted}
+        finally:
+            server.terminate()
+            code = server.wait(60)
+    wrong = {
+        model: data.decode(errors="replace")[:200] if status != 200 else "not what run writes"
+        for model, (status, data) in found.items()
+        if (status, data) != (200, wanted[model])
+    }
+    return wrong if code == 0 else dict.fromkeys(wanted, f"exit code {code}")
+
+
+def _answer(port: int, picture: Path, model: str) -> tuple[int, bytes]:
+    """Status and body of ``POST /process``; status 0 where there was no answer."""
+    head = 'Content-Disposition: form-data; name="'
+    body = (
+        f'--x7x\r\n{head}model"\r\n\r\n{model}\r\n--x7x\r\n{head}image"; filename="a"\r\n\r\n'
+    ).encode()
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT_SECONDS)
+    try:
+        connection.request(
+            "POST", "/process", body + picture.read_bytes() + b"\r\n--x7x--\r\n",
+            {"Content-Type": "multipart/form-data; boundary=x7x"},
+        )  # fmt: skip
+        response = connection.getresponse()
+        return response.status, response.read()
+    except (OSError, http.client.HTTPException) as error:
+        return 0, str(error).encode()
+    finally:
+        connection.close()
+
+
 def self_tested(machine: Machine, models: Sequence[str]) -> dict[str, str]:
     """Model to why its self-test failed."""
     code, text, reason = machine.python("-m", "edge_demo", "selftest")
@@ -209,6 +261,12 @@ def check(folder: Path) -> dict[str, Any]:
                 "selftest": self_tested(machine, list(models)),
                 "benchmark": benchmarked(machine, list(models), folder / "benchmark.json"),
             }
+            written = {}
+            for model in SERVED:
+                if restored(machine, jpeg, model, folder / "arm.png")[0] is not None:
+                    written[model] = (folder / "arm.png").read_bytes()
+            print(f"{label}: serve", flush=True)
+            failures["serve"] = served(machine, jpeg, written)
             found = outputs(machine, given, folder / "arm.npz")
             if record := found.get("record"):
                 told = {key: record[key] for key in ("machine", "python", "packages")}
@@ -234,7 +292,7 @@ def check(folder: Path) -> dict[str, Any]:
     return {
         "schema": 1,
         "emulator": emulator(places.qemu),
-        "commands": ["selftest", f"benchmark {' '.join(BENCHMARK)}", "run"],
+        "commands": ["selftest", f"benchmark {' '.join(BENCHMARK)}", "run", "serve"],
         "reference": {k: x86["AUTO"]["record"][k] for k in ("machine", "python", "packages")},
         "boards": machines,
         "older_kernels": compare.OLDER_KERNELS,

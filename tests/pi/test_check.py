@@ -56,6 +56,19 @@ def test_the_copy_is_edge_demo_alone(tmp_path: Path) -> None:
     assert sorted(path.name for path in (copy / "edge_demo" / "models").iterdir()) == shipped
 
 
+def test_a_server_is_asked_for_what_run_writes(tmp_path: Path) -> None:
+    here = check.Machine([sys.executable], {}, check.make_copy(tmp_path))
+    _, picture = check.make_picture(tmp_path)
+    model = check.SERVED[0]
+    assert check.restored(here, picture, model, tmp_path / "out.png")[1] == ""
+    written = (tmp_path / "out.png").read_bytes()
+    wrong = check.served(here, picture, {model: written, check.SERVED[1]: b"", "none": b""})
+    assert list(wrong) == [check.SERVED[1], "none"]
+    assert wrong[check.SERVED[1]] == "not what run writes" and "no model named" in wrong["none"]
+    nothing = check.Machine([sys.executable, "-c", "pass"], {}, tmp_path)
+    assert check.served(nothing, picture, {model: b""}) == {model: "it did not begin to serve"}
+
+
 def test_what_selftest_says() -> None:
     text = "ok   p.float32.tflite: largest difference 0\nFAIL p.int8.tflite: largest: 9\n"
     assert check.failed_self_tests(text, MODELS, "exit code 1") == {"p.int8": "largest: 9"}

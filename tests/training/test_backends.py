@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from export.__main__ import main as export
 from keras_models import runs
-from tests import measure_backends
+from tests import measure_backends, measure_resume
 from tests.training.test_fit import settings
 from training.config import FitConfig
 
@@ -49,3 +51,27 @@ def test_both_backends_train_alike(
     assert done.returncode == 0, done.stderr
     _, apart = measure_backends.compared({"jax": found["jax"], "two": runs.history(shared)})
     assert apart < 1e-3
+
+
+def test_a_killed_run_goes_on_under_jax_and_is_exported(
+    small_photographs: Path,
+    tmp_path: Path,
+    small: Callable[..., FitConfig],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config = small(steps=60, epoch_steps=5, precision="mixed_bfloat16")
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    fit = ["fit", config.model, "--data", f"folder:{small_photographs}", *settings(config), "--out"]
+    with monkeypatch.context() as patch:
+        patch.setenv("KERAS_BACKEND", "jax")
+        subprocess.run([sys.executable, "-m", "training", *fit, str(whole)], cwd=ROOT, check=True)
+        after = measure_resume.killed_often([*fit, str(cut)], 1, random.Random(0))
+    assert len(after) == 1 and after[0] < 12
+    assert runs.read_record(cut)["backend"] == "jax"
+    assert measure_resume.same(whole, cut)
+
+    out = tmp_path / "tflite"
+    data = f"folder:{small_photographs}"
+    assert export(["tflite", str(cut), "--recipes", "float32,int8", "--calibrate", data,
+                   "--out", str(out)]) == 0  # fmt: skip
+    assert export(["check", *map(str, out.glob("*.tflite"))]) == 0

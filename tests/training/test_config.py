@@ -85,6 +85,7 @@ def test_settings_add_up_and_the_last_wins() -> None:
         (["copies=-1"], "must be 0 or more"),
         (["seed=-1"], "must be 0 or more|0 or above"),
         (["precision=float64"], "known are mixed_bfloat16, float32"),
+        (["jit_compile=maybe"], "known are auto, on, off"),
         (["loss=mse"], "known are charbonnier, log_error"),
         (["sitings={'middle': 1.0}"], "'middle'"),
         (["sitings={'left': 0.0}"], "a share above 0"),

@@ -143,6 +143,14 @@ def test_run_json_says_what_was_run(finished: Path, data: str, small: Small) -> 
     assert record["versions"]["keras"] == keras.__version__
 
 
+def test_xla_takes_the_same_steps(finished: Path, tmp_path: Path, data: str, small: Small) -> None:
+    run = tmp_path / "run"
+    fit(small(jit_compile="on"), data, None, run, "x")
+    for row, expected in zip(history(run), history(finished), strict=True):
+        for name in ("loss", "psnr", "val_loss", "val_psnr"):
+            assert row[name] == pytest.approx(expected[name], rel=1e-3), name
+
+
 def test_pictures_and_logs(finished: Path) -> None:
     pictures = sorted((finished / "pictures").iterdir())
     assert [p.name for p in pictures] == ["epoch_0002.png", "epoch_0004.png"]

@@ -122,6 +122,17 @@ def test_batches_that_cannot_be_shared(small: Small) -> None:
         strategy.check(small(batch=6, progressive=stages))
 
 
+def test_xla_where_it_cannot_be_had_or_left(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
+    shared = strategies.Strategy("mirrored", replicas=2, spread=tf.distribute.get_strategy())
+    with pytest.raises(UserError, match="jit_compile=on cannot be combined with --strategy mirr"):
+        shared.check(small(jit_compile="on"))
+    shared.check(small(jit_compile="off"))
+    strategies.Strategy().check(small(jit_compile="on"))
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(UserError, match="jit_compile=off: JAX has no other way"):
+        strategies.Strategy().check(small(jit_compile="off"))
+
+
 def test_the_cluster() -> None:
     workers = {"worker": ["a:1", "b:1"]}
     good = {"cluster": workers, "task": {"type": "worker", "index": 1}}

@@ -7,13 +7,20 @@ every siting, and an 8-bit output spends its 256 steps on the correction alone.
 
 Values are whole 8-bit codes, centred on grey: exactly the integers of an int8 input, so that its
 rounding is no surprise to a network that was trained in floats (it cost 0.07 dB when it was one),
-and a border of zeros is neutral. Within a block, positions run left to right, then top to bottom;
+and a border of zeros is neutral.
+
+Networks take and answer one of four forms, each of one tensor a side: the ``correction``; beside it
+detail to be added as far as the user wants (``merged``); chroma itself (``chroma``); and the
+correction by networks that are told how strongly a JPEG was quantised, in two more input planes.
+
+Within a block, positions run left to right, then top to bottom;
 input channels are four luma, then (Cb, Cr) at the four positions; output channels are (Cb, Cr) at
 the four positions.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +41,8 @@ CORRECTION_SCALE = 48.0
 # chroma in the file is rounded: on 40 training photographs half the way gained 0.05 dB, all of it
 # 0.03 dB.
 CONSISTENCY = 0.5
+# The strength of quantisation (of chroma, see ``jpeg.strength``) from which on it is not moved.
+_NO_CONSISTENCY = 0.25
 
 TASK = Task(
     name="chroma",
@@ -48,6 +57,23 @@ TASK = Task(
     baselines=BASELINES,
     reference="bilinear",
 )
+MERGED = dataclasses.replace(
+    TASK,
+    outputs=(Tensor("merged", 16, downscale=2, low=-1.0, high=1.0, scale=CORRECTION_SCALE),),
+    form="merged",
+)
+DIRECT = dataclasses.replace(
+    TASK,
+    outputs=(dataclasses.replace(TASK.inputs[0], name="chroma", channels=8),),
+    form="direct",
+)
+BITRATE = dataclasses.replace(
+    TASK, inputs=(dataclasses.replace(TASK.inputs[0], channels=14),), form="bitrate"
+)
+FORMS = {record.form: record for record in (TASK, MERGED, DIRECT, BITRATE)}
+
+# How much of its detail a network adds, unless told otherwise.
+DETAIL = 1.0
 
 
 @dataclass(frozen=True)
@@ -58,11 +84,14 @@ class Planes:
         y: (H, W), 8-bit code units (uint8, or float32 with fractions).
         cbcr: (ceil(H/2), ceil(W/2), 2), the same units.
         siting: where the chroma samples lie, see ``siting.SITINGS``.
+        quantised: how strongly luma and chroma were, 0..1, see ``jpeg.strength``; None where that
+            is not known, or where they were not.
     """
 
     y: NDArray[Any]
     cbcr: NDArray[Any]
     siting: str = "center"
+    quantised: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         check_siting(self.siting)
@@ -110,37 +139,73 @@ def unpack(blocks: NDArray[Any]) -> NDArray[Any]:
     return planes.reshape(2 * h, 2 * w, depth // 4)
 
 
-def encode(degraded: Planes) -> dict[str, Array]:
+def encode(degraded: Planes, task: Task = TASK) -> dict[str, Array]:
     """The graph's input of a picture of even size.
 
+    Args:
+        degraded: the picture.
+        task: the form.
+
     Returns:
-        ``planes``: (H/2, W/2, 12) float32 in -128/255..127/255.
+        ``planes``: (H/2, W/2, 12 or 14) float32 in -128/255..127/255.
     """
     if degraded.y.shape[0] % 2 or degraded.y.shape[1] % 2:
         raise ValueError(f"a tile of even size is needed, not {degraded.size}")
     base = upsample_blocks(degraded.cbcr, degraded.siting, TASK.reference)
     luma = pack(degraded.y.astype(np.float32)[..., None])
-    tensor = TASK.inputs[0]
-    planes = np.rint(np.concatenate([luma, base], axis=-1))
+    tensor = task.inputs[0]
+    parts = [luma, base]
+    if task.form == BITRATE.form:
+        strength = np.array(degraded.quantised or (0.0, 0.0), np.float32) * np.float32(255.0)
+        parts.append(np.broadcast_to(strength, (*luma.shape[:2], 2)))
+    planes = np.rint(np.concatenate(parts, axis=-1))
     planes -= np.float32(tensor.zero)
     planes *= np.float32(1 / tensor.scale)
     return {tensor.name: planes}
 
 
-def decode(outputs: dict[str, Array], degraded: Planes) -> Array:
+def correction(outputs: dict[str, Array], degraded: Planes, detail: float = DETAIL) -> Array:
+    """What a graph adds to bilinear, whatever the form of its answer.
+
+    Args:
+        outputs: one of ``correction`` (H/2, W/2, 8), ``merged`` (H/2, W/2, 16) and ``chroma``
+            (H/2, W/2, 8).
+        degraded: the picture that ``encode`` was given.
+        detail: how much of the second half of ``merged`` is added, 0..1.
+
+    Returns:
+        Blocks (H/2, W/2, 8) in 8-bit code units.
+    """
+    ((name, values),) = outputs.items()
+    if name == DIRECT.outputs[0].name:
+        tensor = DIRECT.outputs[0]
+        codes = values * np.float32(tensor.scale) + np.float32(tensor.zero)
+        return codes - upsample_blocks(degraded.cbcr, degraded.siting, TASK.reference)
+    if name == MERGED.outputs[0].name:
+        half = values.shape[-1] // 2
+        values = values[..., :half] + values[..., half:] * np.float32(detail)
+    return values * np.float32(CORRECTION_SCALE)
+
+
+def decode(outputs: dict[str, Array], degraded: Planes, detail: float = DETAIL) -> Array:
     """The graph's output to chroma at luma resolution.
 
     Bilinear plus the correction, then moved towards agreement with the chroma that the picture
     has (one damped step of back-projection, Irani and Peleg 1991).
 
     Args:
-        outputs: ``correction`` (H/2, W/2, 8) in -1..1.
-        degraded: the picture that ``encode`` was given.
+        outputs, degraded, detail: as for ``correction``.
 
     Returns:
         CbCr (H, W, 2) float32 in 8-bit code units, unrounded.
     """
-    return corrected(outputs["correction"] * np.float32(TASK.outputs[0].scale), degraded)
+    return corrected(correction(outputs, degraded, detail), degraded)
+
+
+def consistency(degraded: Planes) -> float:
+    """How far a result is moved to what its 4:2:0 has to be: not to chroma that was quantised."""
+    _, strength = degraded.quantised or (0.0, 0.0)
+    return CONSISTENCY * max(0.0, 1.0 - strength / _NO_CONSISTENCY)
 
 
 def corrected(correction: Array, degraded: Planes) -> Array:
@@ -155,6 +220,8 @@ def corrected(correction: Array, degraded: Planes) -> Array:
     """
     blocks = upsample_blocks(degraded.cbcr, degraded.siting, TASK.reference)
     blocks += correction
-    missed = degraded.cbcr - downsample(unpack(blocks), degraded.siting)
-    blocks += spread_blocks(missed * np.float32(CONSISTENCY), degraded.siting)
+    share = consistency(degraded)
+    if share > 0.0:
+        missed = degraded.cbcr - downsample(unpack(blocks), degraded.siting)
+        blocks += spread_blocks(missed * np.float32(share), degraded.siting)
     return unpack(blocks)

@@ -35,7 +35,7 @@ from .record import Task, Tensor
 
 Array = NDArray[np.float32]
 
-_STRIP = 128  # rows of a picture that are converted at once
+_STRIP = 256  # rows
 AB = 110.0  # a and b of what sRGB can show lie within +-108
 TASK = Task(
     name="colorize",
@@ -219,11 +219,12 @@ def lightness(rgb: NDArray[Any]) -> Array:
     """CIELAB L (H, W) in 0..100 of RGB (H, W, 3), uint8 or float32 code values 0..255."""
     if rgb.dtype == np.uint8 and is_grey(rgb):
         return np.asarray(cv2.LUT(np.ascontiguousarray(rgb[..., 0]), _GREYS), np.float32)
-    found = np.empty(rgb.shape[:2], np.float32)
-    for top in range(0, len(rgb), _STRIP):  # all of a large picture at once takes 70 bytes a pixel
+    out = np.empty(rgb.shape[:2], np.float32)
+    # In strips: Lab and what it comes from are several times the picture.
+    for top in range(0, len(rgb), _STRIP):
         rows = slice(top, top + _STRIP)
-        found[rows] = rgb_to_lab(rgb[rows])[..., 0]
-    return found
+        out[rows] = rgb_to_lab(rgb[rows])[..., 0]
+    return out
 
 
 def is_grey(rgb: NDArray[Any]) -> bool:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +21,8 @@ from datasets.cleaning import command, local
 from datasets.cleaning.verdicts import KINDS
 from tests.datasets.cleaning.conftest import EXPECTED
 from tests.mistakes import refused
+
+ROOT = Path(__file__).parents[3]
 
 
 def clean(*arguments: object) -> int:
@@ -76,7 +83,7 @@ def test_the_manifest_tells_everything(mixed: Path, out: Path) -> None:
     lines = {Path(line["path"]).name: line for line in manifest["pictures"]}
     assert lines["halved.jpg"]["stored"] == "4:2:0" and lines["halved.jpg"]["width"] == 128
     assert set(lines["a.png"]["measures"]) == {
-        "spread", "tint", "chroma", "clipped", "channel", "blur", "period", "gap"
+        "spread", "tint", "ends", "clipped", "channel", "blur", "period", "gap"
     }  # fmt: skip
     assert "truncated" in lines["corrupt.jpg"]["problem"]
     (same,), (near,) = lines["same.png"]["verdicts"], lines["near.png"]["verdicts"]
@@ -157,6 +164,32 @@ def test_ctrl_c_keeps_what_is_scored(
     assert verdicts(tmp_path / "clean", mixed) == EXPECTED
 
 
+def test_a_full_disk_is_one_line_and_what_was_scored_goes_on(
+    mixed: Path, out: Path, tmp_path: Path, unscored: list[str], monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """Nothing more fits after a few scores, and then no manifest beside the report."""
+    folder = tmp_path / "clean"
+    real, left = local.scored, [3]
+
+    def until_full(paths: list[str], *rest: Any) -> Any:
+        for scores in real(paths, *rest):
+            if not left[0]:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            left[0] -= 1
+            yield scores
+
+    with monkeypatch.context() as patch:
+        patch.setattr(local, "scored", until_full)
+        said = refused("datasets", capfd, "clean", mixed, "--out", folder, "--workers", 1)
+    assert "scores.jsonl: No space left on device; the same command goes on" in said
+    unscored.clear()
+    (folder / "report.html").write_text("all that fitted of the results")
+    assert clean(mixed, "--out", folder, "--workers", 1) == 0
+    assert len(unscored) == len(EXPECTED) - 3
+    assert verdicts(folder, mixed) == verdicts(out, mixed)
+
+
 def test_a_changed_picture_is_scored_again(
     mixed: Path, out: Path, tmp_path: Path, unscored: list[str]
 ) -> None:
@@ -231,6 +264,32 @@ def test_every_threshold_has_a_flag(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["clean", "--help"])
     said = capsys.readouterr().out
-    for name in ("side", "spread", "chroma", "tint", "clipped", "channel", "blur", "period", "gap"):
+    for name in ("side", "spread", "ends", "tint", "clipped", "channel", "blur", "period", "gap"):
         assert re.search(rf"--(min|max)-{name} X", said)
     assert "--duplicate-bits X" in said
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
+def test_a_killed_cleaning_leaves_no_process(mixed: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "datasets", "clean", str(mixed), "--workers", "2"]
+    with subprocess.Popen([*command, "--out", str(tmp_path / "o")], cwd=ROOT,
+                          stdout=subprocess.DEVNULL) as process:  # fmt: skip
+        listed = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        workers: list[str] = []
+        while len(workers) < 2:
+            assert process.poll() is None
+            time.sleep(0.02)
+            workers = [pid for pid in listed.read_text().split() if "spawn_main" in _command(pid)]
+        process.kill()
+    for _ in range(1000):
+        if not any("spawn_main" in _command(pid) for pid in workers):
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"still there: {workers}")
+
+
+def _command(pid: str) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""

@@ -11,6 +11,7 @@ import pytest
 from datasets.cleaning import colours, sharpness, subsampling
 from datasets.cleaning.verdicts import Thresholds
 from edge_demo.runtime.colour import rgb_to_ycbcr, ycbcr_to_rgb
+from edge_demo.runtime.lab import lab_to_rgb, rgb_to_lab
 from tests import faults
 
 LIMITS = Thresholds()
@@ -19,7 +20,7 @@ LIMITS = Thresholds()
 def test_a_good_photograph_is_within_every_limit(natural: np.ndarray) -> None:
     found = colours.measure(natural)
     assert found["spread"] > 10 * LIMITS.spread and found["channel"] > 0.3
-    assert found["chroma"] < LIMITS.chroma and found["tint"] < 5 and found["clipped"] < 0.2
+    assert found["ends"] < 25 and found["tint"] < 0.1 and found["clipped"] < 0.2
     assert sharpness.blur(natural) < 0.3
     traces = subsampling.measure(natural)
     assert traces["period"] < 0 and traces["gap"] < 15
@@ -36,7 +37,7 @@ def test_spread_is_what_lightness_does_not_explain() -> None:
     ramp = np.linspace(0, 255, 256)[None, :, None] * np.array([1.0, 0.8, 0.5])
     ramp = np.repeat(ramp, 64, axis=0).astype(np.uint8)
     assert colours.measure(ramp)["spread"] < 0.5
-    assert colours.measure(ramp)["chroma"] > 4
+    assert colours.measure(ramp)["ends"] > 4
     both = np.concatenate([ramp, ramp[..., ::-1]])
     assert colours.measure(both)["spread"] > 10
 
@@ -46,7 +47,7 @@ def test_skewed(natural: np.ndarray, manner: str) -> None:
     found = colours.measure(faults.SKEWED[manner](natural, random.Random(1)))
     assert (
         found["tint"] > LIMITS.tint
-        or found["chroma"] > LIMITS.chroma
+        or found["ends"] > LIMITS.ends
         or found["clipped"] > LIMITS.clipped
         or found["channel"] < LIMITS.channel
     )
@@ -60,8 +61,28 @@ def test_a_landscape_of_one_colour_has_no_tint() -> None:
     meadow[:10] = light[:10] * 230  # clouds
     meadow = meadow.astype(np.uint8)
     found = colours.measure(meadow)
-    assert found["tint"] < 10 and found["clipped"] == 0
+    assert found["tint"] < 0.1 and found["clipped"] == 0
     assert colours.measure((meadow * [0.3, 1.0, 0.3]).astype(np.uint8))["tint"] > LIMITS.tint
+
+
+def test_a_change_of_colour_moves_blacks_and_whites(natural: np.ndarray) -> None:
+    """Both, and to the same side; a red shadow below a blue sky is nothing strange."""
+    lab = rgb_to_lab(natural)
+    lab[..., 1:] += 45
+    moved = np.clip(np.rint(lab_to_rgb(lab)), 0, 255).astype(np.uint8)
+    assert colours.measure(moved)["ends"] > LIMITS.ends
+    halves = np.zeros((64, 64, 3), np.uint8)
+    halves[:32], halves[32:] = (60, 0, 0), (150, 190, 255)
+    rest = np.random.default_rng(0).integers(90, 160, (64, 64, 3)).astype(np.uint8)
+    assert colours.measure(np.concatenate([halves, rest]))["ends"] < 0.6 * LIMITS.ends
+
+
+def test_colours_at_both_ends_of_the_range_are_clipped(natural: np.ndarray) -> None:
+    white, grey = np.full((64, 64, 3), 255, np.uint8), np.full((64, 64, 3), 128, np.uint8)
+    assert colours.measure(white)["clipped"] == colours.measure(grey)["clipped"] == 0
+    for colour in ((255, 200, 180), (0, 90, 60)):
+        half = np.concatenate([grey, np.full((64, 64, 3), colour, np.uint8)])
+        assert colours.measure(half)["clipped"] == pytest.approx(0.5, abs=0.02)
 
 
 @pytest.mark.parametrize("manner", faults.BLURRY)

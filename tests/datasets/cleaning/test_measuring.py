@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -18,14 +19,29 @@ def test_recall_counts_each_kind(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(measure_cleaning, "EACH", 1)
-    measure_cleaning.recall(small_photographs, [small_photographs], 1, seed=1)
+    file, folder = tmp_path / "found.json", str(small_photographs)
+    arguments = ["recall", folder, "--draws", "1", "--seed", "1", "--workers", "1"]
+    code = measure_cleaning.main([*arguments, "--good", folder, "--json", str(file)])
+    found = json.loads(file.read_text())
+    (draw,), (other,) = found["draws"], found["others"]
+    shares = measure_cleaning.shares(draw)
+    assert list(shares) == list(faults.KINDS)
+    assert shares["corrupt"] == shares["monochrome"] == shares["duplicate"] == 1.0
+    assert draw["good"]["pictures"] == 1 and other["pictures"] == 6
+    assert code == (0 if measure_cleaning.is_enough(draw) else 1)
     lines = capsys.readouterr().out.splitlines()
-    table = [line.split() for line in lines if line.split()[:1] and line.split()[0] in faults.KINDS]
-    shares = {words[0]: words[1] for words in table if words[1] in ("0.000", "1.000")}
-    assert set(shares) == set(faults.KINDS)
-    assert shares["corrupt"] == shares["monochrome"] == shares["duplicate"] == "1.000"
+    assert any(line.startswith("corrupt       1.000  ") for line in lines)
     assert any(line.startswith("good photographs flagged: ") for line in lines)
-    assert any(line.startswith(f"{small_photographs}: flagged ") for line in lines)
+    assert any(line.startswith(f"{small_photographs.name}: flagged ") for line in lines)
+
+
+def test_one_fault_missed_too_often_is_not_enough() -> None:
+    good = {"flagged": 3, "pictures": 100}
+    found = {"corrupt": {"cut": [9, 10], "empty": [10, 10]}}
+    assert measure_cleaning.is_enough({"found": found, "good": good})
+    assert not measure_cleaning.is_enough({"found": found, "good": good | {"flagged": 4}})
+    missed = {"corrupt": {"cut": [8, 10], "empty": [10, 10]}}
+    assert not measure_cleaning.is_enough({"found": missed, "good": good})
 
 
 def test_spoilt_pictures_replace_good_ones(small_photographs: Path, tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import json
 import tempfile
 import zipfile
 from pathlib import Path
@@ -105,14 +107,22 @@ def test_what_is_known_of_them(tmp_path: Path) -> None:
     assert sizes == ["256", "1024_jpg"]
 
 
-def test_landscapes_become_a_source(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_landscapes_become_a_source(
+    tmp_path: Path, data_dir: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     manual = landscapes(tmp_path / "manual")
     landscapes(manual, "lhq_1024_jpg.zip", ".jpg")
     for name, extension in (("lhq", ".png"), ("lhq/1024_jpg", ".jpg")):
         out = tmp_path / extension
         arguments = ["prepare", f"tfds:{name}", "--manual-dir", str(manual), "--out", str(out)]
         assert main(arguments) == 0
-        assert f"wrote 3 photographs to {out}" in capfd.readouterr().out
+        said, told = capfd.readouterr()
+        assert f"wrote 3 photographs to {out}" in said
+        (record,) = data_dir.glob(f"lhq/{'256' if name == 'lhq' else '1024_jpg'}/*/archive.json")
+        found = json.loads(record.read_text())
+        data = (manual / found["file"]).read_bytes()
+        assert found["bytes"] == len(data)
+        assert found["sha256"] == hashlib.sha256(data).hexdigest() and found["sha256"] in told
     files = sources.open_source("tfds:lhq/256").paths
     assert {path.read_bytes() for path in files} == {landscape(index) for index in range(3)}
     with pytest.raises(UserError, match="one of its configurations: lhq/1024_jpg, lhq/256"):

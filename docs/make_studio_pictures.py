@@ -1,0 +1,87 @@
+"""Takes the pictures of the web studio: ``python docs/make_studio_pictures.py``.
+
+Headless Chromium visits a server with what ships, as the tests do, and colours the studio's grey
+sample with hints whose colours are those of the photograph before it became grey.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # run as a script, whose own folder is docs
+
+# ruff: noqa: E402
+import cv2
+import numpy as np
+import skimage.data
+
+from tests.edge_demo.web.browser.conftest import served
+from tests.edge_demo.web.browser.page import Page, start
+
+PICTURES = ROOT / "docs" / "pictures"
+QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 86]
+# Pixels of the sample: suit, wall, flag, hair, face, shuttle.
+POINTS = ((150, 330), (120, 400), (300, 60), (35, 215), (180, 70), (205, 130), (385, 200))
+DESKTOP, PHONE = (1280, 800), (390, 844)
+
+
+def hints() -> str:
+    """The document of hints, with the mean colour around each point."""
+    rgb = cv2.blur(skimage.data.astronaut(), (5, 5))
+    found = [{"x": x, "y": y, "color": f"#{bytes(rgb[y, x].tolist()).hex()}"} for x, y in POINTS]
+    return json.dumps({"hints": found})
+
+
+def coloured(page: Page, document: Path, split: float) -> None:
+    """The sample with all hints, the first of them chosen."""
+    page.click("#tasks [value=colorize]")
+    page.click("#sample")
+    page.result(0)
+    page.find("#hints-file").send_keys(str(document))
+    page.until(f"document.querySelectorAll('.marker').length === {len(POINTS)}")
+    page.result(1)
+    page.click("#hint-list li:first-child button")
+    page.until("document.querySelectorAll('#swatches button').length > 1")
+    page.drag(page.middle(".divider"), page.middle(".left img", split))
+    page.run("document.activeElement.blur()")
+
+
+def kept(page: Page, name: str) -> None:
+    """The screen as a JPEG among the pictures of the pages."""
+    screen = cv2.imdecode(np.frombuffer(page.driver.get_screenshot_as_png(), np.uint8), 1)
+    path = PICTURES / f"{name}.jpg"
+    assert screen is not None and cv2.imwrite(str(path), screen, QUALITY)
+    print(f"wrote {path.relative_to(ROOT)}")
+
+
+def main() -> int:
+    """Take them; the exit code."""
+    programs = [shutil.which(name) for name in ("chromium", "chromedriver")]
+    if None in programs:
+        print("needs chromium and chromedriver (Debian: chromium-driver)", file=sys.stderr)
+        return 2
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name, served() as address:
+        folder = Path(name)
+        (folder / "downloads").mkdir()
+        (folder / "hints.json").write_text(hints())
+        driver = start(str(programs[0]), str(programs[1]), folder / "profile", folder / "downloads")
+        try:
+            page = Page(driver, address, folder / "downloads", folder)
+            page.visit(DESKTOP)
+            coloured(page, folder / "hints.json", 0.38)
+            kept(page, "studio-desktop")
+            page.visit(PHONE, "dark")
+            coloured(page, folder / "hints.json", 0.38)
+            kept(page, "studio-phone")
+        finally:
+            driver.quit()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

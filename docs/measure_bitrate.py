@@ -1,0 +1,67 @@
+"""What is chroma reconstruction worth on JPEGs, and what does it gain by knowing their quality?
+
+Run from the repository's root: ``python docs/measure_bitrate.py --data folder:PHOTOGRAPHS``. Each
+photograph is made a JPEG of each quality, and every method rebuilds its chroma. Writes
+``docs/results/bitrate.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+# ruff: noqa: E402
+from datasets import samples, sources
+from edge_demo import models_folder
+from edge_demo.runtime import quality, restoration, results
+from edge_demo.runtime.model import TFLiteModel
+from export.calibrate import public_name
+
+OUT = ROOT / "docs" / "results" / "bitrate.json"
+QUALITIES = (30, 50, 70, 85, 95, 100)
+MODELS = ("chroma_residual-s.r1.float32", "chroma_residual-s.r1.qat",
+          "chroma_bitrate-s.r1.float32", "chroma_bitrate-s.r1.int8")  # fmt: skip
+BASELINES = ("bilinear", "lanczos4")
+
+
+def measured(source: sources.Source, jpeg_quality: int) -> dict[str, float]:
+    """Method to mean chroma PSNR at a quality."""
+    plain = restoration.varied(restoration.of("chroma"), quality=jpeg_quality)
+    methods = {name: plain.baselines()[name] for name in BASELINES}
+    for name in MODELS:
+        model = TFLiteModel(models_folder.find(name), threads=2)
+        own = restoration.varied(restoration.of(model.card.task), quality=jpeg_quality)
+        methods[name] = own.method(model)
+    _, values = quality.evaluate(plain, samples.samples(plain, source, None), methods)
+    found = {}
+    for name, metrics in values.items():
+        psnr = [value for value in metrics["chroma_psnr"] if value is not None]
+        found[name] = round(sum(psnr) / len(psnr), 4)
+    return found
+
+
+def main() -> None:
+    """Measure and write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", required=True, metavar="SOURCE")
+    parser.add_argument("--out", type=Path, default=OUT)
+    options = parser.parse_args()
+    source = sources.open_source(options.data, "test")
+    rows = []
+    for jpeg_quality in QUALITIES:
+        found = measured(source, jpeg_quality)
+        print(jpeg_quality, "  ".join(f"{name} {value:.2f}" for name, value in found.items()))
+        rows.append({"quality": jpeg_quality, "chroma_psnr": found})
+    document = {"data": public_name(source.text), "images": source.count, "rows": rows}
+    results.write_json(options.out, document, overwrite=True)
+    print(f"wrote {options.out}")
+
+
+if __name__ == "__main__":
+    main()

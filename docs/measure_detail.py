@@ -1,0 +1,67 @@
+"""What does invented detail cost, and what does it bring?
+
+Run from the repository's root: ``python docs/measure_detail.py --data folder:PHOTOGRAPHS``.
+Measures ``chroma_merged`` at several amounts of detail, beside bilinear, ``chroma_residual`` and
+``chroma_gan``. Writes ``docs/results/detail.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+# ruff: noqa: E402
+from datasets import samples, sources
+from edge_demo import models_folder
+from edge_demo.runtime import quality, restoration, results
+from edge_demo.runtime.model import TFLiteModel
+from export.calibrate import public_name
+
+OUT = ROOT / "docs" / "results" / "detail.json"
+MERGED, OTHERS = "chroma_merged-s.r1", ("chroma_residual-s.r1", "chroma_gan-s.r1")
+RECIPES = ("float32", "int8")
+DETAILS = (0.0, 0.25, 0.5, 0.75, 1.0)
+
+
+def main() -> None:
+    """Measure and write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", required=True, metavar="SOURCE")
+    parser.add_argument("--out", type=Path, default=OUT)
+    options = parser.parse_args()
+    source = sources.open_source(options.data, "test")
+    plain = restoration.of("chroma")
+    methods = {("bilinear", "", None): plain.baselines()["bilinear"]}
+    for recipe in RECIPES:
+        for name in OTHERS:
+            model = TFLiteModel(models_folder.find(f"{name}.{recipe}"), threads=2)
+            methods[name, recipe, None] = restoration.of(model.card.task).method(model)
+        model = TFLiteModel(models_folder.find(f"{MERGED}.{recipe}"), threads=2)
+        for detail in DETAILS:
+            own = restoration.varied(restoration.of(model.card.task), detail=detail)
+            methods[MERGED, recipe, detail] = own.method(model)
+    labels = {str(key): key for key in methods}
+    by_label = {label: methods[key] for label, key in labels.items()}
+    measured = samples.samples(plain, source, None)
+    _, values = quality.evaluate(plain, measured, by_label)
+    rows = []
+    for label, (name, recipe, detail) in labels.items():
+        kind = "model" if recipe else "baseline"
+        row = results.row(name, kind, values[label], recipe=recipe or None, detail=detail)
+        print(label, {metric: value["mean"] for metric, value in row["metrics"].items()})
+        rows.append(row)
+    document = results.document(
+        plain.task, source.count, public_name(source.text), rows, siting=plain.siting(None)
+    )
+    results.write_json(options.out, document, overwrite=True)
+    print(f"wrote {options.out}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The web studio: a page and an API on the device itself."""

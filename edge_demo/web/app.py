@@ -1,0 +1,406 @@
+"""The page and the API, as ``openapi.json`` describes them."""
+
+from __future__ import annotations
+
+import io
+import ipaddress
+import json
+import logging
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, Response, g, request, send_file, send_from_directory
+from werkzeug.exceptions import HTTPException
+
+from ..camera.stream import Stream
+from ..runtime import tasks
+from ..runtime.errors import UserError
+from . import forms, work
+from .cache import Cache
+from .catalog import Catalog, Entry
+from .limits import Limits, Refused
+from .measures import Measures
+from .pool import Models, Place, Pool
+from .work import Asked, Made, Upload
+
+HERE = Path(__file__).parent
+# A text field may hold all hints that are allowed.
+_FIELD_BYTES = 1 << 20
+_PARTS = 64
+_SPOOLED = 16 << 20
+
+POLICY = (
+    "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+
+log = logging.getLogger("chromaedge")
+
+
+@dataclass
+class Studio:
+    """What the requests of one server share.
+
+    Attributes:
+        catalog: of its models.
+        pool: of its workers.
+        models: of its interpreters.
+        cache: of its results.
+        limits: of a request.
+        names: in lower case, that ``Host`` may have beside addresses.
+        camera: where the server has one.
+        closing: whether it is being stopped.
+    """
+
+    catalog: Catalog
+    pool: Pool
+    models: Models
+    cache: Cache
+    limits: Limits = field(default_factory=Limits)
+    names: frozenset[str] = frozenset({"localhost"})
+    camera: Stream | None = None
+    closing: bool = False
+
+    def __post_init__(self) -> None:
+        self.measures = Measures(self.pool, self.cache)
+
+
+def create_app(studio: Studio) -> Flask:
+    """The WSGI application of a studio."""
+    app = Flask(__name__, static_folder=str(HERE / "static"), static_url_path="/static")
+    app.config.update(
+        MAX_CONTENT_LENGTH=studio.limits.request_bytes,
+        MAX_FORM_MEMORY_SIZE=_FIELD_BYTES,
+        MAX_FORM_PARTS=_PARTS,
+    )
+    _guard(app, studio)
+    _errors(app)
+    _pages(app, studio)
+    _api(app, studio)
+    return app
+
+
+def _guard(app: Flask, studio: Studio) -> None:
+    @app.before_request
+    def begin() -> None:
+        g.began = time.perf_counter()
+        _check_host(studio)
+        length = request.content_length or 0
+        if length > studio.limits.request_bytes:
+            raise Refused(
+                413,
+                f"a request of {length:,} bytes is over the limit of "
+                f"{studio.limits.request_bytes:,}",
+            )
+        if studio.closing and request.method == "POST":
+            raise Refused(503, "the server is being stopped", 5)
+
+    @app.after_request
+    def end(response: Response) -> Response:
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        if request.endpoint != "static":
+            response.headers.setdefault("Cache-Control", "no-store")
+        endpoint = request.url_rule.rule if request.url_rule else "none"
+        began = g.get("began", time.perf_counter())
+        studio.measures.answered(endpoint, response.status_code, time.perf_counter() - began)
+        return response
+
+
+def _check_host(studio: Studio) -> None:
+    """Refuse what another site's page may have a browser send here."""
+    if not _is_ours(request.host, studio.names):
+        raise Refused(
+            403, f"this server is not called {request.host[:80]!r}; serve --name adds one"
+        )
+    origin = request.headers.get("Origin")
+    if request.method == "POST" and origin is not None:
+        scheme, _, host = origin.partition("://")
+        if scheme not in ("http", "https") or host != request.host:
+            raise Refused(403, "only the page of this server may send this")
+
+
+def _is_ours(host: str, names: frozenset[str]) -> bool:
+    """Whether ``Host`` is an address, or a name of this device.
+
+    A page of somebody's can be given a name that leads here (DNS rebinding), an address it cannot.
+    """
+    name = host.lower() if host.endswith("]") else host.lower().rpartition(":")[0] or host.lower()
+    try:
+        ipaddress.ip_address(name.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return name in names
+    return True
+
+
+def _errors(app: Flask) -> None:
+    @app.errorhandler(Refused)
+    def refused(error: Refused) -> Response:
+        response = _error(str(error), error.status)
+        if error.retry_after is not None:
+            response.headers["Retry-After"] = str(error.retry_after)
+        return response
+
+    @app.errorhandler(UserError)
+    def mistaken(error: UserError) -> Response:
+        return _error(str(error), 422)
+
+    @app.errorhandler(HTTPException)
+    def http(error: HTTPException) -> Response:
+        response = _error(error.description or error.name, error.code or 500)
+        for name, value in error.get_headers():
+            if name.lower() not in ("content-type", "content-length"):
+                response.headers[name] = value
+        return response
+
+    @app.errorhandler(Exception)
+    def failed(error: Exception) -> Response:
+        log.error("%s %s failed", request.method, request.path, exc_info=error)
+        return _error("something went wrong here; the server's log says more", 500)
+
+
+def _json(values: Any) -> Response:
+    return Response(json.dumps(values), mimetype="application/json")
+
+
+def _error(why: str, status: int) -> Response:
+    # Options are called as the command line calls them; here they are fields.
+    line = " ".join(why.split()).replace("--", "")
+    return Response(json.dumps({"error": line}), status, mimetype="application/json")
+
+
+def _pages(app: Flask, studio: Studio) -> None:
+    @app.get("/")
+    def page() -> Response:
+        return send_from_directory(HERE / "static", "index.html")
+
+    @app.get("/openapi.json")
+    def description() -> Response:
+        return send_file(HERE / "openapi.json", mimetype="application/json")
+
+    @app.get("/sample/<task>")
+    def sample(task: str) -> Response:
+        if task not in tasks.NAMES:
+            raise Refused(404, f"no sample for {task[:80]!r}; {', '.join(tasks.NAMES)} have one")
+        return send_from_directory(HERE / "samples", f"{task}.jpg")
+
+    @app.get("/healthz")
+    def health() -> Response:
+        if studio.closing:
+            raise Refused(503, "the server is being stopped", 5)
+        pool = studio.pool
+        values = {"status": "ok", "workers": pool.workers, "places": pool.places,
+                  "taken": pool.taken}  # fmt: skip
+        return _json(values)
+
+    @app.get("/metrics")
+    def metrics() -> Response:
+        return Response(studio.measures.text(), content_type="text/plain; version=0.0.4")
+
+    @app.get("/camera")
+    def camera() -> Response:
+        if studio.camera is None:
+            raise Refused(404, "this server was started without a camera (serve --camera DEVICE)")
+        try:
+            viewer = studio.camera.viewer()
+        except UserError as error:
+            raise Refused(503, str(error), 5) from None
+        kind = "multipart/x-mixed-replace; boundary=frame"
+        response = Response(_parts(viewer), content_type=kind)
+        response.call_on_close(viewer.close)
+        return response
+
+
+def _parts(frames: Iterable[bytes]) -> Iterator[bytes]:
+    """JPEG frames as the parts of an endless answer."""
+    for frame in frames:
+        head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(frame)}\r\n\r\n"
+        yield head.encode() + frame + b"\r\n"
+
+
+def _api(app: Flask, studio: Studio) -> None:
+    limits = studio.limits
+
+    @app.get("/models")
+    def models() -> Response:
+        return _json(
+            {
+                "models": studio.catalog.described(),
+                "defaults": studio.catalog.defaults,
+                "camera": studio.camera is not None,
+                "limits": {
+                    "upload_bytes": limits.upload_bytes,
+                    "request_bytes": limits.request_bytes,
+                    "pixels": limits.pixels,
+                    "files": limits.files,
+                    "hints": limits.hints,
+                    "seconds": limits.seconds,
+                },
+            }
+        )
+
+    @app.post("/process")
+    def process() -> Response:
+        with studio.pool.place() as place:
+            began = time.perf_counter()
+            values = forms.fields(request, forms.PROCESS, ("image", "reference"))
+            pictures = forms.uploads(request, limits, limits.files)
+            borrowed = forms.reference(request, limits)
+            wanted, entry = forms.asked(values, borrowed, studio.catalog, limits)
+            received = time.perf_counter() - began
+            if len(pictures) > 1:
+                return _many(studio, place, pictures, wanted, entry)
+            made, hit = _processed(studio, place, pictures[0], wanted, entry)
+        return _picture(made, wanted, hit, {"receive": received, "queue": place.waited})
+
+    @app.post("/compare")
+    def compare() -> Response:
+        with studio.pool.place() as place:
+            values = forms.fields(request, forms.COMPARE, ("image",))
+            (upload,) = forms.uploads(request, limits)
+            given = forms.options(values, limits)
+            names = [values.get("model_a"), values.get("model_b")]
+            if None in names:
+                raise Refused(400, "model_a and model_b: both are needed")
+            first, second = (studio.catalog.find(name, None) for name in names)
+            if first.card.task.name != second.card.task.name:
+                raise Refused(422, "models of two tasks cannot be compared")
+            one, other = Asked(first.name, given), Asked(second.name, given)
+            key = f"compare {one.key(upload)} {other.key(upload)}"
+            found, hit = _kept(
+                studio, place, key,
+                lambda tick: work.compare(upload, one, other, studio.models, limits, tick),
+                lambda values: len(values["difference_png"]),
+            )  # fmt: skip
+        response = _json({"model_a": first.name, "model_b": second.name, **found})
+        return _timed(response, hit, {"queue": place.waited})
+
+    @app.post("/palette")
+    def palette() -> Response:
+        with studio.pool.place() as place:
+            values = forms.fields(request, forms.PALETTE, ("image",))
+            (upload,) = forms.uploads(request, limits)
+            side = float(limits.pixels)
+            x, y = (forms.needed(forms.number(values, n, 0.0, side), n) for n in ("x", "y"))
+            count = forms.integer(values, "k", 1, limits.colors) or 5
+            forms.hints(values, limits)
+            entry = studio.catalog.find(values.get("model"), "colorize")
+            if "palette" not in entry.described()["takes"]:
+                raise Refused(422, f"{entry.name} suggests no colours; models of siggraph17 do")
+            key = f"answer {upload.sha256} {entry.name}"
+            found, hit = _kept(
+                studio, place, key,
+                lambda _: work.answer(upload, entry.name, studio.models, limits),
+                lambda answer: answer.bytes,
+            )  # fmt: skip
+            response = _json(work.suggest(found, x, y, count))
+        return _timed(response, hit, {"queue": place.waited})
+
+    @app.post("/colors")
+    def colors() -> Response:
+        with studio.pool.place() as place:
+            values = forms.fields(request, forms.COLORS, ("image",))
+            (upload,) = forms.uploads(request, limits)
+            count = forms.integer(values, "k", 1, limits.colors) or 5
+            found = place.run(lambda _: work.colours_of(upload, count, limits))
+        return _json(found)
+
+
+def _kept(
+    studio: Studio,
+    place: Place,
+    key: str,
+    job: Callable[[Callable[..., None]], Any],
+    size: Callable[[Any], int],
+) -> tuple[Any, bool]:
+    """What a job gives, and whether it was done before."""
+    found = studio.cache.get(key)
+    studio.measures.looked_up(found is not None)
+    if found is not None:
+        return found, True
+    found = place.run(job)
+    studio.cache.put(key, found, size(found))
+    return found, False
+
+
+def _processed(
+    studio: Studio, place: Place, upload: Upload, wanted: Asked, entry: Entry
+) -> tuple[Made, bool]:
+    made, hit = _kept(
+        studio, place, wanted.key(upload),
+        lambda tick: work.process(upload, wanted, studio.models, studio.limits, tick),
+        lambda made: len(made.data),
+    )  # fmt: skip
+    if not hit:
+        studio.measures.worked(entry.name, made.seconds)
+        studio.catalog.took(entry, made.seconds["restore"], made.width, made.height)
+    return made, hit
+
+
+def _picture(made: Made, wanted: Asked, hit: bool, seconds: Mapping[str, float]) -> Response:
+    response = Response(made.data, content_type=made.type)
+    response.headers["X-Model"] = wanted.model
+    response.headers["X-Width"], response.headers["X-Height"] = str(made.width), str(made.height)
+    response.headers["X-Notes"] = json.dumps(made.notes)
+    stages = {} if hit else made.seconds
+    return _timed(response, hit, {**seconds, **stages})
+
+
+def _timed(response: Response, hit: bool, seconds: Mapping[str, float]) -> Response:
+    """With the stages in ``Server-Timing``, milliseconds, which browsers show."""
+    stages = [f"{stage};dur={1000 * value:.1f}" for stage, value in seconds.items()]
+    response.headers["Server-Timing"] = ", ".join(stages)
+    response.headers["X-Cache"] = "hit" if hit else "miss"
+    return response
+
+
+def _many(
+    studio: Studio, place: Place, pictures: list[Upload], wanted: Asked, entry: Entry
+) -> Response:
+    """A zip of what became of several pictures, with a manifest."""
+    file = tempfile.SpooledTemporaryFile(_SPOOLED)  # noqa: SIM115
+    rows: list[dict[str, Any]] = []
+    failed = 0
+    # Pictures are compressed already.
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for number, upload in enumerate(pictures, 1):
+            # The number keeps pictures of one name apart.
+            name = f"{number:03d}_{Path(upload.name).stem}.{wanted.kind}"
+            row: dict[str, Any] = {"source": upload.name}
+            try:
+                made, _ = _processed(studio, place, upload, wanted, entry)
+            except (UserError, Refused) as error:
+                failed += 1
+                row["error"] = " ".join(str(error).split()).replace("--", "")
+            else:
+                archive.writestr(name, made.data)
+                row |= {"file": name, "width": made.width, "height": made.height,
+                        "notes": made.notes}  # fmt: skip
+            rows.append(row)
+        manifest = {"model": wanted.model, "failed": failed, "pictures": rows}
+        archive.writestr("manifest.json", json.dumps(manifest, indent=2))
+    if failed == len(pictures):
+        file.close()
+        raise Refused(422, f"none of {failed} pictures could be processed; {rows[0]['error']}")
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    response = send_file(file, "application/zip", as_attachment=True,
+                         download_name="pictures.zip")  # fmt: skip
+    response.content_length = size
+    response.headers["X-Model"] = wanted.model
+    response.headers["X-Failed"] = str(failed)
+    return _timed(response, False, {"queue": place.waited})

@@ -1,0 +1,136 @@
+"""Which models there are, what each takes, and how long it took here."""
+
+from __future__ import annotations
+
+import statistics
+import threading
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .. import models_folder, restore
+from ..runtime import results, tasks
+from ..runtime.package import Card, read_card
+from ..runtime.tasks import colorize
+from .limits import Refused
+
+# Times that a median is taken of.
+_TIMES = 25
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A model file.
+
+    Attributes:
+        name: ``PRESET.RECIPE``.
+        path: the file.
+        card: what it says of itself.
+        times: seconds that it took, with the width and height of the picture, the newest last.
+    """
+
+    name: str
+    path: Path
+    card: Card
+    times: deque[tuple[float, int, int]] = field(default_factory=lambda: deque(maxlen=_TIMES))
+
+    def described(self) -> dict[str, Any]:
+        """For ``GET /models``."""
+        task = self.card.task
+        metric = self.card.values.get("metrics", {}).get(task.headline_metric)
+        times = list(self.times)
+        # Times of one size alone can be compared.
+        size = times[-1][1:] if times else None
+        alike = [seconds for seconds, *found in times if tuple(found) == size]
+        return {
+            "name": self.name,
+            "task": task.name,
+            "form": task.form,
+            "recipe": self.card.values["recipe"],
+            "bytes": self.path.stat().st_size,
+            "latency_ms": round(1000 * statistics.median(alike), 1) if alike else None,
+            "measured_on": {"width": size[0], "height": size[1]} if size else None,
+            "metric": {
+                "name": task.headline_metric,
+                "value": metric["mean"],
+                "unit": results.METRICS[task.headline_metric].unit,
+                "data": metric["data"],
+            }
+            if metric
+            else None,
+            "takes": takes(self.card),
+        }
+
+
+def takes(card: Card) -> list[str]:
+    """What a request may ask of a model beside the picture."""
+    found = [*restore.takes(card)]
+    if card.task.form == colorize.HINTED.form:
+        found.append("palette")
+    return found
+
+
+class Catalog:
+    """The models of a folder; for several threads.
+
+    Attributes:
+        entries: by name.
+        defaults: task to the name of the model that is taken when nobody chooses.
+    """
+
+    def __init__(self, files: Mapping[str, Path] | None = None) -> None:
+        """Read every card.
+
+        Args:
+            files: name to file; default: all that ship.
+
+        Raises:
+            UserError: a file that is no model.
+        """
+        files = models_folder.shipped() if files is None else files
+        self.entries = {name: Entry(name, path, read_card(path)) for name, path in files.items()}
+        self.defaults: dict[str, str] = {}
+        for task in tasks.NAMES:
+            if name := self._default(task):
+                self.defaults[task] = name
+        self._lock = threading.Lock()
+
+    def _default(self, task: str) -> str | None:
+        wanted = models_folder.DEFAULTS[task]
+        of_task = [name for name, one in self.entries.items() if one.card.task.name == task]
+        named = [f"{wanted}.{recipe}" for recipe in models_folder.DEFAULT_RECIPES]
+        return next((name for name in [*named, *of_task] if name in of_task), None)
+
+    def find(self, name: str | None, task: str | None) -> Entry:
+        """The model that a request means.
+
+        Args:
+            name: ``PRESET.RECIPE``, or None for the task's default.
+            task: or None for the model's own; chroma where neither is given.
+
+        Raises:
+            Refused: no such model (404), or a model of another task (422).
+        """
+        if name is None:
+            task = task or tasks.NAMES[0]
+            if task not in self.defaults:
+                raise Refused(404, f"there is no model of {task} here")
+            return self.entries[self.defaults[task]]
+        if name not in self.entries:
+            raise Refused(404, f"no model named {name[:80]!r}; GET /models lists them")
+        entry = self.entries[name]
+        if task not in (None, entry.card.task.name):
+            raise Refused(422, f"{name} is a model of {entry.card.task.name}, not of {task}")
+        return entry
+
+    def took(self, entry: Entry, seconds: float, width: int, height: int) -> None:
+        """Note how long a model took for a picture."""
+        with self._lock:
+            entry.times.append((seconds, width, height))
+
+    def described(self) -> list[dict[str, Any]]:
+        """For ``GET /models``."""
+        with self._lock:
+            return [entry.described() for entry in self.entries.values()]

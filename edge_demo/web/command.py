@@ -1,0 +1,137 @@
+"""``python -m edge_demo serve``."""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+import socket
+import sys
+from typing import Any
+
+from ..camera.command import MODEL as CAMERA_MODEL
+from ..runtime import cli
+from ..runtime.containers import MAX_PIXELS
+from ..runtime.errors import UserError
+
+# What no other command needs.
+_PACKAGES = ("flask", "waitress", "prometheus_client")
+HOST, PORT = "127.0.0.1", 8080
+_MIB = 1 << 20
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``serve``."""
+    parser.add_argument("--host", default=HOST, metavar="ADDRESS",
+                        help=f"default: {HOST}, for this device alone; 0.0.0.0: everybody who can "
+                        "reach it")  # fmt: skip
+    parser.add_argument("--port", type=int, default=PORT, help=f"default: {PORT}; 0: any free one")
+    parser.add_argument("--name", action="append", default=[],
+                        help="another name that browsers reach this device by, beside its "
+                        "addresses and its host name; may be repeated")  # fmt: skip
+    parser.add_argument("--threads", type=int, default=2,
+                        help="of each interpreter; default: 2")  # fmt: skip
+    parser.add_argument("--workers", type=int,
+                        help="pictures worked on at once; default: half of the cores")  # fmt: skip
+    parser.add_argument("--queue", type=int, default=16,
+                        help="requests that may wait for a worker; more are refused at once; "
+                        "default: 16")  # fmt: skip
+    parser.add_argument("--timeout", type=float, default=60.0, metavar="SECONDS",
+                        help="for a picture, its wait included; default: 60")  # fmt: skip
+    parser.add_argument("--megapixels", type=float, default=24.0, metavar="N",
+                        help="the largest picture that is taken; default: 24")  # fmt: skip
+    parser.add_argument("--cache-mib", type=int, default=64, metavar="MIB",
+                        help="of results that are kept; default: 64, 0: none")  # fmt: skip
+    parser.add_argument("--camera", metavar="DEVICE|FILE",
+                        help="what the page shows live: picamera, a number or /dev/video..., or a "
+                        "video file in its place; default: none")  # fmt: skip
+    parser.add_argument("--camera-model", metavar="NAME|FILE", default=CAMERA_MODEL,
+                        help=f"for it; default: {CAMERA_MODEL}")  # fmt: skip
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until Ctrl-C or a kill; the exit code.
+
+    Raises:
+        UserError: options out of range, or an address that cannot be had.
+    """
+    _check(options)
+    try:
+        from .server import listening, serve
+    except ModuleNotFoundError as error:
+        if error.name not in _PACKAGES:
+            raise
+        raise UserError(
+            f"{error.name} is not installed; pip install -r edge_demo/requirements.txt has it"
+        ) from None
+    studio = make_studio(options)
+    server = listening(studio, options.host, options.port)
+    host, port = server.effective_host, int(server.effective_port)
+    shown = f"[{host}]" if ":" in host else host
+    print(f"serving on http://{shown}:{port}/ (Ctrl-C stops)", flush=True)
+    if not is_loopback(options.host):
+        print(
+            "anybody who can reach this address can use this server, unencrypted and without a "
+            "password, and see what it is given and gives back; leave --host out to keep it to "
+            "this device",
+            file=sys.stderr, flush=True,
+        )  # fmt: skip
+    serve(server, studio)
+    return 0
+
+
+def _check(options: argparse.Namespace) -> None:
+    for name, low, high in (
+        ("port", 0, 65535), ("threads", 1, 64), ("queue", 0, 1000), ("cache_mib", 0, 65536)
+    ):  # fmt: skip
+        value = getattr(options, name)
+        if not low <= value <= high:
+            raise UserError(f"--{name.replace('_', '-')} is from {low} to {high}, not {value}")
+    if options.workers is not None and not 1 <= options.workers <= 64:
+        raise UserError(f"--workers is from 1 to 64, not {options.workers}")
+    if not 0.01 <= options.megapixels <= MAX_PIXELS / 1e6:
+        raise UserError(
+            f"--megapixels is from 0.01 to {MAX_PIXELS / 1e6:g}, not {options.megapixels:g}"
+        )
+    if not options.timeout > 0:
+        raise UserError(f"--timeout is more than 0 seconds, not {options.timeout:g}")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address is this device's own, that no other can reach."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def make_studio(options: argparse.Namespace) -> Any:
+    """The ``app.Studio`` that ``serve`` serves with these options.
+
+    Raises:
+        UserError: no models, or no camera where one is asked for.
+    """
+    from ..camera.stream import stream
+    from .app import Studio
+    from .cache import Cache
+    from .catalog import Catalog
+    from .limits import Limits
+    from .pool import Models, Pool
+
+    catalog = Catalog()
+    if not catalog.entries:
+        raise UserError("there are no models to serve beside the code")
+    workers = options.workers or max(1, cli.cores() // options.threads)
+    paths = {name: entry.path for name, entry in catalog.entries.items()}
+    own = socket.gethostname()
+    names = ["localhost", own, f"{own}.local", options.host, *options.name]
+    return Studio(
+        catalog,
+        Pool(workers, options.queue, options.timeout),
+        Models(paths, options.threads),
+        Cache(options.cache_mib * _MIB),
+        Limits(seconds=options.timeout, pixels=round(options.megapixels * 1e6)),
+        frozenset(name.lower() for name in names),
+        stream(options.camera, options.camera_model, options.threads) if options.camera else None,
+    )

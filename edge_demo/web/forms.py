@@ -1,0 +1,223 @@
+"""A request's form as what it asks for; whatever is wrong in it is one line."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Request
+
+from ..hints import Hints, loads
+from ..restore import RENDER_SIZES, Options
+from ..runtime import tasks
+from ..runtime.containers import ImageFile
+from ..runtime.errors import UserError
+from .catalog import Catalog, Entry
+from .limits import Limits, Refused
+from .work import TYPES, Asked, Upload, opened
+
+# What a picture is called where its upload has no name that can be shown.
+_NAMELESS = "picture"
+_NAME_CHARACTERS = 80
+
+PROCESS = ("mode", "model", "hints", "average", "strength", "fade", "detail", "render_size",
+           "resample", "format", "quality", "keep_metadata")  # fmt: skip
+COMPARE = ("model_a", "model_b", "hints", "strength", "fade", "detail", "render_size", "resample")
+PALETTE = ("model", "x", "y", "k", "hints")
+COLORS = ("k",)
+
+
+def fields(request: Request, known: tuple[str, ...], files: tuple[str, ...]) -> dict[str, str]:
+    """The texts of a form; a field that was left empty is not given.
+
+    Raises:
+        Refused: not a form of files (415), or a field that is unknown or given twice (400).
+    """
+    if request.mimetype != "multipart/form-data":
+        raise Refused(415, "a form of type multipart/form-data is needed")
+    for name in (*request.form, *request.files):
+        if name not in known and name not in files:  # None, where a part has no name
+            raise Refused(
+                400, f"field {str(name)[:80]!r} is not known here; {', '.join(known)} are"
+            )
+    for name, values in request.form.lists():
+        if name in files:
+            raise Refused(400, f"{name}: a file is needed, with a file name in its part")
+        if len(values) > 1:
+            raise Refused(400, f"{name}: given {len(values)} times")
+    for name in request.files:
+        if name not in files:
+            raise Refused(400, f"{name}: a text is needed, not a file")
+    return {name: value for name, value in request.form.items() if value != ""}
+
+
+def uploads(request: Request, limits: Limits, most: int = 1) -> list[Upload]:
+    """The pictures of a form.
+
+    Raises:
+        Refused: none or too many (400, 413), or too large (413).
+    """
+    found = [one for one in request.files.getlist("image") if one.filename]
+    if not found:
+        raise Refused(400, "image: a file is needed")
+    if len(found) > most:
+        raise Refused(413, f"image: {len(found)} files, but at most {most} are taken at once")
+    return [_upload(one, limits) for one in found]
+
+
+def reference(request: Request, limits: Limits) -> ImageFile | None:
+    """The photograph whose colours are to be borrowed, where the form has one.
+
+    Raises:
+        Refused: several (400), too large (413), or no picture (415).
+        UserError: damaged.
+    """
+    found = [one for one in request.files.getlist("reference") if one.filename]
+    if not found:
+        return None
+    if len(found) > 1:
+        raise Refused(400, f"reference: {len(found)} files, but one is taken")
+    return opened(_upload(found[0], limits), limits)
+
+
+def _upload(one: Any, limits: Limits) -> Upload:
+    name = display_name(one.filename)
+    data = one.stream.read(limits.upload_bytes + 1)
+    if len(data) > limits.upload_bytes:
+        raise Refused(413, f"{name}: is larger than {limits.upload_bytes >> 20} MiB, the limit")
+    if not data:
+        raise Refused(400, f"{name}: is empty")
+    return Upload(data, name)
+
+
+def display_name(name: str | None) -> str:
+    """The last part of an upload's name without what has a meaning in paths or on a terminal."""
+    last = re.split(r"[/\\]", name or "")[-1]
+    plain = re.sub(r"[^\w .()+-]", "_", last).strip(" .")[:_NAME_CHARACTERS]
+    return plain or _NAMELESS
+
+
+def asked(
+    values: Mapping[str, str], borrowed: ImageFile | None, catalog: Catalog, limits: Limits
+) -> tuple[Asked, Entry]:
+    """What ``POST /process`` asks for.
+
+    Args:
+        values: its texts.
+        borrowed: its reference.
+        catalog, limits: of the server.
+
+    Raises:
+        Refused: an unknown model (404), or a value of the wrong kind or range (400).
+    """
+    mode = values.get("mode")
+    if mode is not None and mode not in tasks.NAMES:
+        raise Refused(400, f"mode: {mode[:80]!r} is not one of {', '.join(tasks.NAMES)}")
+    entry = catalog.find(values.get("model"), mode)
+    kind = values.get("format", "png")
+    if kind not in TYPES:
+        raise Refused(400, f"format: {kind[:80]!r} is not one of {', '.join(TYPES)}")
+    quality = integer(values, "quality", 1, 100)
+    return (
+        Asked(
+            entry.name,
+            options(values, limits, borrowed),
+            kind,
+            95 if quality is None else quality,
+            flag(values, "keep_metadata"),
+        ),
+        entry,
+    )
+
+
+def options(
+    values: Mapping[str, str], limits: Limits, borrowed: ImageFile | None = None
+) -> Options:
+    """The options of a task.
+
+    Raises:
+        Refused: a value of the wrong kind or range (400).
+    """
+    return Options(
+        resample=flag(values, "resample"),
+        strength=number(values, "strength", 0.0, 1.0),
+        fade=number(values, "fade", 0.0, 1000.0),
+        hints=hints(values, limits),
+        reference=borrowed,
+        average=values.get("average"),
+        render_size=integer(values, "render_size", *RENDER_SIZES),
+        detail=number(values, "detail", 0.0, 1.0),
+    )
+
+
+def hints(values: Mapping[str, str], limits: Limits) -> Hints | None:
+    """The hints of a form, None where it has none.
+
+    Raises:
+        Refused: not JSON, or too many (400).
+    """
+    text = values.get("hints")
+    if text is None:
+        return None
+    try:
+        found = loads(text, "hints")
+    except UserError as error:
+        raise Refused(400, str(error)) from None
+    entries = found.document.get("hints") if isinstance(found.document, dict) else None
+    if not isinstance(entries, list):
+        raise Refused(400, 'hints: {"hints": [{"x": 10, "y": 20, "color": "#4a7bc8"}]} is needed')
+    if len(entries) > limits.hints:
+        raise Refused(400, f"{len(entries)} hints, but at most {limits.hints} are taken")
+    # A document without hints asks for nothing.
+    return found if entries else None
+
+
+def flag(values: Mapping[str, str], name: str) -> bool:
+    """``true`` or ``false``, the default.
+
+    Raises:
+        Refused: another text (400).
+    """
+    text = values.get(name, "false").lower()
+    if text not in ("true", "false"):
+        raise Refused(400, f"{name}: {text[:80]!r} is neither true nor false")
+    return text == "true"
+
+
+def number(values: Mapping[str, str], name: str, low: float, high: float) -> float | None:
+    """A number within bounds, None where none is given.
+
+    Raises:
+        Refused: no number, or out of bounds (400).
+    """
+    text = values.get(name)
+    if text is None:
+        return None
+    try:
+        found = float(text)
+    except ValueError:
+        raise Refused(400, f"{name}: {text[:80]!r} is not a number") from None
+    if not (math.isfinite(found) and low <= found <= high):
+        raise Refused(400, f"{name}: must be in {low:g}..{high:g}, not {text[:80]}")
+    return found
+
+
+def integer(values: Mapping[str, str], name: str, low: int, high: int) -> int | None:
+    """As ``number``, whole."""
+    found = number(values, name, low, high)
+    if found is not None and found != int(found):
+        raise Refused(400, f"{name}: must be a whole number, not {found:g}")
+    return None if found is None else int(found)
+
+
+def needed(found: float | None, name: str) -> float:
+    """A number that must be given.
+
+    Raises:
+        Refused: it is not (400).
+    """
+    if found is None:
+        raise Refused(400, f"{name}: is needed")
+    return found

@@ -1,0 +1,194 @@
+"""A few workers, the interpreters that they take turns with, and a queue that may be full."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from ..runtime.errors import UserError
+from ..runtime.model import TFLiteModel
+from .limits import Refused
+
+_Any = TypeVar("_Any")
+
+# Interpreters that stay loaded while nobody uses them, each with its weights and tensors.
+KEPT = 6
+# Seconds after which a client may hope for a place.
+RETRY_AFTER = 2
+
+
+class Stopped(Exception):
+    """Work whose time is over; nobody waits for it any more."""
+
+
+class Models:
+    """Loaded models by name. Each is used by one thread at a time; a second user gets a second."""
+
+    def __init__(self, paths: Mapping[str, Path], threads: int, kept: int = KEPT) -> None:
+        """Load nothing yet.
+
+        Args:
+            paths: name to file.
+            threads: of each interpreter.
+            kept: how many stay loaded while nobody uses them.
+        """
+        self._paths, self._threads, self._limit = dict(paths), threads, kept
+        self._idle: OrderedDict[TFLiteModel, str] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def use(self, name: str) -> Iterator[TFLiteModel]:
+        """A model for the caller alone.
+
+        Raises:
+            UserError: a file that cannot be loaded.
+        """
+        model = self._taken(name)
+        try:
+            yield model
+        except (UserError, Stopped):
+            self._put_back(name, model)
+            raise
+        # After any other error nobody knows what state it is in.
+        self._put_back(name, model)
+
+    def _taken(self, name: str) -> TFLiteModel:
+        with self._lock:
+            for model, kept in self._idle.items():
+                if kept == name:
+                    del self._idle[model]
+                    return model
+        return TFLiteModel(self._paths[name], self._threads)
+
+    def _put_back(self, name: str, model: TFLiteModel) -> None:
+        with self._lock:
+            self._idle[model] = name
+            while len(self._idle) > self._limit:
+                self._idle.popitem(last=False)
+
+
+class Pool:
+    """Workers that requests wait for, up to so many requests.
+
+    Attributes:
+        workers: jobs that run at once.
+        places: jobs that run or wait at once.
+        seconds: that a job may take, its wait included.
+    """
+
+    def __init__(self, workers: int, queue: int, seconds: float) -> None:
+        """Start the workers.
+
+        Args:
+            workers: jobs at once.
+            queue: further jobs that may wait.
+            seconds: the time limit of each.
+        """
+        self.workers, self.places, self.seconds = workers, workers + queue, seconds
+        self._executor = ThreadPoolExecutor(workers, thread_name_prefix="worker")
+        self._free = threading.BoundedSemaphore(self.places)
+        self._lock = threading.Lock()
+        self.taken = 0
+
+    @contextmanager
+    def place(self) -> Iterator[Place]:
+        """A place for one request, at once or not at all.
+
+        Raises:
+            Refused: all are taken (503).
+        """
+        if not self._free.acquire(blocking=False):
+            raise Refused(503, "all workers are busy and the queue is full; try again", RETRY_AFTER)
+        with self._lock:
+            self.taken += 1
+        place = Place(self)
+        try:
+            yield place
+        finally:
+            place.leave()
+
+    def submit(self, job: Callable[[], _Any]) -> Future[_Any]:
+        """Have a worker do a job, when one is free."""
+        return self._executor.submit(job)
+
+    def free(self) -> None:
+        """Give a place back."""
+        with self._lock:
+            self.taken -= 1
+        self._free.release()
+
+    def close(self) -> None:
+        """Wait for the jobs that run; those that wait are dropped."""
+        self._executor.shutdown(wait=True, cancel_futures=True)
+
+
+class Place:
+    """A request's place in a pool.
+
+    Attributes:
+        waited: seconds that its jobs waited for a worker.
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._running: Future[None] | None = None
+        self.waited = 0.0
+
+    def run(self, job: Callable[[Callable[..., None]], _Any]) -> _Any:
+        """Have a worker do a job, and wait for it.
+
+        A thread cannot be ended from outside: a job whose time is over stops by itself, the next
+        time that it calls the function it was given, and keeps the place until then.
+
+        Args:
+            job: given a function to be called between its steps, with any arguments.
+
+        Raises:
+            Refused: it took longer than it may (504), or the pool was closed before it began (503).
+        """
+        asked = time.monotonic()
+        began: list[float] = []
+
+        def tick(*_: object) -> None:
+            if time.monotonic() - asked > self._pool.seconds:
+                raise Stopped
+
+        def work() -> _Any:
+            began.append(time.monotonic())
+            tick()
+            return job(tick)
+
+        future = self._pool.submit(work)
+        self._running = future  # type: ignore[assignment]
+        try:
+            return self._result(future, self._pool.seconds)
+        except CancelledError:
+            raise Refused(503, "the server is being stopped", RETRY_AFTER) from None
+        except Stopped:
+            pass
+        finally:
+            self.waited += (began[0] if began else time.monotonic()) - asked
+        raise Refused(504, f"this took longer than {self._pool.seconds:g} s, so it was given up")
+
+    @staticmethod
+    def _result(future: Future[_Any], seconds: float) -> _Any:
+        try:
+            return future.result(seconds)
+        except TimeoutError:
+            if future.done():  # just now, or with an error of that name of its own
+                return future.result()
+            future.cancel()
+            raise Stopped from None
+
+    def leave(self) -> None:
+        """Give the place back, as soon as a job that was given up has ended."""
+        if self._running is None:
+            self._pool.free()
+        else:
+            self._running.add_done_callback(lambda _: self._pool.free())

@@ -1,0 +1,108 @@
+// The server's endpoints, as edge_demo/web/openapi.json describes them.
+
+const TRIES = 4; // of a request that meets a full queue
+
+/** What the server, or the way to it, said instead of an answer: one line for a person. */
+export class Refusal extends Error {
+  constructor(message, status = 0) {
+    super(message);
+    this.status = status;
+  }
+}
+
+const pause = (seconds, signal) =>
+  new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, 1000 * seconds);
+    signal?.addEventListener("abort", () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    });
+  });
+
+async function ask(path, options = {}, whenFull = () => {}) {
+  for (let attempt = 1; ; attempt += 1) {
+    let response;
+    try {
+      response = await fetch(path, options);
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
+      throw new Refusal("The device does not answer. Is the server still running?");
+    }
+    if (response.ok) return response;
+    if (response.status === 503 && attempt < TRIES) {
+      const seconds = Number(response.headers.get("Retry-After")) || 1;
+      whenFull(seconds);
+      await pause(Math.min(seconds, 5), options.signal);
+      continue;
+    }
+    throw new Refusal(await reason(response), response.status);
+  }
+}
+
+async function reason(response) {
+  try {
+    const { error } = await response.json();
+    if (error) return error;
+  } catch {
+    // Not JSON: a proxy on the way, say.
+  }
+  return `The device answered ${response.status}${response.statusText ? ` (${response.statusText})` : ""}.`;
+}
+
+/** A form of the entries that have a value. */
+function form(entries) {
+  const data = new FormData();
+  for (const [key, value] of Object.entries(entries)) {
+    if (value === undefined || value === null) continue;
+    for (const one of Array.isArray(value) ? value : [value]) {
+      if (one instanceof Blob) data.append(key, one, one.name ?? "preview.png");
+      else data.append(key, one);
+    }
+  }
+  return data;
+}
+
+const post = (path, entries, { signal, whenFull } = {}) =>
+  ask(path, { method: "POST", body: form(entries), signal }, whenFull);
+
+export const models = async () => (await ask("models")).json();
+
+/**
+ * What became of a picture, {blob, seconds, cached, notes}; of several, of a zip, and failed,
+ * how many could not be processed.
+ */
+export async function process(entries, options) {
+  const response = await post("process", entries, options);
+  return {
+    blob: await response.blob(),
+    seconds: total(response.headers.get("Server-Timing")),
+    cached: response.headers.get("X-Cache") === "hit",
+    notes: JSON.parse(response.headers.get("X-Notes") ?? "[]"),
+    failed: Number(response.headers.get("X-Failed") ?? 0),
+  };
+}
+
+export const palette = async (entries, options) => (await post("palette", entries, options)).json();
+
+export const colours = async (entries, options) => (await post("colors", entries, options)).json();
+
+/** {psnr, max_difference, gain, difference}, the last a Blob of PNG; psnr null without any. */
+export async function compare(entries, options) {
+  const found = await (await post("compare", entries, options)).json();
+  const bytes = Uint8Array.from(atob(found.difference_png), (letter) => letter.charCodeAt(0));
+  return { ...found, difference: new Blob([bytes], { type: "image/png" }) };
+}
+
+/** A built-in photograph of a task, as a File. */
+export async function sample(task) {
+  const response = await ask(`sample/${task}`);
+  const blob = await response.blob();
+  const extension = blob.type.replace("image/", "").replace("jpeg", "jpg");
+  return new File([blob], `sample-${task}.${extension}`, { type: blob.type });
+}
+
+/** Seconds of all stages of a Server-Timing header. */
+function total(header) {
+  const stages = [...(header ?? "").matchAll(/;\s*dur=([\d.]+)/g)];
+  return stages.reduce((sum, [, dur]) => sum + Number(dur) / 1000, 0);
+}

@@ -1,0 +1,23 @@
+// The live picture of the device's camera, where the server has one.
+
+const byId = (id) => document.getElementById(id);
+
+/** Shows the button if there is a camera; calls toggled(on). */
+export function camera(available, toggled) {
+  const button = byId("camera-toggle");
+  const picture = byId("camera-picture");
+  button.hidden = !available;
+  const set = (on) => {
+    button.setAttribute("aria-pressed", String(on));
+    byId("camera").hidden = !on;
+    // Without an address the browser lets go of the stream.
+    if (on) picture.src = `camera?${Date.now()}`;
+    else picture.removeAttribute("src");
+    toggled(on);
+  };
+  button.addEventListener("click", () => set(button.getAttribute("aria-pressed") !== "true"));
+  picture.addEventListener("error", () => {
+    if (picture.hasAttribute("src")) set(false);
+  });
+  return { stop: () => button.getAttribute("aria-pressed") === "true" && set(false) };
+}

@@ -1,0 +1,124 @@
+// Controls of the settings that a model takes; those that it does not are not there.
+
+const percent = (value) => `${Math.round(100 * value)} %`;
+
+// How each setting of /models is asked for, in this order. "often" ones follow the moving slider.
+const CONTROLS = {
+  strength: {
+    label: "Strength", kind: "range", least: 0, most: 1, step: 0.05, start: 1, text: percent,
+  },
+  detail: {
+    label: "Detail", kind: "range", least: 0, most: 1, step: 0.05, start: 1, text: percent,
+    help: "How much of the detail that the model proposes is added.",
+  },
+  fade: {
+    label: "Fade", kind: "range", least: 0, most: 60, step: 2, start: 0,
+    text: (value) => (value ? `half at a spread of ${value}` : "off"),
+    help: "Less colour where the model is unsure, its guesses being far apart.",
+  },
+  render_size: {
+    label: "Render size", kind: "select", start: "",
+    choices: [["", "its own size"], ...[256, 384, 512, 768, 1024].map((side) => [side, `${side} × ${side}`])],
+    help: "To how many pixels a photograph is reduced for the network to see it.",
+  },
+  resample: {
+    label: "Resample", kind: "check", start: false,
+    help: "Rebuild all colour of a picture that was reduced before, such as a PNG of a JPEG.",
+  },
+};
+
+/** Draws into an element; calls changed(often) whenever values differ from before. */
+export class Settings {
+  #root;
+  #changed;
+  #values = {};
+  #model = null;
+
+  constructor(root, changed) {
+    this.#root = root;
+    this.#changed = changed;
+  }
+
+  /** What differs from the start, of what the model takes: the others are the server's own. */
+  get values() {
+    const taken = Object.entries(CONTROLS).filter(([key]) => this.#model?.takes.includes(key));
+    const changed = taken.filter(([key, { start }]) => (this.#values[key] ?? start) !== start);
+    return Object.freeze(Object.fromEntries(changed.map(([key]) => [key, this.#values[key]])));
+  }
+
+  set values(values) {
+    this.#values = { ...values };
+    this.#draw();
+  }
+
+  set model(model) {
+    this.#model = model;
+    this.#draw();
+  }
+
+  #draw() {
+    const taken = Object.keys(CONTROLS).filter((key) => this.#model?.takes.includes(key));
+    this.#root.closest("section").hidden = taken.length === 0;
+    this.#root.replaceChildren(...taken.map((key) => this.#control(key, CONTROLS[key])));
+  }
+
+  #control(key, control) {
+    const box = document.createElement("div");
+    box.className = `setting ${control.kind}`;
+    const label = document.createElement("label");
+    const input = document.createElement(control.kind === "select" ? "select" : "input");
+    input.id = `setting-${key}`;
+    label.htmlFor = input.id;
+    label.textContent = control.label;
+    if (control.kind === "check") {
+      this.#check(input, key, control);
+      box.append(input, label);
+    } else if (control.kind === "select") {
+      this.#select(input, key, control);
+      box.append(label, input);
+    } else box.append(label, this.#range(input, key, control), input);
+    if (control.help) {
+      const help = document.createElement("p");
+      help.className = "quiet";
+      help.id = `${input.id}-help`;
+      help.textContent = control.help;
+      input.setAttribute("aria-describedby", help.id);
+      box.append(help);
+    }
+    return box;
+  }
+
+  #check(input, key, { start }) {
+    input.type = "checkbox";
+    input.checked = this.#values[key] ?? start;
+    input.addEventListener("change", () => this.#set(key, input.checked, false));
+  }
+
+  #select(input, key, { choices, start }) {
+    input.append(...choices.map(([value, text]) => new Option(text, value)));
+    input.value = this.#values[key] ?? start;
+    input.addEventListener("change", () => this.#set(key, input.value, false));
+  }
+
+  #range(input, key, { least, most, step, start, text }) {
+    const output = document.createElement("output");
+    output.htmlFor = input.id;
+    Object.assign(input, { type: "range", min: least, max: most, step });
+    input.value = this.#values[key] ?? start;
+    const say = () => {
+      output.textContent = text(Number(input.value));
+      input.setAttribute("aria-valuetext", output.textContent);
+    };
+    say();
+    input.addEventListener("input", () => {
+      say();
+      this.#set(key, Number(input.value), true);
+    });
+    return output;
+  }
+
+  #set(key, value, often) {
+    this.#values[key] = value;
+    this.#changed(often);
+  }
+}

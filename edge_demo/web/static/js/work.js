@@ -1,0 +1,123 @@
+// When the server is asked: a quick answer on a small copy while something changes, then the
+// picture at its full size; never an answer to a question that is out of date.
+
+import * as api from "./api.js";
+import { scaled, toJson } from "./hints.js";
+
+// Milliseconds without a change before the full size is worked on: longer where that takes long,
+// because a quick answer has to wait for it.
+const IDLE = { least: 450, most: 2000 };
+
+/**
+ * A job is frozen: {picture, model, settings, hints, reference, quick}; reference is a photograph
+ * whose colours are borrowed, or null; quick says that a small copy shows enough. calls: preview(url, job), result({url, blob, seconds, job}), busy(text or ""),
+ * failed(error, job).
+ */
+export class Work {
+  #calls;
+  #full = null; // AbortController of the request under way
+  #quick = null;
+  #waiting = null; // the newest job, while an older one's quick answer is under way
+  #timer = 0;
+  #newest = null;
+  #took = 0; // ms for the last full size
+
+  constructor(calls) {
+    this.#calls = calls;
+  }
+
+  /** Nothing of before is waited for any more. */
+  stop() {
+    clearTimeout(this.#timer);
+    this.#full?.abort();
+    this.#quick?.abort();
+    this.#full = this.#quick = this.#waiting = this.#newest = null;
+    this.#calls.busy("");
+  }
+
+  /** Does a job. One that changes often, such as under a moving slider, waits for rest. */
+  begin(job, often = false) {
+    clearTimeout(this.#timer);
+    this.#full?.abort();
+    this.#full = null;
+    this.#newest = job;
+    if (job.quick && often) {
+      if (this.#quick) this.#waiting = job;
+      else this.#preview(job);
+    }
+    this.#calls.busy("Working…");
+    this.#timer = setTimeout(() => this.#finish(job), often ? this.#idle() : 0);
+  }
+
+  #idle() {
+    return Math.min(IDLE.most, Math.max(IDLE.least, this.#took));
+  }
+
+  async #preview(job) {
+    const stop = (this.#quick = new AbortController());
+    try {
+      const copy = await job.picture.preview();
+      const hints = scaled(job.hints, job.picture, copy);
+      const lent = job.reference && (await job.reference.preview());
+      const reference = lent && { file: lent.blob };
+      const { blob } = await api.process(
+        { ...fields({ ...job, hints, reference }), image: copy.blob, format: "png" },
+        { signal: stop.signal },
+      );
+      // A newer job's full size may be there already; another picture's never mixes in.
+      if (!stop.signal.aborted && this.#newest?.picture === job.picture) {
+        this.#calls.preview(blob, job);
+      }
+    } catch (error) {
+      if (!stop.signal.aborted) this.#fail(error, job);
+    }
+    if (this.#quick === stop) this.#quick = null;
+    const next = this.#waiting;
+    this.#waiting = null;
+    if (next && !stop.signal.aborted) this.#preview(next);
+  }
+
+  async #finish(job) {
+    const stop = (this.#full = new AbortController());
+    const began = performance.now();
+    const whenFull = (seconds) =>
+      this.#calls.busy(`The device is busy; trying again in ${seconds} s…`);
+    try {
+      const done = await api.process(
+        { ...fields(job), image: job.picture.file, format: "png" },
+        { signal: stop.signal, whenFull },
+      );
+      if (stop.signal.aborted) return;
+      this.#took = performance.now() - began;
+      this.#waiting = null;
+      this.#quick?.abort();
+      this.#full = null;
+      this.#calls.busy("");
+      this.#calls.result({ ...done, job });
+    } catch (error) {
+      if (!stop.signal.aborted) this.#fail(error, job);
+    }
+  }
+
+  #fail(error, job) {
+    if (error.name === "AbortError" || job !== this.#newest) return;
+    this.stop();
+    this.#calls.failed(error, job);
+  }
+}
+
+/** What /process is sent of a job, the picture and the format aside. */
+export function fields(job) {
+  const { model, reference } = job;
+  const entries = { model: model.name, mode: model.task, ...options(job) };
+  if (reference && model.takes.includes("reference")) entries.reference = reference.file;
+  return entries;
+}
+
+/** The options of a job that its model takes, files aside. */
+export function options({ model, settings, hints }) {
+  const taken = Object.entries(settings).filter(([key]) => model.takes.includes(key));
+  const entries = Object.fromEntries(taken);
+  if (hints.length && model.takes.includes("hints")) entries.hints = toJson(hints);
+  return entries;
+}

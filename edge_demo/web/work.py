@@ -1,0 +1,280 @@
+"""What the workers do: encoded pictures in, encoded pictures or plain values out.
+
+Nothing here knows of HTTP, and nothing here touches a file but those of the models.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..clock import Clock
+from ..restore import Options, Wanted, restore_image, restored
+from ..runtime import colorizing, containers, metrics, palette
+from ..runtime.colorizing import Look
+from ..runtime.colour import round_to_uint8
+from ..runtime.errors import UserError
+from ..runtime.images import decode_rgb, encode_image, to_uint8
+from ..runtime.lab import lab_to_rgb
+from ..runtime.tasks import colorize
+from .limits import Limits, Refused
+from .pool import Models
+
+Tick = Callable[..., None]
+TYPES = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
+# What the difference of two pictures may be multiplied by.
+_MOST_GAIN = 64
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A picture of a request.
+
+    Attributes:
+        data: the file.
+        name: that messages call it; never the name of a file here.
+    """
+
+    data: bytes = field(repr=False)
+    name: str
+
+    @property
+    def sha256(self) -> str:
+        """Of the content."""
+        return hashlib.sha256(self.data).hexdigest()
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How a picture is to be processed.
+
+    Attributes:
+        model: a name of the catalogue.
+        options: of its task.
+        kind: ``png``, ``jpeg`` or ``webp``.
+        quality: of a JPEG.
+        exif: whether the picture's EXIF is kept.
+    """
+
+    model: str
+    options: Options
+    kind: str = "png"
+    quality: int = 95
+    exif: bool = False
+
+    def key(self, upload: Upload) -> str:
+        """Of the result in a cache: what is the same for the same content and wishes."""
+        hints, reference = self.options.hints, self.options.reference
+        wishes = {
+            **vars(self.options),
+            "hints": hints.document if hints else None,
+            "reference": hashlib.sha256(reference.data).hexdigest() if reference else None,
+        }
+        return json.dumps([upload.sha256, self.model, wishes, self.kind, self.quality, self.exif])
+
+
+@dataclass(frozen=True)
+class Made:
+    """A processed picture.
+
+    Attributes:
+        data: encoded.
+        type: of its content.
+        width, height: upright.
+        notes: what a user should know.
+        seconds: stage to time.
+    """
+
+    data: bytes = field(repr=False)
+    type: str
+    width: int
+    height: int
+    notes: tuple[str, ...]
+    seconds: dict[str, float]
+
+
+def opened(upload: Upload, limits: Limits) -> containers.ImageFile:
+    """A picture's file after every check that needs no decoder.
+
+    Raises:
+        Refused: no picture of a known kind (415), or too many pixels (413).
+        UserError: damaged.
+    """
+    try:
+        containers.kind(upload.data, upload.name)
+    except UserError as error:
+        raise Refused(415, str(error)) from None
+    file = containers.inspect(upload.data, upload.name)
+    pixels = file.info.width * file.info.height
+    if pixels > limits.pixels:
+        raise Refused(
+            413,
+            f"{upload.name}: is {file.info.width}x{file.info.height} = {pixels:,} pixels, over the "
+            f"limit of {limits.pixels:,}",
+        )
+    return file
+
+
+def process(upload: Upload, asked: Asked, models: Models, limits: Limits, tick: Tick) -> Made:
+    """One picture, as ``python -m edge_demo run`` makes it, byte for byte.
+
+    Raises:
+        Refused: as ``opened``.
+        UserError: cannot be decoded, or nothing to do.
+    """
+    file = opened(upload, limits)
+    wanted = Wanted(asked.kind, upload.name, asked.quality, asked.exif)
+    clock = Clock()
+    with models.use(asked.model) as model:
+        clock.lap("load")
+        data, notes = restore_image(file, wanted, model, asked.options, tick, clock)
+    info = file.info
+    width, height = upright(info)
+    return Made(data, TYPES[asked.kind], width, height, notes, clock.seconds)
+
+
+def upright(info: containers.ImageInfo) -> tuple[int, int]:
+    """Width and height once the orientation is applied."""
+    turned = info.orientation >= 5
+    return (info.height, info.width) if turned else (info.width, info.height)
+
+
+def compare(
+    upload: Upload, first: Asked, second: Asked, models: Models, limits: Limits, tick: Tick
+) -> dict[str, Any]:
+    """How two models differ on a picture: for ``POST /compare``.
+
+    Raises:
+        Refused, UserError: as ``process``.
+    """
+    file = opened(upload, limits)
+    pixels, seconds = [], []
+    for asked in (first, second):
+        clock = Clock()
+        with models.use(asked.model) as model:
+            clock.lap("load")
+            pixels.append(to_uint8(restored(file, model, asked.options, tick, clock).rgb))
+        seconds.append(clock.seconds["restore"])
+        tick()
+    one, other = pixels
+    difference = one.astype(np.int16) - other.astype(np.int16)
+    largest = int(np.abs(difference).max())
+    gain = min(_MOST_GAIN, 127 // largest) if largest else _MOST_GAIN
+    gain = max(1, gain)
+    shown = np.clip(difference * gain + 128, 0, 255).astype(np.uint8)
+    data, _ = encode_image(upload.name, "png", shown)
+    return {
+        "psnr": metrics.psnr(one, other),
+        "max_difference": largest,
+        "gain": gain,
+        "difference_png": base64.b64encode(data).decode(),
+        "seconds": seconds,
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What a network says of a picture, kept for the next click.
+
+    Attributes:
+        lightness: of the picture (H, W), 0..100, in half precision.
+        distribution: of colours (h, w, 313), likewise.
+    """
+
+    lightness: NDArray[np.float16] = field(repr=False)
+    distribution: NDArray[np.float16] = field(repr=False)
+
+    @property
+    def bytes(self) -> int:
+        """That it takes."""
+        return self.lightness.nbytes + self.distribution.nbytes
+
+
+def answer(upload: Upload, name: str, models: Models, limits: Limits) -> Answer:
+    """What a network that suggests colours says of a picture.
+
+    Raises:
+        Refused: as ``opened``.
+        UserError: cannot be decoded.
+    """
+    rgb = decode_rgb(opened(upload, limits)).rgb
+    codes = rgb / np.float32(257.0) if rgb.dtype == np.uint16 else rgb
+    lightness = colorize.lightness(codes)
+    with models.use(name) as model:
+        _, colours = colorizing.answer(
+            colorize.Grey(lightness), model, model.card.task, Look()
+        )  # fmt: skip
+    assert colours.distribution is not None
+    return Answer(lightness.astype(np.float16), colours.distribution.astype(np.float16))
+
+
+def suggest(found: Answer, x: float, y: float, count: int) -> dict[str, Any]:
+    """Colours for a point: for ``POST /palette``.
+
+    Args:
+        found: of the picture.
+        x, y: pixels of the upright picture, from its top left.
+        count: at most so many.
+
+    Raises:
+        Refused: a point outside of the picture (422).
+    """
+    height, width = found.lightness.shape
+    if not (0 <= x < width and 0 <= y < height):
+        raise Refused(422, f"the point {x:g}, {y:g} is outside of the picture, {width}x{height}")
+    lightness = float(found.lightness[int(y), int(x)])
+    colours = colorize.Colours(
+        np.zeros((*found.distribution.shape[:2], 2), np.float32),
+        distribution=found.distribution.astype(np.float32),
+    )
+    chances = palette.at(colours, (y + 0.5) / height, (x + 0.5) / width)
+    return {
+        "lightness": round(lightness, 2),
+        "colors": [
+            {**_colour(lightness, *one.ab), "chance": round(one.chance, 4)}
+            for one in palette.suggest(chances, lightness, count)
+        ],
+        "gamut": _gamut(lightness),
+    }
+
+
+def _gamut(lightness: float) -> dict[str, Any]:
+    mask = palette.gamut(lightness)
+    return {
+        "lightness": round(lightness, 2),
+        "low": palette.GAMUT_LOW,
+        "step": palette.GAMUT_STEP,
+        "mask": ["".join("1" if one else "0" for one in row) for row in mask],
+    }
+
+
+def _colour(lightness: float, a: float, b: float) -> dict[str, Any]:
+    rgb = round_to_uint8(lab_to_rgb(np.array([[[lightness, a, b]]], np.float32)))[0, 0]
+    return {"color": f"#{bytes(rgb.tolist()).hex()}", "a": round(a, 2), "b": round(b, 2)}
+
+
+def colours_of(upload: Upload, count: int, limits: Limits) -> dict[str, Any]:
+    """The colours that a photograph is made of: for ``POST /colors``.
+
+    Raises:
+        Refused: as ``opened``.
+        UserError: cannot be decoded.
+    """
+    rgb = to_uint8(decode_rgb(opened(upload, limits)).rgb)
+    return {
+        "colors": [
+            {
+                **_colour(one.lightness, *one.ab),
+                "lightness": round(one.lightness, 2),
+                "share": round(one.chance, 4),
+            }
+            for one in palette.dominant(rgb, count)
+        ]
+    }

@@ -1,0 +1,204 @@
+"""The studio on small and dark screens, by keyboard, and for those who hear it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from edge_demo.runtime import palette
+from edge_demo.runtime.lab import rgb_to_lab
+
+if TYPE_CHECKING:
+    from tests.edge_demo.web.browser.page import Page
+
+CONTROLS = "button, input:not([hidden]):not([type=file]), select, summary, [role=slider]"
+# Elements with text of their own, their colour, and the first opaque background below it.
+CONTRASTS = """
+const rgba = (text) => text.match(/[\\d.]+/g).map(Number);
+const light = (rgb) => rgb.slice(0, 3).map((c) => c / 255)
+  .map((c) => c > 0.04045 ? ((c + 0.055) / 1.055) ** 2.4 : c / 12.92)
+  .reduce((sum, c, at) => sum + c * [0.2126, 0.7152, 0.0722][at], 0);
+const below = (element) => {
+  for (let one = element; one; one = one.parentElement) {
+    const colour = rgba(getComputedStyle(one).backgroundColor);
+    if (colour.length === 3 || colour[3] === 1) return colour;
+  }
+  return null;
+};
+return [...document.querySelectorAll("body *")]
+  .filter((one) => one.checkVisibility({ visibilityProperty: true, opacityProperty: true }))
+  .filter((one) => !one.closest(":disabled, .viewer, .sprite, noscript, [hidden]"))
+  .filter((one) => [...one.childNodes].some((node) => node.nodeType === 3 && node.data.trim()))
+  .filter((one) => !one.matches(".swatch small, option, optgroup"))
+  .map((one) => {
+    const [a, b] = [light(rgba(getComputedStyle(one).color)), light(below(one))];
+    return [(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), one.textContent.trim()];
+  });
+"""
+
+
+def coloured(page: Page, grey: Path) -> None:
+    """A grey photograph with a hint, its panel open."""
+    page.open(grey)
+    page.result(0)
+    page.click_picture(60, 60)
+    page.until("document.querySelector('#swatches button')")
+    page.click("#swatches button:nth-child(2)")
+    page.result(1)
+
+
+@pytest.fixture
+def phone(window: Page) -> Iterator[Page]:
+    from tests.edge_demo.web.browser.page import PHONE
+
+    window.visit(PHONE)
+    window.complaints()
+    yield window
+    assert window.complaints() == []
+
+
+def test_a_narrow_phone(phone: Page, grey: Path) -> None:
+    def no_wider_than_the_screen() -> None:
+        assert phone.run("return document.documentElement.scrollWidth <= innerWidth")
+
+    no_wider_than_the_screen()
+    phone.shot("phone_welcome")
+    coloured(phone, grey)
+    no_wider_than_the_screen()
+    phone.shot("phone_hints")
+    phone.click("#compare summary")
+    no_wider_than_the_screen()
+    # Every control can be brought onto the screen, is not covered there, and fits a finger.
+    seen = phone.all(CONTROLS)
+    assert len(seen) > 25
+    for control in seen:
+        # Markers lie over the picture; a transparent input lies over its label or its canvas.
+        if control.get_attribute("class") == "marker":
+            continue
+        width, height, name = phone.run(
+            """const [one] = arguments;
+            one.scrollIntoView({ block: "nearest" });
+            const target = one.closest("label, .picker") ?? one;
+            const covered = () => {
+              const { left, top, width, height } = target.getBoundingClientRect();
+              return !target.contains(
+                document.elementFromPoint(left + width / 2, top + height / 2));
+            };
+            if (covered()) one.scrollIntoView({ block: "end" });
+            if (covered()) throw new Error(`covered: ${one.outerHTML}`);
+            const shown = target.querySelector("i") ?? target; // the divider's handle
+            const { left, right, width, height } = shown.getBoundingClientRect();
+            if (left < 0 || right > innerWidth) throw new Error(`aside: ${one.outerHTML}`);
+            return [width, height, one.outerHTML];""",
+            control,
+        )
+        assert min(width, height) >= 24, name
+    phone.run("scrollTo(0, document.body.scrollHeight)")
+    phone.shot("phone_end")
+    # The picture stays in view while its controls are used.
+    top, bottom = phone.run(
+        "const b = document.querySelector('#viewer').getBoundingClientRect();"
+        "return [b.top, b.bottom]"
+    )
+    assert 0 <= top < bottom <= 0.6 * 740
+
+
+def test_fingers(phone: Page, grey: Path) -> None:
+    phone.open(grey)
+    phone.result(0)
+    fitted = phone.text("#zoom")
+    x, y = phone.place(150, 100)
+    phone.touch([(x - 60, y + 50)])
+    phone.until("document.querySelector('#swatches button')")
+    assert phone.all(".marker")
+    x, y = phone.place(150, 100)  # the palette was scrolled to
+    # Two fingers move apart: it grows, and no point is set.
+    phone.touch([(x - 40, y), (x + 40, y)], [(x - 120, y), (x + 120, y)])
+    assert int(phone.text("#zoom")[:-2]) > 2 * int(fitted[:-2])
+    assert len(phone.all(".marker")) == 1
+    # One finger moves it.
+    left, top = phone.place(150, 100)
+    phone.touch([(x + 60, y - 60)], [(x + 80, y - 50)], [(x + 100, y - 40)])
+    assert phone.place(150, 100) == (left + 40, top + 20)
+    assert len(phone.all(".marker")) == 1
+    # And the divider.
+    handle = phone.middle(".divider")
+    phone.touch([handle], [(handle[0] + 40, handle[1])])
+    assert int(phone.find(".divider").get_attribute("aria-valuenow") or 0) > 55
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_can_be_read(window: Page, grey: Path, scheme: str) -> None:
+    window.visit(scheme=scheme)
+    coloured(window, grey)
+    window.click("#compare summary")
+    background = window.run("return getComputedStyle(document.documentElement).backgroundColor")
+    levels = [int(part.strip("rgb() ")) for part in background.split(",")]
+    assert max(levels) < 60 if scheme == "dark" else min(levels) > 200
+    found = window.run(CONTRASTS)
+    assert len(found) > 20
+    assert [one for one in found if one[0] < 4.5] == []
+    window.click("#model-box summary")
+    window.shot(f"{scheme}_models")
+    assert [one for one in window.run(CONTRASTS) if one[0] < 4.5] == []
+    window.click("#model-box summary")
+    window.shot(f"{scheme}_hints")
+
+
+def test_every_control_has_a_name_and_is_reached_by_tab(page: Page, grey: Path) -> None:
+    coloured(page, grey)
+    page.click("#compare summary")
+    seen = page.all(CONTROLS)
+    nameless = [one for one in seen if not one.accessible_name.strip()]
+    assert [one.get_attribute("outerHTML") for one in nameless] == []
+    names = {one.accessible_name for one in seen}
+    assert {"Chroma", "Zoom in", "Before and after", "Strength", "Save as PNG", "Undo", "Left",
+            "Colour from green to red (a)"} <= names, names  # fmt: skip
+    assert re.fullmatch(r"Hint 1 of 1, [a-z ]+, at 60, 60", page.find(".marker").accessible_name)
+    assert page.find("#status").aria_role == "status"
+    assert page.find("#error").aria_role == "alert"
+
+    page.run("document.activeElement.blur(); document.querySelector('.skip').focus()")
+    visited = []
+    for _ in range(60):
+        visited.append(
+            page.run("return document.activeElement.id || document.activeElement.className")
+        )
+        page.keys("TAB")
+        if page.run("return document.activeElement === document.body"):
+            break
+    order = ["skip", "open", "viewer", "divider", "zoom-out", "undo", "hex", "setting-strength",
+             "save-png", "compare-a"]  # fmt: skip
+    assert [one for one in visited if one in order] == order
+    # What has the focus shows it.
+    page.find("#zoom-in").send_keys("")
+    page.keys("TAB")
+    assert page.run("return getComputedStyle(document.activeElement).outlineStyle") == "solid"
+
+
+def test_nothing_comes_from_elsewhere(page: Page, grey: Path) -> None:
+    coloured(page, grey)
+    loaded = page.run("return performance.getEntriesByType('resource').map((one) => one.name)")
+    assert len(loaded) > 15
+    assert [one for one in loaded if not one.startswith((page.url, "blob:" + page.url))] == []
+
+
+def test_the_page_computes_colours_as_the_device_does(page: Page) -> None:
+    rng = np.random.default_rng(1)
+    rgb = rng.integers(0, 256, (1, 50, 3)).astype(np.uint8)
+    ab = rng.uniform(-100, 100, (200, 2)).astype(np.float32)
+    found, shown = page.run(
+        """return import("/static/js/lab.js").then(({ rgbToLab, labToRgb }) => [
+          arguments[0].map(rgbToLab),
+          arguments[1].map((ab) => Boolean(labToRgb([60, ...ab]))),
+        ]);""",
+        rgb[0].tolist(), ab.tolist(),
+    )  # fmt: skip
+    assert np.abs(np.array(found) - rgb_to_lab(rgb)[0]).max() < 0.01
+    assert shown == palette._shown(ab, 60.0).tolist()
+    assert 10 < sum(shown) < 190

@@ -1,0 +1,527 @@
+"""What a visitor of the studio does, in a real browser."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_demo import __main__ as command
+from edge_demo.runtime import metrics
+from edge_demo.runtime.lab import lab_to_rgb, rgb_to_lab
+from tests.videos import make_clip
+
+if TYPE_CHECKING:
+    from tests.edge_demo.web.browser.page import Page
+
+
+def run(*arguments: object) -> None:
+    assert command.main(["run", *map(str, arguments)]) == 0
+
+
+def model_of(page: Page) -> str:
+    return str(page.run("return document.querySelector('#models :checked').value"))
+
+
+def started(page: Page, path: Path) -> None:
+    """A picture opened and worked on."""
+    before = page.done
+    page.open(path)
+    page.result(before)
+
+
+def split(page: Page) -> int:
+    return int(page.find(".divider").get_attribute("aria-valuenow") or "")
+
+
+# ------------------------------------------------------------------------------- the picture
+
+
+def test_a_photograph_is_restored_and_looked_at(page: Page, portrait: Path) -> None:
+    page.shot("welcome")
+    started(page, portrait)
+    assert page.text("#status").startswith("Done in ")
+    assert "300 × 200" in page.text("#status")
+    assert model_of(page).startswith("chroma_residual")
+    # A quarter of the pixels had a colour of their own.
+    assert page.pixel(150, 100) != page.pixel(150, 100, "left")
+    page.shot("restored")
+
+    assert split(page) == 50
+    page.drag(page.middle(".divider"), page.middle(".left img", 0.8))
+    assert split(page) == 80
+    page.keys("ARROW_LEFT", "PAGE_DOWN")
+    assert split(page) == 68
+    page.keys("HOME")
+    assert split(page) == 0
+    assert page.find(".divider").accessible_name == "Before and after"
+
+
+def test_zoom_and_pan_by_pointer_and_keys(page: Page, portrait: Path) -> None:
+    started(page, portrait)
+    fitted = page.text("#zoom")
+    page.find("#viewer").send_keys(*"+++")
+    assert page.text("#zoom") != fitted
+    left, top = page.place(100, 70)
+    page.drag((left, top), (left + 30, top + 10))
+    assert page.place(100, 70) == (left + 30, top + 10)
+    page.keys("ARROW_RIGHT")
+    assert page.place(100, 70) == (left - 30, top + 10)
+    page.find("#viewer").send_keys("1")
+    assert page.text("#zoom") in ("100 %", fitted)
+    page.click("#find")
+    page.until("parseInt(document.querySelector('#zoom').textContent) >= 600")
+    page.shot("largest_change")
+    page.click("#fit")
+    assert page.text("#zoom") == fitted
+
+
+@pytest.mark.parametrize("how", ["drop", "paste"])
+def test_a_picture_is_dropped_or_pasted(page: Page, grey: Path, how: str) -> None:
+    kind, field = ("ClipboardEvent", "clipboardData") if how == "paste" else (
+        "DragEvent", "dataTransfer")  # fmt: skip
+    page.run(
+        """const bytes = Uint8Array.from(atob(arguments[0]), (letter) => letter.charCodeAt(0));
+        const transfer = new DataTransfer();
+        transfer.items.add(new File([bytes], "grey.png", { type: "image/png" }));
+        const event = new window[arguments[1]](arguments[2],
+          { [arguments[3]]: transfer, bubbles: true, cancelable: true });
+        document.querySelector("#stage").dispatchEvent(event);""",
+        base64.b64encode(grey.read_bytes()).decode(), kind, how, field,
+    )  # fmt: skip
+    page.result(0)
+    # It is grey, and so it is coloured.
+    assert model_of(page).startswith("colorize_")
+
+
+# ---------------------------------------------------------------------------------- the files
+
+
+def test_what_is_saved_is_what_the_command_line_writes(
+    page: Page, portrait: Path, tmp_path: Path
+) -> None:
+    started(page, portrait)
+    for button, name in (("#save-png", "cli.png"), ("#save-jpeg", "cli.jpg")):
+        saved = page.save(button)
+        run(portrait, tmp_path / name, "--model", model_of(page))
+        assert saved.name == f"portrait.{model_of(page)}{Path(name).suffix}"
+        assert saved.read_bytes() == (tmp_path / name).read_bytes()
+
+
+def test_several_photographs_come_back_as_a_zip(page: Page, portrait: Path, grey: Path) -> None:
+    page.open(portrait, grey)
+    page.result(0)
+    assert page.text("#batch-text") == "2 photographs; this is the first."
+    page.click("#tasks [value=colorize]")
+    page.result(1)
+    saved = page.save("#batch-run")
+    with zipfile.ZipFile(saved) as archive:
+        assert archive.namelist() == ["001_portrait.png", "002_grey.png", "manifest.json"]
+    page.until("document.querySelector('#status').textContent.startsWith('Saved a ZIP of 2')")
+
+
+def test_too_many_files_are_refused(page: Page, portrait: Path) -> None:
+    page.open(*[portrait] * 21)
+    line = page.until("document.querySelector('#error').textContent")
+    assert line == "21 files, but at most 20 are taken at once."
+    assert page.find("#welcome").is_displayed()
+
+
+def test_files_that_are_refused_leave_what_is_there(
+    page: Page, portrait: Path, tmp_path: Path
+) -> None:
+    started(page, portrait)
+    data = portrait.read_bytes()
+    files = {
+        "large.jpg": (
+            data + bytes(12_000_000),
+            r"“large\.jpg” is 12 MB; at most 10 MB are taken\.",
+        ),
+        "broken.jpg": (data[:20] + bytes(400), r"“broken\.jpg” is damaged: .*"),
+        "empty.png": (b"", r"“empty\.png” is empty\."),
+        "notes.png": (b"not a picture", r"“notes\.png” is no JPEG, PNG or WebP photograph\."),
+    }
+    wide = np.zeros((5000, 5000), np.uint8)
+    files["wide.png"] = (
+        cv2.imencode(".png", wide)[1].tobytes(),
+        r"“wide\.png” has 25 megapixels; at most 24 megapixels are taken\.",
+    )
+    for name, (content, line) in files.items():
+        (tmp_path / name).write_bytes(content)
+        page.open(tmp_path / name)
+        page.until(f"document.querySelector('#error').textContent.includes('{name}')")
+        assert re.fullmatch(line, page.text("#error"))
+    page.shot("refused")
+    assert page.done == 1
+    assert page.find("#save-png").is_enabled()
+
+
+def test_a_refusal_of_the_server_is_one_line(page: Page, grey: Path) -> None:
+    started(page, grey)
+    page.click("#tasks [value=chroma]")
+    line = page.until("document.querySelector('#error').textContent")
+    assert line == "grey.png: a grey picture has no chroma to reconstruct"
+    # The coloured picture is not what this task made.
+    assert not page.find("#save-png").is_enabled()
+    assert not page.find(".layer.right").is_displayed()
+    # By hand it was chosen: another grey photograph does not change the task.
+    page.open(grey)
+    page.until("document.querySelector('#error').textContent === ''")
+    page.until("document.querySelector('#error').textContent")
+    assert page.find("#tasks [value=chroma]").is_selected()
+    # The browser notes that requests were refused.
+    assert all("422" in complaint for complaint in page.complaints())
+    page.click("#visit button")
+    page.shown()
+    assert page.find("#save-png").is_enabled()
+
+
+def test_a_photograph_that_lies_on_its_side(page: Page, portrait: Path, tmp_path: Path) -> None:
+    side = tmp_path / "side.jpg"
+    data = portrait.read_bytes()
+    # EXIF that tells nothing but orientation 6: to be turned to the right.
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
+    side.write_bytes(data[:2] + b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif + data[2:])
+    page.click("#tasks [value=colorize]")
+    started(page, side)
+    assert "200 × 300" in page.text("#status")
+    hint = hinted(page, 150, 40, 2)
+    (found,) = hints(page)
+    assert found == {"x": 150, "y": 40, "color": hint}
+    page.result(1)
+    # The command line keeps EXIF, the studio where it is asked to.
+    (tmp_path / "hints.json").write_text(json.dumps({"hints": [found]}))
+    run(side, tmp_path / "cli.jpg", "--model", model_of(page), "--hints", tmp_path / "hints.json")
+    kept = (tmp_path / "cli.jpg").read_bytes()
+    assert b"Exif" in kept
+    page.click("#keep-metadata")
+    assert page.save("#save-jpeg").read_bytes() == kept
+    page.click("#keep-metadata")
+    assert b"Exif" not in page.save("#save-jpeg").read_bytes()
+
+
+# --------------------------------------------------------------------------------- the models
+
+
+def test_another_model_is_chosen(page: Page, grey: Path) -> None:
+    started(page, grey)
+    assert model_of(page) == "colorize_siggraph17-lite.r1.int8"
+    assert page.find("#setting-fade").is_displayed()
+    first = page.pixel(150, 100)
+    page.click("#model-box summary")
+    rows = page.all("#models .row")
+    assert len(rows) > 10
+    assert all(re.search(r"[\d.]+ [KM]iB", row.text) for row in rows)
+    page.shot("models")
+    page.click("[value='colorize_fusion-lite.r1.int8']")
+    page.result(1)
+    assert page.pixel(150, 100) != first
+    assert page.text("#model-name") == "fusion-lite.r1"
+    page.until("document.querySelector('#model-facts').textContent.endsWith(' ms')")
+    assert re.fullmatch(r"int8 · 3\.9 MiB · [\d.]+ ms", page.text("#model-facts"))
+    # It does not say how sure it is, and takes no hints: nothing asks for these any more.
+    assert not page.run("return document.querySelector('#setting-fade')")
+    assert page.find("#setting-strength").is_displayed()
+    assert not page.find("#hints-in").is_displayed()
+    page.click_picture(150, 100)
+    assert not page.all(".marker")
+    page.click("#hints-on")
+    page.result(2)
+    assert page.find("#hints-in").is_displayed()
+
+
+def test_strength_follows_the_slider(page: Page, grey: Path, tmp_path: Path) -> None:
+    started(page, grey)
+    vivid = page.pixel(150, 100)
+    assert max(vivid) - min(vivid) > 4
+    page.find("#setting-strength").send_keys(*["\ue012"] * 30)  # to the left
+    page.result(1)
+    plain = page.pixel(150, 100)
+    assert max(plain) - min(plain) <= 1
+    assert page.find("#setting-strength").get_attribute("aria-valuetext") == "0 %"
+    run(grey, tmp_path / "cli.png", "--model", model_of(page), "--strength", 0)
+    assert page.save("#save-png").read_bytes() == (tmp_path / "cli.png").read_bytes()
+
+
+def test_a_model_is_asked_for_what_it_takes(page: Page) -> None:
+    """Of every setting, whether a model that ships takes it or not."""
+    found = page.run(
+        """return import("/static/js/settings.js").then(({ Settings }) => {
+          const root = document.querySelector("#setting-list");
+          const told = [];
+          const settings = new Settings(root, (often) => told.push([often, settings.values]));
+          settings.model = { takes: arguments[0] };
+          const shown = [...root.querySelectorAll("[id^=setting-]:not(p)")].map(({ id }) => id);
+          const detail = root.querySelector("#setting-detail");
+          detail.value = 0.25;
+          detail.dispatchEvent(new Event("input"));
+          settings.model = { takes: ["strength"] };
+          return [shown, told, settings.values];
+        });""",
+        ["resample", "strength", "fade", "detail", "render_size", "hints"],
+    )
+    names = ("strength", "detail", "fade", "render_size", "resample")
+    assert found == [[f"setting-{name}" for name in names], [[True, {"detail": 0.25}]], {}]
+
+
+def test_two_models_are_compared(page: Page, portrait: Path, tmp_path: Path) -> None:
+    started(page, portrait)
+    page.click("#compare summary")
+    page.click("#compare-run")
+    text = str(
+        page.until("/^PSNR.*/.exec(document.querySelector('#compare-text').textContent)?.[0]")
+    )
+    names = [page.run(f"return document.querySelector('#compare-{side}').value") for side in "ab"]
+    assert names == ["chroma_residual-s.r1.float32", model_of(page)]
+    pixels = []
+    for name in names:
+        run(portrait, tmp_path / f"{name}.png", "--model", name)
+        pixels.append(np.asarray(cv2.imread(str(tmp_path / f"{name}.png")), np.uint8))
+    assert text.startswith(f"PSNR {metrics.psnr(*pixels):.2f} dB")
+    gain = int(re.search(r"shown (\d+) times", text)[1])  # type: ignore[index]
+    page.shown()
+    assert page.find("#views [value=difference]").is_selected()
+    difference = [int(p[100, 150, c]) for p in pixels for c in (2, 1, 0)]
+    expected = [128 + gain * (difference[i] - difference[i + 3]) for i in range(3)]
+    assert page.pixel(150, 100, "over") == expected
+    page.shot("difference")
+    page.click("#views [value=pair]")
+    page.until("document.querySelector('#chip-left').textContent === 'float32'")
+    page.shown()
+    assert page.pixel(150, 100, "left") == [int(pixels[0][100, 150, c]) for c in (2, 1, 0)]
+    # Another setting: what was compared is gone.
+    page.click("#setting-resample")
+    page.result(1)
+    assert not page.find("#views").is_displayed()
+    assert page.text("#compare-text") == ""
+
+
+def test_a_visit_has_a_memory(page: Page, portrait: Path, grey: Path) -> None:
+    started(page, portrait)
+    first = page.pixel(150, 100)
+    started(page, grey)
+    assert len(page.all("#visit button")) == 2
+    page.click("#visit li:last-child button")
+    page.until("document.querySelector('#status').textContent === 'Back to portrait.jpg.'")
+    page.shown()
+    assert page.pixel(150, 100) == first
+    assert model_of(page).startswith("chroma_")
+    assert page.done == 2  # nothing was worked on again
+    page.shot("visit")
+
+
+# ---------------------------------------------------------------------------------- the hints
+
+
+def hinted(page: Page, x: int, y: int, swatch: int = 1) -> str:
+    """A hint at a pixel, of one of the suggested colours; the colour."""
+    page.click_picture(x, y)
+    page.until("document.querySelector('#swatches button')")
+    page.click(f"#swatches button:nth-child({swatch})")
+    return str(page.run("return document.querySelector('#hex').value"))
+
+
+def hints(page: Page) -> list[dict[str, object]]:
+    found = json.loads(page.save("#hints-save").read_text())["hints"]
+    return [dict(one) for one in found]
+
+
+def test_a_hint_colours_the_picture(page: Page, grey: Path, tmp_path: Path) -> None:
+    started(page, grey)
+    page.click_picture(60, 150)
+    page.until("document.querySelectorAll('#swatches button').length > 2")
+    assert (
+        page.find(".marker.fresh").accessible_name == "New point at 60, 150, without a colour yet"
+    )
+    assert page.done == 1  # a point without a colour changes nothing
+    page.shot("palette")
+    page.run(
+        """const plain = window.fetch;
+        window.sent = [];
+        window.fetch = (path, options) => {
+          if (path === "process") window.sent.push(options.body.get("image"));
+          return plain(path, options);
+        };"""
+    )
+    page.click("#swatches button:nth-child(3)")
+    color = str(page.run("return document.querySelector('#hex').value"))
+    page.result(1)
+    # At once a small copy, and the whole at rest.
+    assert page.run("return window.sent.map(({ name }) => name)") == ["preview.png", "grey.png"]
+    size = page.run(
+        "return createImageBitmap(window.sent[0]).then(({ width, height }) => [width, height])"
+    )
+    assert size == [256, 171]
+    # Colours of the small copy and of the whole differ by little where it is smooth.
+    wanted = [list(bytes.fromhex(color[1:]))]
+    found = rgb_to_lab(np.array([[page.pixel(60, 150)], wanted], np.uint8))
+    assert np.abs(found[0, 0, 1:] - found[1, 0, 1:]).max() < 6.0
+    (hint,) = hints(page)
+    assert hint == {"x": 60, "y": 150, "color": color}
+    (tmp_path / "hints.json").write_text(json.dumps({"hints": [hint]}))
+    run(grey, tmp_path / "cli.png", "--model", model_of(page), "--hints", tmp_path / "hints.json")
+    assert page.save("#save-png").read_bytes() == (tmp_path / "cli.png").read_bytes()
+    page.shot("hinted")
+
+
+def test_points_are_moved_deleted_undone_and_redone(page: Page, grey: Path) -> None:
+    started(page, grey)
+    hinted(page, 60, 150)
+    hinted(page, 220, 60, 2)
+    two = hints(page)
+    assert [(one["x"], one["y"]) for one in two] == [(60, 150), (220, 60)]
+    page.drag(page.place(60, 150), page.place(75, 140), page.place(90, 130))
+    moved = hints(page)
+    assert [(one["x"], one["y"]) for one in moved] == [(90, 130), (220, 60)]
+    page.find(".marker").send_keys("\ue014", "\ue014")  # two to the right
+    assert hints(page)[0]["x"] == 92
+    page.find(".marker").send_keys("\ue017")  # deleted
+    assert hints(page) == two[1:]
+    for _ in range(3):
+        page.chord("CONTROL", "z")
+    assert hints(page) == moved
+    page.chord("CONTROL", "z")
+    assert hints(page) == two
+    page.chord("CONTROL", "SHIFT", "z")
+    assert hints(page) == moved
+    page.click("#undo")
+    page.click("#undo")
+    page.click("#undo")
+    assert not page.find("#undo").is_enabled()
+    assert not page.all(".marker")
+    before = page.done
+    page.click("#redo")
+    page.result(before)
+    page.click("#hints-clear")
+    assert not page.all(".marker")
+
+
+def test_any_colour_of_the_gamut_can_be_picked(page: Page, grey: Path) -> None:
+    started(page, grey)
+    page.click_picture(60, 150)
+    page.until("document.querySelector('#swatches button')")
+    shares = ((0.5, 0.5), (0.6, 0.5), (0.99, 0.01))  # ends outside of the gamut
+    page.drag(*(page.middle("#picker", *share) for share in shares))
+    color = page.run("return document.querySelector('#hex').value")
+    (hint,) = hints(page)
+    assert hint["color"] == color
+    lightness, a, b = rgb_to_lab(np.array([[list(bytes.fromhex(color[1:]))]], np.uint8))[0, 0]
+    assert a > 10.0 and b > 10.0
+    more = lab_to_rgb(np.array([[[lightness, 1.1 * a, 1.1 * b]]], np.float32))
+    assert more.min() < -0.5 or more.max() > 255.5  # there is no more of it
+    page.click("#undo")  # the drag was one step
+    assert not page.find("#undo").is_enabled()
+
+    page.click_picture(60, 150)
+    page.until("document.querySelector('#swatches button')")
+    page.run("document.querySelector('#picker input').focus()")
+    page.keys("ARROW_RIGHT", "ARROW_RIGHT")
+    page.run("document.querySelector('#hex').select()")
+    page.find("#hex").send_keys("#3060c0", "\ue007")
+    (hint,) = hints(page)
+    page.until("document.querySelector('#hex').value !== '#3060c0'")  # of this lightness
+    _, a, b = rgb_to_lab(np.array([[list(bytes.fromhex(str(hint["color"])[1:]))]], np.uint8))[0, 0]
+    assert b < -20.0
+
+
+def test_hints_are_loaded_and_colours_borrowed(
+    page: Page, grey: Path, portrait: Path, tmp_path: Path
+) -> None:
+    started(page, grey)
+    (tmp_path / "a.json").write_text('{"hints": [{"x": 60, "y": 150, "color": "#C06030"}]}')
+    page.find("#hints-file").send_keys(str(tmp_path / "a.json"))
+    page.until("document.querySelectorAll('.marker').length === 1")
+    assert hints(page) == [{"x": 60, "y": 150, "color": "#c06030"}]
+    (tmp_path / "b.json").write_text('{"hints": [{"x": 300, "y": 150, "color": "#c06030"}]}')
+    page.find("#hints-file").send_keys(str(tmp_path / "b.json"))
+    line = page.until("document.querySelector('#error').textContent")
+    assert line == "Hint 1 is not inside of this 300 × 200 picture."
+
+    page.find("#borrow-file").send_keys(str(portrait))
+    page.until("document.querySelectorAll('#borrowed-swatches button').length > 3")
+    page.click_picture(200, 60)
+    page.until("document.querySelector('#swatches button')")
+    page.click("#borrowed-swatches button:nth-child(2)")
+    two = hints(page)
+    assert len(two) == 2
+    # All of them, where they are likely.
+    before = page.done
+    page.click("#borrowed-all")
+    page.result(before)
+    (tmp_path / "c.json").write_text(json.dumps({"hints": two}))
+    run(grey, tmp_path / "cli.png", "--model", model_of(page), "--hints", tmp_path / "c.json",
+        "--reference", portrait)  # fmt: skip
+    assert page.save("#save-png").read_bytes() == (tmp_path / "cli.png").read_bytes()
+    page.shot("borrowed")
+    before = page.done
+    page.click("#borrowed-close")
+    page.result(before)
+    assert not page.find("#borrowed").is_displayed()
+
+
+def test_a_network_sees_another_size(page: Page, portrait: Path, tmp_path: Path) -> None:
+    dark = tmp_path / "dark.png"
+    assert cv2.imwrite(str(dark), cv2.imread(str(portrait)) // 8)
+    page.open(dark)
+    page.result(0)
+    assert model_of(page) == "enhance_mirnet-lite.r1.qat"  # for it is dark
+    page.click("#model-box summary")
+    page.click("[value='enhance_zerodce-lite.r1.int8']")
+    page.result(1)
+    page.find("#setting-render_size").send_keys("2")  # 256 x 256
+    page.result(2)
+    run(dark, tmp_path / "cli.png", "--model", model_of(page), "--render-size", 256)
+    assert page.save("#save-png").read_bytes() == (tmp_path / "cli.png").read_bytes()
+
+
+def test_a_point_is_set_without_a_pointer(page: Page, grey: Path) -> None:
+    started(page, grey)
+    page.find("#point-add").send_keys("\ue007")
+    page.until("document.querySelector('#swatches button')")
+    assert page.run("return document.activeElement.dataset.hint") == "new"
+    page.keys("ARROW_UP", "ARROW_LEFT")
+    page.until("document.querySelector('#swatches button')")
+    page.find("#swatches button").send_keys(" ")
+    (hint,) = hints(page)
+    assert (hint["x"], hint["y"]) == (149, 99)
+    assert page.find("#palette").is_displayed()
+    page.keys("ESCAPE")
+    assert not page.find("#palette").is_displayed()
+
+
+# --------------------------------------------------------------------------------- the camera
+
+
+def test_the_camera_is_looked_at(
+    window: Page, chromium: tuple[str, str], tmp_path: Path, portrait: Path
+) -> None:
+    from tests.edge_demo.web.browser.conftest import served
+
+    page = window
+    page.visit()
+    assert not page.find("#camera-toggle").is_displayed()  # this server has none
+    make_clip(tmp_path, "camera.mp4", 4, (96, 128))
+    home = page.url
+    with served("--camera", str(tmp_path / "camera.mp4")) as page.url:
+        page.visit()
+        page.complaints()
+        page.click("#camera-toggle")
+        page.until("document.querySelector('#camera-picture').naturalWidth === 128")
+        page.shot("camera")
+        page.click("#camera-toggle")
+        assert page.find("#welcome").is_displayed()
+        page.click("#camera-toggle")
+        page.until("document.querySelector('#camera-picture').naturalWidth === 128")
+        page.open(portrait)  # a photograph takes its place
+        page.result(0)
+        assert not page.find("#camera").is_displayed()
+        page.driver.get("about:blank")
+    page.url = home
+    assert page.complaints() == []

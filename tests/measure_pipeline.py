@@ -1,0 +1,118 @@
+"""Measures how fast data come: each stage of the pipeline, and what a training step waits for it.
+
+From the repository's root::
+
+    python tests/measure_pipeline.py stages --data SOURCE [--json FILE]
+    python tests/measure_pipeline.py waiting [MODEL ...] --data SOURCE [--json FILE]
+
+``stages`` is ``python -m datasets bench``, pictures a second beside a generator in Python;
+``waiting`` is ``python -m training bench`` for several models, by default all. ``--repeat`` does it
+all several times, to see how far a busy machine moves the figures. ``--json`` writes what
+docs/training.md shows (docs/results/pipeline.stages.json and pipeline.waiting.json).
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # run as a script, whose own folder is tests
+
+# ruff: noqa: E402
+from datasets import bench as pipeline
+from datasets import sources
+from edge_demo import host
+from edge_demo.runtime import results
+from training import bench, config
+
+# Of a step that a pipeline may be waited for, and what it gives at least beside the generator.
+WAITING, FASTER = 0.05, 5.0
+PATCH, BATCH, CELL = 96, 16, 192
+
+
+def stages(data: str, rounds: int, seconds: float, repeat: int) -> list[dict[str, Any]]:
+    """Each stage: ``name``, ``unit``, and ``per_second``, a median for each repetition."""
+    source = sources.open_source(data, "train")
+    found = []
+    for _ in range(repeat):
+        found.append(pipeline.bench(source, PATCH, BATCH, CELL, seconds, rounds))
+        print(pipeline.text(found[-1]), flush=True)
+    return [
+        {"name": same[0].name, "unit": same[0].unit,
+         "per_second": [round(stage.per_second, 1) for stage in same]}
+        for same in zip(*found, strict=True)
+    ]  # fmt: skip
+
+
+def slowest(rows: Sequence[dict[str, Any]]) -> float:
+    """How many times the generator's crops the slowest whole stage gives, in the worst repetition.
+
+    Whole are the stages that end in what a network takes.
+    """
+    by_name = {row["name"]: row["per_second"] for row in rows}
+    slow = by_name[pipeline.GENERATOR]
+    whole = [rates for name, rates in by_name.items() if name.endswith("encode")]
+    return min(rate / other for rates in whole for rate, other in zip(rates, slow, strict=True))
+
+
+def waiting(
+    names: Sequence[str], settings: Sequence[str], data: str, rounds: int, steps: int, repeat: int
+) -> list[dict[str, Any]]:
+    """Each stage of each model's training: ``crops``, ``ms`` of a step and ``shares`` waited."""
+    rows = []
+    for name in names:
+        base = config.override(config.load(name), settings)
+        repeated = [bench.bench(base, data, rounds, steps) for _ in range(repeat)]
+        for same in zip(*repeated, strict=True):
+            first, shares = same[0], [round(one.share, 4) for one in same]
+            ms = round(statistics.median(one.cached_ms for one in same), 1)
+            crops = f"{first.batch} x {first.patch}"
+            rows.append({"network": f"{name}-{base.size}", "crops": crops, "ms": ms,
+                         "shares": shares})  # fmt: skip
+            text = " ".join(f"{share:+.1%}" for share in shares)
+            print(f"{name:<22}{crops:<10}{ms:>9.1f} ms  waiting {text}", flush=True)
+    return rows
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the script."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("what", choices=("stages", "waiting"))
+    parser.add_argument("models", nargs="*", metavar="MODEL")
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=60, help="of waiting, in a round")
+    parser.add_argument("--seconds", type=float, default=2.0, help="of a stage, in a round")
+    parser.add_argument("--set", action="append", default=[], dest="settings")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args(arguments)
+    head = {"schema": 1, "data": Path(options.data).name, "host": host.describe(),
+            "rounds": options.rounds}  # fmt: skip
+    found: dict[str, Any]
+    if options.what == "stages":
+        rows = stages(options.data, options.rounds, options.seconds, options.repeat)
+        found = head | {"patch": PATCH, "batch": BATCH, "seconds": options.seconds, "rows": rows}
+        enough = slowest(rows) >= FASTER
+        print(f"at least {slowest(rows):.1f}x the generator, wanted {FASTER:g}x")
+    else:
+        names = options.models or config.available()
+        rows = waiting(names, options.settings, options.data, options.rounds, options.steps,
+                       options.repeat)  # fmt: skip
+        found = head | {"steps": options.steps, "rows": rows}
+        shares = [share for row in rows for share in row["shares"]]
+        below = sum(share < WAITING for share in shares)
+        enough = all(statistics.median(row["shares"]) < WAITING for row in rows)
+        print(f"below {WAITING:.0%} in {below} of {len(shares)} measurements")
+    if options.json:
+        results.write_json(options.json, found, True)
+    return 0 if enough else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,21 @@
+"""Consistent chroma and gated detail, size s: a second head behind ``chroma_residual-s``.
+
+On 232 photographs of true 4:4:4 chroma (CID22 and CLIC 2025)::
+
+    python -m training fit chroma_merged --data folder:photos_444/train \\
+        --val folder:photos_444/val --out runs/chroma_merged-s.r1 \\
+        --set start_from=chroma_residual-s.r1
+
+Size ``m`` is trained behind a run of ``chroma_residual`` of that size, which may itself start from
+``chroma_residual-s.r1``.
+"""
+
+from training.config import FitConfig
+
+CONFIG = FitConfig(
+    model="chroma_merged",
+    size="s",
+    steps=2_000,
+    learning_rate=1e-3,
+    loss="adversarial",
+)
