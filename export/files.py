@@ -74,7 +74,8 @@ def base_card(
 def public_config(config: Mapping[str, Any]) -> dict[str, Any]:
     """A config without the path of somebody's machine."""
     names = {
-        key: Path(config.get(key) or "").name for key in ("start_from", "qat", "backbone_weights")
+        key: Path(config.get(key) or "").name
+        for key in ("start_from", "qat", "backbone_weights", "teacher")
     }
     return {**config, **names}
 

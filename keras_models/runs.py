@@ -112,8 +112,9 @@ def load_model(run: Path) -> keras.Model:
     from . import fakequant  # noqa: F401
 
     file = model_file(run)
+    config = read_record(run)["config"]
+    keras_models.get(config["model"])  # it may have an initializer of its own
     if file.suffix == ".h5":
-        config = read_record(run)["config"]
         model: keras.Model = keras_models.build(config["model"], config["size"])
         model.load_weights(file)
         return model

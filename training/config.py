@@ -21,7 +21,7 @@ PRECISIONS = ("mixed_bfloat16", "float32")
 JIT = ("auto", "on", "off")
 LOSSES = (
     "charbonnier", "log_error", "charbonnier_ms_ssim", "zero_reference", "colour_entropy",
-    "adversarial",
+    "adversarial", "taught",
 )  # fmt: skip
 
 
@@ -72,6 +72,9 @@ class FitConfig:
     adversarial: float = 0.5
     feature: float = 2.0
     discriminator_rate: float = 1.0
+    # taught: a run or preset of chroma_gan that teaches chroma_merged detail, and its share.
+    teacher: str = ""
+    teaching: float = 0.8
     smooth: float = 200.0  # zero_reference: weight of the evenness of curves
     # Colorization: a preset, a run or a file of import-backbone, whose backbone to start from.
     backbone_weights: str = ""
@@ -215,7 +218,7 @@ def _validate(config: FitConfig) -> None:
     if config.qat and config.start_from:
         raise UserError("--qat starts from its own RUN: --set start_from has no place beside it")
     _check_progressive(config)
-    for key in ("synthetic", "ms_ssim", "rebalance", "unbalance"):
+    for key in ("synthetic", "ms_ssim", "rebalance", "unbalance", "teaching"):
         if not 0 <= getattr(config, key) <= 1:
             raise UserError(f"--set {key}={getattr(config, key)}: must be in 0..1")
     if not 0 < config.exposure < 1:

@@ -25,7 +25,7 @@ from edge_demo.runtime.tasks import chroma
 from edge_demo.runtime.tasks.record import Task
 from keras_models import ab_classes, backbones, fakequant, growth, runs
 
-from . import adversarial, feeds, plots
+from . import adversarial, feeds, plots, taught
 from .callbacks import Checkpoint, Pictures, Progress
 from .colour_losses import ColourEntropy, rebalancing, scored_psnr
 from .config import FitConfig, as_read, epochs, plan
@@ -220,6 +220,8 @@ def compiled(
         warmup_steps=warmup,
         alpha=0.01,
     )
+    if config.loss == "taught":
+        model = taught.Taught(model, task, config)
     options: dict[str, Any] = {
         "learning_rate": schedule,
         "use_ema": True,
@@ -234,7 +236,7 @@ def compiled(
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     model.compile(
         optimizer=optimizer,
-        loss=None if config.loss == "adversarial" else _loss(config, scale, prior),
+        loss=None if config.loss in ("adversarial", "taught") else _loss(config, scale, prior),
         metrics=_metrics(config, task),
         jit_compile={"on": True, "off": False}.get(config.jit_compile, "auto"),
     )
@@ -242,7 +244,7 @@ def compiled(
 
 
 def _metrics(config: FitConfig, task: Task) -> list[Any]:
-    if config.loss == "adversarial":
+    if config.loss in ("adversarial", "taught"):
         return [adversarial.psnr(task)]
     scale = task.outputs[0].scale
     if config.loss == "zero_reference":

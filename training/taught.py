@@ -1,0 +1,79 @@
+"""A second head that learns from the truth and from another network, in one Keras model.
+
+Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network" (2015): the student's
+target is partly what a teacher answers. Here the student is the merged network of chroma, whose
+correction stays as it is; the teacher, a generator that was trained against a discriminator,
+invents detail. A discriminator of the student's own left it swinging about no detail at all.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+from keras import ops
+
+from edge_demo.runtime.errors import UserError
+from edge_demo.runtime.tasks.chroma import CORRECTION_SCALE, DIRECT, MERGED
+from edge_demo.runtime.tasks.record import Task
+from keras_models import runs
+
+from .adversarial import residual
+from .config import FitConfig
+from .losses import Charbonnier
+
+
+def teacher(name: str) -> keras.Model:
+    """The network of a run or a preset of ``chroma_gan``.
+
+    Raises:
+        UserError: none is named, or one of another network.
+    """
+    if not name:
+        raise UserError("loss=taught needs --set teacher=RUN, a run or a preset of chroma_gan")
+    config = runs.read_record(Path(name))["config"]
+    if config["model"] != "chroma_gan":
+        raise UserError(f"--set teacher={name}: that run is of {config['model']}, not chroma_gan")
+    return runs.load_model(Path(name))
+
+
+class Taught(keras.Model):
+    """A student and its teacher; called, it is the student.
+
+    Attributes:
+        generator: the student, which is kept.
+    """
+
+    def __init__(self, student: keras.Model, task: Task, config: FitConfig) -> None:
+        """Put both together.
+
+        Args:
+            student: of form "merged".
+            task: its form.
+            config: names the teacher and says how much it counts.
+
+        Raises:
+            UserError: a student of another form, or as ``teacher``.
+        """
+        if task.form != MERGED.form:
+            raise UserError(f"--set loss=taught: {config.model} has no detail to be taught")
+        super().__init__(name=student.name)
+        self.generator, self.task, self.config = student, task, config
+        self.teacher = teacher(config.teacher)
+        self.teacher.trainable = False
+        self.error = Charbonnier(CORRECTION_SCALE, config.charbonnier)
+        self.built = True
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """What the student makes of planes."""
+        return self.generator(inputs, training=training)
+
+    def compute_loss(  # type: ignore[no-untyped-def]
+        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
+    ):
+        """Charbonnier's loss to the truth and to the teacher's answer, each by its share."""
+        answer = residual(ops.cast(self.teacher(x, training=False), "float32"), x, DIRECT)
+        made, share = residual(y_pred, x, self.task), self.config.teaching
+        truth = ops.mean(self.error(residual(y, x, self.task), made))
+        return (1.0 - share) * truth + share * ops.mean(self.error(ops.stop_gradient(answer), made))
