@@ -121,9 +121,12 @@ def _models(_: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    model = TFLiteModel(models_folder.find(options.model), options.threads)
+    moving = video.is_video(options.input)
+    usual = options.model is None and not moving
+    path = models_folder.for_pictures() if usual else models_folder.find(options.model)
+    model = TFLiteModel(path, options.threads)
     check_options(model, _options(options))
-    if video.is_video(options.input):
+    if moving:
         return video.run(options, model, look_of(_options(options)))
     video.refuse_options(options)
     if options.input.is_dir():

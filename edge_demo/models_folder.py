@@ -14,9 +14,11 @@ FOLDER = Path(__file__).parent / "models"
 # What ``run`` uses when nobody chooses: the smallest and fastest, and of two such the better.
 DEFAULT_PRESET = "chroma_residual-s.r1"
 DEFAULT_RECIPES = ("qat", "int8")
+# What pictures are restored with: most are JPEGs, and it is told how strongly one was quantised.
+PICTURES_PRESET = "chroma_bitrate-s.r1"
 # What the web studio uses for each task: of colorize the one that takes hints.
 DEFAULTS = {
-    "chroma": DEFAULT_PRESET,
+    "chroma": PICTURES_PRESET,
     "colorize": "colorize_siggraph17-lite.r1",
     "enhance": "enhance_mirnet-lite.r1",
 }
@@ -38,6 +40,16 @@ def _task_of(path: Path) -> str | None:
     with contextlib.suppress(UserError):
         return read_card(path).task.name
     return None
+
+
+def for_pictures() -> Path:
+    """The file of the model that pictures are restored with, or of the default where it is gone.
+
+    Raises:
+        UserError: neither is here.
+    """
+    there = any(name.startswith(f"{PICTURES_PRESET}.") for name in shipped())
+    return find(PICTURES_PRESET if there else None)
 
 
 def find(name: str | None) -> Path:

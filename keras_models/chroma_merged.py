@@ -3,9 +3,8 @@
 The body and the correction are those of ``chroma_residual``, trained first and then kept as they
 are. A second head proposes detail, and a gate, learned with it, says at each pixel how much of that
 to believe (as the gates of highway networks, Srivastava et al., 2015, choose between a layer and
-its input). The detail is trained against a discriminator (PatchGAN, Isola et al., 2017), so it is
-as sharp as true chroma, at the price of some fidelity. A device adds as much of it as the user
-wants: none leaves the correction as it was.
+its input). The detail is learned from ``chroma_gan``, beside the truth: sharper, at the price of
+some fidelity. A device adds as much of it as the user wants: none leaves the correction as it was.
 
 Input ``planes`` (B, H/2, W/2, 12) in -128/255..127/255, output ``merged`` (B, H/2, W/2, 16) in
 -1..1, the correction and then the gated detail; see ``edge_demo.runtime.tasks.chroma``, form

@@ -221,6 +221,14 @@ def test_models_are_found_by_name(shipped: Path) -> None:
     assert models_folder.find(f"{preset}.int8") == int8
 
 
+def test_pictures_have_a_model_of_their_own(shipped: Path) -> None:
+    """Video keeps the default, whatever pictures are restored with."""
+    default = models_folder.find(None)
+    assert models_folder.for_pictures() == default
+    other = shutil.copy(default, shipped / f"{models_folder.PICTURES_PRESET}.int8.tflite")
+    assert models_folder.for_pictures() == other and models_folder.find(None) == default
+
+
 def test_an_unknown_model_lists_the_near(
     shipped: Path, folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -15,7 +15,10 @@ from training.config import FitConfig
 CONFIG = FitConfig(
     model="chroma_merged",
     size="s",
-    steps=2_000,
-    learning_rate=1e-3,
-    loss="adversarial",
+    steps=1_600,
+    epoch_steps=400,
+    learning_rate=2e-3,
+    ema=0.99,
+    loss="taught",
+    teacher="chroma_gan-s.r1",
 )
