@@ -72,7 +72,7 @@ _SHOWN_QUALITY = 50
 
 
 def comparison(
-    model: keras.Model, crops: NDArray[np.uint8], task: Task, rows: int = 3
+    model: keras.Model, crops: NDArray[np.uint8], task: Task = chroma.TASK, rows: int = 3
 ) -> NDArray[np.uint8]:
     """Truth, input and prediction side by side for a few crops: RGB (rows * side, 3 * side, 3)."""
     lines = []

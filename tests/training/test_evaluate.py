@@ -19,7 +19,7 @@ from training.__main__ import main
 from training.evaluate import evaluate, load
 
 CHROMA = restoration.of("chroma")
-METRICS = {"chroma_psnr", "chroma_ssim", "rgb_psnr", "rgb_ssim"}
+METRICS = {"chroma_psnr", "chroma_ssim", "rgb_psnr", "rgb_ssim", "chroma_sharpness"}
 
 
 @pytest.fixture(scope="module")
