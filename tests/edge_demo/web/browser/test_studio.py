@@ -49,7 +49,7 @@ def test_a_photograph_is_restored_and_looked_at(page: Page, portrait: Path) -> N
     started(page, portrait)
     assert page.text("#status").startswith("Done in ")
     assert "300 × 200" in page.text("#status")
-    assert model_of(page).startswith("chroma_residual")
+    assert model_of(page).startswith("chroma_bitrate")
     # A quarter of the pixels had a colour of their own.
     assert page.pixel(150, 100) != page.pixel(150, 100, "left")
     page.shot("restored")
@@ -279,7 +279,7 @@ def test_two_models_are_compared(page: Page, portrait: Path, tmp_path: Path) -> 
         page.until("/^PSNR.*/.exec(document.querySelector('#compare-text').textContent)?.[0]")
     )
     names = [page.run(f"return document.querySelector('#compare-{side}').value") for side in "ab"]
-    assert names == ["chroma_residual-s.r1.float32", model_of(page)]
+    assert names == ["chroma_bitrate-s.r1.float32", model_of(page)]
     pixels = []
     for name in names:
         run(portrait, tmp_path / f"{name}.png", "--model", name)
