@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import keras_models
 from edge_demo import __main__ as command
 from edge_demo.hints import parse_hints, read_hints
 from edge_demo.restore import Options, restore_file
@@ -233,11 +232,6 @@ def test_networks_that_carry_hints_are_shown_them(task: Task) -> None:
     else:
         assert not shown[..., 1:].any()
         assert found[40:, :16, 0].min() > 5
-
-
-def test_the_published_network_carries_hints_itself() -> None:
-    forms = {size: keras_models.task("colorize_siggraph17", size).form for size in ("lite", "full")}
-    assert forms == {"lite": "hinted", "full": "carried"}
 
 
 # Colours of the whole picture ----------------------------------------------------------------

@@ -59,3 +59,8 @@ def test_what_is_trained_ends_in_scores() -> None:
         assert {id(w) for w in part.weights} == {id(w) for w in model.weights}
     fusion = keras_models.build("colorize_fusion", "test")
     assert ab_classes.trained_part(fusion) is fusion
+
+
+def test_the_published_network_carries_hints_itself() -> None:
+    forms = {size: keras_models.task("colorize_siggraph17", size).form for size in ("lite", "full")}
+    assert forms == {"lite": "hinted", "full": "carried"}
