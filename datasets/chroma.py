@@ -13,8 +13,6 @@ from edge_demo.runtime.tasks.record import Task
 
 from . import jpeg
 
-_TABLES = jpeg.Tables()
-
 
 def _halve(values: tf.Tensor, axis: int, is_cosited: bool) -> tf.Tensor:
     """Halve an axis of even length as ``siting.downsample`` does."""
@@ -70,7 +68,7 @@ def example(
     low = tf.clip_by_value(tf.round(low), 0.0, 255.0)
     y = values[..., :1]
     if task.form == BITRATE.form:
-        steps = tf.gather(_TABLES.steps, qualities)
+        steps = tf.gather(jpeg.tables().steps, qualities)
         y, low = jpeg.quantised(y, steps[:, 0]), jpeg.quantised(low, steps[:, 1])
     base = tf.concat(
         [column for row in _phases(low, 1, vertical) for column in _phases(row, 2, horizontal)],
@@ -80,7 +78,7 @@ def example(
     chroma = tf.nn.space_to_depth(values[..., 1:], 2)
     parts = [luma, base]
     if task.form == BITRATE.form:
-        strengths = tf.gather(_TABLES.strengths, qualities) * 255.0
+        strengths = tf.gather(jpeg.tables().strengths, qualities) * 255.0
         shape = tf.concat([tf.shape(luma)[:3], [2]], 0)
         parts.append(tf.broadcast_to(strengths[:, None, None], shape))
     planes = (tf.round(tf.concat(parts, -1)) - TASK.inputs[0].zero) / TASK.inputs[0].scale

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import tensorflow as tf
 
@@ -25,6 +27,12 @@ class Tables:
         )
 
 
+@functools.cache
+def tables() -> Tables:
+    """Those of every quality, worked out when they are first asked for."""
+    return Tables()
+
+
 def qualities(uniform: tf.Tensor, least: int, most: int) -> tf.Tensor:
     """Qualities whose strengths are spread evenly, because the best ones lie far apart in strength.
 
@@ -36,7 +44,7 @@ def qualities(uniform: tf.Tensor, least: int, most: int) -> tf.Tensor:
         (B,) int32.
     """
     known = np.arange(most, least - 1, -1)
-    strengths = Tables().strengths[known, 1]  # rising
+    strengths = tables().strengths[known, 1]  # rising
     wanted = strengths[0] + uniform * (strengths[-1] - strengths[0])
     between = (strengths[1:] + strengths[:-1]) / 2
     return tf.gather(known.astype(np.int32), tf.searchsorted(between, wanted))

@@ -18,11 +18,11 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from edge_demo.runtime.tasks.chroma import CORRECTION_SCALE, DIRECT, MERGED
+from edge_demo.runtime.tasks.chroma import CORRECTION_SCALE, DIRECT
 from edge_demo.runtime.tasks.record import Task
 
 from .config import FitConfig
-from .losses import Charbonnier
+from .losses import Charbonnier, residual_psnr
 
 # The discriminator sees corrections so many times larger than the generator's output has them:
 # most are a code or two, of a scale of ``CORRECTION_SCALE``.
@@ -56,7 +56,12 @@ def residual(values: Any, planes: Any, task: Task) -> Any:
     """
     if task.form == DIRECT.form:
         return (values - planes[..., 4:]) * (DIRECT.outputs[0].scale / CORRECTION_SCALE)
-    if task.form == MERGED.form and values.shape[-1] > _CORRECTION:
+    return _whole(values)
+
+
+def _whole(values: Any) -> Any:
+    """A correction with all of the detail that stands behind it, where there is some."""
+    if values.shape[-1] > _CORRECTION:
         return values[..., :_CORRECTION] + values[..., _CORRECTION:]
     return values
 
@@ -169,13 +174,9 @@ def psnr(task: Task):  # type: ignore[no-untyped-def]
 
     For forms whose output and target differ; of chroma itself the difference is what counts.
     """
-    scale = task.outputs[0].scale
+    of_correction = residual_psnr(task.outputs[0].scale)
 
     def psnr(y_true, y_pred):  # type: ignore[no-untyped-def]
-        if y_pred.shape[-1] > _CORRECTION:
-            y_pred = y_pred[..., :_CORRECTION] + y_pred[..., _CORRECTION:]
-        error = (ops.cast(y_true, "float32") - ops.cast(y_pred, "float32")) * scale
-        mse = ops.mean(ops.square(error), axis=(1, 2, 3))
-        return 10.0 * ops.log10(255.0**2 / ops.maximum(mse, 1e-6))
+        return of_correction(y_true, _whole(y_pred))
 
     return psnr
