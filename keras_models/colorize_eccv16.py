@@ -19,8 +19,6 @@ kMAC per luma pixel: test 0.7, lite 28.9, full 637.5.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import keras
 from keras import layers
 
@@ -28,29 +26,12 @@ from edge_demo.runtime.tasks.colorize import SPREAD as TASK
 
 from . import ab_classes, mobilenet_v2, pyramid, zhang
 
-__all__ = ["SIZES", "TASK", "Size", "build"]
+__all__ = ["SIZES", "TASK", "build"]
 
 
-@dataclass(frozen=True)
-class Size:
-    """What makes a size.
-
-    Attributes:
-        backbone: of MobileNetV2.
-        encoder: channels of its three convolutions.
-        widths: of the pyramid.
-        dropout: see ``pyramid.pyramid``.
-    """
-
-    backbone: mobilenet_v2.Layout
-    encoder: tuple[int, int, int]
-    widths: pyramid.Widths
-    dropout: float = 0.4
-
-
-SIZES: dict[str, Size | None] = {
-    "test": Size(mobilenet_v2.TINY, (4, 6, 8), pyramid.Widths(8, 12, 12), dropout=0.0),
-    "lite": Size(mobilenet_v2.PUBLISHED, (16, 32, 64), pyramid.Widths(160, 160, 96)),
+SIZES: dict[str, pyramid.Size | None] = {
+    "test": pyramid.Size(mobilenet_v2.TINY, (4, 6, 8), pyramid.Widths(8, 12, 12), dropout=0.0),
+    "lite": pyramid.Size(mobilenet_v2.PUBLISHED, (16, 32, 64), pyramid.Widths(160, 160, 96)),
     "full": None,
 }
 

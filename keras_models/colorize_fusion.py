@@ -19,8 +19,6 @@ kMAC per luma pixel: test 0.4, lite 19.6. At 256x256 pixels: inception 347.2.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import keras
 from keras import layers
 
@@ -29,28 +27,12 @@ from edge_demo.runtime.tasks.record import Task
 
 from . import applications, mobilenet_v2, pyramid
 
-__all__ = ["SIZES", "TASK", "Size", "build", "task"]
+__all__ = ["SIZES", "TASK", "build", "task"]
 
 
-@dataclass(frozen=True)
-class Size:
-    """What makes a size.
-
-    Attributes:
-        backbone: of MobileNetV2.
-        encoder: channels of its three convolutions.
-        widths: of the pyramid.
-    """
-
-    backbone: mobilenet_v2.Layout
-    encoder: tuple[int, int, int]
-    widths: pyramid.Widths
-    dropout: float = 0.4
-
-
-SIZES: dict[str, Size | None] = {
-    "test": Size(mobilenet_v2.TINY, (4, 6, 8), pyramid.Widths(8, 12, 12), dropout=0.0),
-    "lite": Size(mobilenet_v2.PUBLISHED, (16, 32, 64), pyramid.Widths(160, 160, 64)),
+SIZES: dict[str, pyramid.Size | None] = {
+    "test": pyramid.Size(mobilenet_v2.TINY, (4, 6, 8), pyramid.Widths(8, 12, 12), dropout=0.0),
+    "lite": pyramid.Size(mobilenet_v2.PUBLISHED, (16, 32, 64), pyramid.Widths(160, 160, 64)),
     "inception": None,
 }
 # The encoder's convolutions, channels and stride, and the decoder's, channels and whether the

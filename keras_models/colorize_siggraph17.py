@@ -23,8 +23,6 @@ kMAC per luma pixel: test 0.7, lite 36.1, full 1152.4.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import keras
 from keras import layers, ops
 
@@ -34,29 +32,12 @@ from edge_demo.runtime.tasks.record import Task
 
 from . import ab_classes, mobilenet_v2, pyramid, zhang
 
-__all__ = ["SIZES", "TASK", "Size", "build", "task"]
+__all__ = ["SIZES", "TASK", "build", "task"]
 
 
-@dataclass(frozen=True)
-class Size:
-    """What makes a size.
-
-    Attributes:
-        backbone: of MobileNetV2.
-        encoder: channels of its three convolutions.
-        widths: of the pyramid.
-        dropout: see ``pyramid.pyramid``.
-    """
-
-    backbone: mobilenet_v2.Layout
-    encoder: tuple[int, int, int]
-    widths: pyramid.Widths
-    dropout: float = 0.4
-
-
-SIZES: dict[str, Size | None] = {
-    "test": Size(mobilenet_v2.TINY, (4, 6, 8), pyramid.Widths(8, 12, 12), dropout=0.0),
-    "lite": Size(mobilenet_v2.PUBLISHED, (24, 48, 96), pyramid.Widths(160, 160, 96)),
+SIZES: dict[str, pyramid.Size | None] = {
+    "test": pyramid.Size(mobilenet_v2.TINY, (4, 6, 8), pyramid.Widths(8, 12, 12), dropout=0.0),
+    "lite": pyramid.Size(mobilenet_v2.PUBLISHED, (24, 48, 96), pyramid.Widths(160, 160, 96)),
     "full": None,
 }
 
@@ -82,7 +63,7 @@ def build(size: str) -> keras.Model:
 
 
 def _small(
-    hinted: keras.KerasTensor, made: Size, trained: bool
+    hinted: keras.KerasTensor, made: pyramid.Size, trained: bool
 ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     """ab, and the features that the bins' scores are made of."""
     known = mobilenet_v2.features(hinted[..., :1], made.backbone, trainable=trained)

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import keras
 from keras import layers
 
+from . import mobilenet_v2
+
 
 @dataclass(frozen=True)
 class Widths:
@@ -27,6 +29,23 @@ class Widths:
     top: int
     middle: int
     fine: int
+
+
+@dataclass(frozen=True)
+class Size:
+    """A network of MobileNetV2's features, an encoder beside it and the pyramid over both.
+
+    Attributes:
+        backbone: of MobileNetV2.
+        encoder: channels of its three convolutions.
+        widths: of the pyramid.
+        dropout: see ``pyramid``.
+    """
+
+    backbone: mobilenet_v2.Layout
+    encoder: tuple[int, int, int]
+    widths: Widths
+    dropout: float = 0.4
 
 
 def conv(
