@@ -24,9 +24,10 @@ from edge_demo.runtime.model import TFLiteModel
 from export.calibrate import public_name
 
 OUT = ROOT / "docs" / "results" / "detail.json"
-MERGED, OTHERS = "chroma_merged-s.r1", ("chroma_residual-s.r1", "chroma_gan-s.r1")
+MERGED = ("chroma_merged-s.r2", "chroma_merged-m.r1")
+OTHERS = ("chroma_residual-s.r1", "chroma_residual-m.r1", "chroma_gan-s.r1")
 RECIPES = ("float32", "int8")
-DETAILS = (0.0, 0.25, 0.5, 0.75, 1.0)
+DETAILS = (0.0, 0.5, 1.0)
 
 
 def main() -> None:
@@ -42,10 +43,11 @@ def main() -> None:
         for name in OTHERS:
             model = TFLiteModel(models_folder.find(f"{name}.{recipe}"), threads=2)
             methods[name, recipe, None] = restoration.of(model.card.task).method(model)
-        model = TFLiteModel(models_folder.find(f"{MERGED}.{recipe}"), threads=2)
-        for detail in DETAILS:
-            own = restoration.varied(restoration.of(model.card.task), detail=detail)
-            methods[MERGED, recipe, detail] = own.method(model)
+        for name in MERGED:
+            model = TFLiteModel(models_folder.find(f"{name}.{recipe}"), threads=2)
+            for detail in DETAILS:
+                own = restoration.varied(restoration.of(model.card.task), detail=detail)
+                methods[name, recipe, detail] = own.method(model)
     labels = {str(key): key for key in methods}
     by_label = {label: methods[key] for label, key in labels.items()}
     measured = samples.samples(plain, source, None)

@@ -27,7 +27,7 @@ from .losses import Charbonnier, residual_psnr
 # The discriminator sees corrections so many times larger than the generator's output has them:
 # most are a code or two, of a scale of ``CORRECTION_SCALE``.
 _VISIBLE = 10.0
-_CORRECTION = 8  # channels
+CHANNELS = 8  # of a correction
 
 
 def discriminator(channels: int) -> keras.Model:
@@ -61,8 +61,8 @@ def residual(values: Any, planes: Any, task: Task) -> Any:
 
 def _whole(values: Any) -> Any:
     """A correction with all of the detail that stands behind it, where there is some."""
-    if values.shape[-1] > _CORRECTION:
-        return values[..., :_CORRECTION] + values[..., _CORRECTION:]
+    if values.shape[-1] > CHANNELS:
+        return values[..., :CHANNELS] + values[..., CHANNELS:]
     return values
 
 
@@ -125,7 +125,7 @@ class Adversarial(keras.Model):
         """
         super().__init__(name=generator.name)
         self.generator, self.task, self.config = generator, task, config
-        self.discriminator = discriminator(task.inputs[0].channels + _CORRECTION)
+        self.discriminator = discriminator(task.inputs[0].channels + CHANNELS)
         self.fidelity = Charbonnier(CORRECTION_SCALE, config.charbonnier)
         self.generator_loss = keras.metrics.Mean("generator_loss")
         self.discriminator_loss = keras.metrics.Mean("discriminator_loss")

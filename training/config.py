@@ -46,6 +46,7 @@ class FitConfig:
     )
     # chroma_bitrate: the least and the greatest quality of the JPEGs that crops are made.
     qualities: tuple[int, int] = (30, 100)
+    finest: float = 0.0  # share of crops at the greatest of them, before the rest is spread
     val_photographs: int = 16  # crops of this many photographs measure each epoch
     val_crop: int = 256  # side of such a crop
     # Optimisation
@@ -75,6 +76,7 @@ class FitConfig:
     # taught: a run or preset of chroma_gan that teaches chroma_merged detail, and its share.
     teacher: str = ""
     teaching: float = 0.8
+    emphasis: float = 1.0  # taught: how many times what the teacher adds is strived for
     smooth: float = 200.0  # zero_reference: weight of the evenness of curves
     # Colorization: a preset, a run or a file of import-backbone, whose backbone to start from.
     backbone_weights: str = ""
@@ -206,7 +208,7 @@ def _validate(config: FitConfig) -> None:
     if not 0 <= config.ema < 1:
         raise UserError(f"--set ema={config.ema}: must be in 0..1, 1 excluded")
     for key in ("copies", "warmup_steps", "exposure_power", "log_floor", "regression",
-                "weight_decay", "adversarial", "feature"):  # fmt: skip
+                "weight_decay", "adversarial", "feature", "emphasis"):  # fmt: skip
         if getattr(config, key) < 0:
             raise UserError(f"--set {key}={getattr(config, key)}: must be 0 or more")
     if config.precision not in PRECISIONS:
@@ -241,6 +243,8 @@ def _check_qualities(config: FitConfig) -> None:
     whole = len(config.qualities) == 2 and all(type(value) is int for value in config.qualities)
     if not whole or not 1 <= config.qualities[0] <= config.qualities[1] <= 100:
         raise UserError(f"{where}: the least and the greatest of 1..100 are needed")
+    if not 0 <= config.finest < 1:
+        raise UserError(f"--set finest={config.finest}: must be in 0..1, 1 excluded")
     # A JPEG's blocks of chroma are 16 pixels wide.
     if config.model == "chroma_bitrate" and (config.patch % 16 or config.val_crop % 16):
         raise UserError(f"{config.model} needs a patch and a val_crop that are multiples of 16")

@@ -55,6 +55,7 @@ def _batches(
         start=start,
         task=task,
         qualities=config.qualities,
+        finest=config.finest,
     )
 
 

@@ -19,7 +19,7 @@ from edge_demo.runtime.tasks.chroma import CORRECTION_SCALE, DIRECT, MERGED
 from edge_demo.runtime.tasks.record import Task
 from keras_models import runs
 
-from .adversarial import residual
+from .adversarial import CHANNELS, residual
 from .config import FitConfig
 from .losses import Charbonnier
 
@@ -72,8 +72,14 @@ class Taught(keras.Model):
     def compute_loss(  # type: ignore[no-untyped-def]
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
     ):
-        """Charbonnier's loss to the truth and to the teacher's answer, each by its share."""
+        """Charbonnier's loss to the truth and to what is taught, each by its share.
+
+        What is taught is the correction and, ``emphasis`` times, what the teacher adds to it: a
+        student that is unsure of detail, as all are, learns less of it than it is shown.
+        """
         answer = residual(ops.cast(self.teacher(x, training=False), "float32"), x, DIRECT)
+        certain = ops.cast(y_pred, "float32")[..., :CHANNELS]
+        shown = ops.stop_gradient(certain + self.config.emphasis * (answer - certain))
         made, share = residual(y_pred, x, self.task), self.config.teaching
         truth = ops.mean(self.error(residual(y, x, self.task), made))
-        return (1.0 - share) * truth + share * ops.mean(self.error(ops.stop_gradient(answer), made))
+        return (1.0 - share) * truth + share * ops.mean(self.error(shown, made))

@@ -93,3 +93,7 @@ def test_qualities_are_spread_evenly_in_strength() -> None:
     assert np.abs(found - uniform * found[-1]).max() < 0.07  # 100 and 99 are far apart
     assert (drawn >= 95).mean() > 0.3
     assert set(graph_jpeg.qualities(uniform, 80, 80).numpy()) == {80}
+    # A share at the greatest, and the others as before.
+    assert set(graph_jpeg.qualities(uniform[uniform <= 0.25], 30, 100, 0.25).numpy()) == {100}
+    rest = graph_jpeg.qualities(0.25 + 0.75 * uniform, 30, 100, 0.25).numpy()
+    assert (rest == drawn).all()

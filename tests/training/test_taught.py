@@ -41,6 +41,12 @@ def test_the_loss_is_of_truth_and_teacher(small: Small) -> None:
     made = residual(np.asarray(model(planes)), planes, chroma.MERGED)
     expected = np.sqrt(((answer - made) * 48) ** 2 + model.config.charbonnier**2).mean()
     assert found[2] == pytest.approx(expected, rel=1e-3)
+    emphasised = Taught(model.generator, chroma.MERGED, merged(small, teaching=1.0, emphasis=3.0))
+    certain = np.asarray(model(planes))[..., :8]
+    shown = certain + 3 * (answer - certain)
+    expected = np.sqrt(((shown - made) * 48) ** 2 + model.config.charbonnier**2).mean()
+    loss = float(emphasised.compute_loss(planes, truth, model(planes)))
+    assert loss == pytest.approx(expected, rel=1e-3)
     learning = {weight.path for weight in model.trainable_variables}
     assert learning == {weight.path for weight in model.generator.trainable_variables}
 
