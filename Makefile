@@ -72,7 +72,7 @@ test-tflite: setup-tflite
 
 # In qemu, from Debian's packages and the wheels that a device installs, unpacked into build/pi.
 pi-check: setup
-	$(RUN) tests/pi/check.py $(if $(JSON),--json $(JSON))
+	$(RUN) tests/pi/check.py $(if $(MODELS),--models '$(MODELS)') $(if $(JSON),--json $(JSON))
 
 clean:
 	rm -rf $(DEMO)

@@ -24,9 +24,9 @@ from edge_demo.runtime.model import TFLiteModel
 from export.calibrate import public_name
 
 OUT = ROOT / "docs" / "results" / "bitrate.json"
-QUALITIES = (30, 50, 70, 85, 95, 100)
+QUALITIES = (30, 50, 70, 85, 95, 98, 100)
 MODELS = ("chroma_residual-s.r1.float32", "chroma_residual-s.r1.qat",
-          "chroma_bitrate-s.r1.float32", "chroma_bitrate-s.r1.int8")  # fmt: skip
+          "chroma_bitrate-s.r2.float32", "chroma_bitrate-s.r2.int8")  # fmt: skip
 BASELINES = ("bilinear", "lanczos4")
 
 

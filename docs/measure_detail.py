@@ -25,7 +25,7 @@ from export.calibrate import public_name
 
 OUT = ROOT / "docs" / "results" / "detail.json"
 MERGED = ("chroma_merged-s.r2", "chroma_merged-m.r1")
-OTHERS = ("chroma_residual-s.r1", "chroma_residual-m.r1", "chroma_gan-s.r1")
+OTHERS = ("chroma_residual-s.r1", "chroma_gan-s.r1")
 RECIPES = ("float32", "int8")
 DETAILS = (0.0, 0.5, 1.0)
 

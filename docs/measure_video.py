@@ -1,12 +1,13 @@
-"""What video costs and gains: ``python docs/measure_video.py filters|coding|speed``.
+"""What video costs and gains: ``python docs/measure_video.py WHAT``.
 
-Run from the repository's root. Each writes ``docs/results/video.NAME.json``:
+Run from the repository's root. Each WHAT writes ``docs/results/video.WHAT.json``:
 
 - ``filters``: what filtering effects over time brings, with motion and without, on a clip that pans
   and zooms over photographs (made here) and on videos of your own (``--video``).
 - ``coding``: whether a network that learned from JPEG's planes does as well on those of video.
 - ``speed``: frames a second of a 1920x1080 video, and where the time goes. Where other programs
   take turns on the processor, wall time is theirs, too: processor time is stated beside it.
+- ``sizes``: operations, quality and speed of the networks for video, and estimates for boards.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ FOLDER = Path(__file__).parent / "models"
 DEFAULT_PRESET = "chroma_residual-s.r1"
 DEFAULT_RECIPES = ("qat", "int8")
 # What pictures are restored with: most are JPEGs, and it is told how strongly one was quantised.
-PICTURES_PRESET = "chroma_bitrate-s.r1"
+PICTURES_PRESET = "chroma_bitrate-s.r2"
 # What the web studio uses for each task: of colorize the one that takes hints.
 DEFAULTS = {
     "chroma": PICTURES_PRESET,

@@ -11,6 +11,7 @@ Input ``planes`` (B, H/2, W/2, 12) in -128/255..127/255, output ``correction``
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import keras
@@ -76,12 +77,25 @@ def conv(filters: int, name: str, **options: object) -> layers.Conv2D:
     return layers.Conv2D(filters, 3, padding="same", name=name, **options)
 
 
-def body(planes: keras.KerasTensor, size: Size) -> keras.KerasTensor:
-    """Features (B, H/2, W/2, channels) of blocks of planes."""
+def body(
+    planes: keras.KerasTensor,
+    size: Size,
+    scaled: Callable[[keras.KerasTensor, str], keras.KerasTensor] | None = None,
+) -> keras.KerasTensor:
+    """Features (B, H/2, W/2, channels) of blocks of planes.
+
+    Args:
+        planes: the input.
+        size: how many.
+        scaled: makes of a block's inner features, and the block's name, what its second
+            convolution sees; None: itself.
+    """
     channels, blocks = size.channels, size.blocks
     x = conv(channels, "head", activation="relu")(planes)
     for index in range(1, blocks + 1):
         inner = conv(channels, f"block{index}_a", activation="relu")(x)
+        if scaled:
+            inner = scaled(inner, f"block{index}")
         # The last branch ends in a ReLU of its own: one behind the addition would let the branch
         # grow far below zero, which costs an 8-bit graph most of its steps.
         last = "relu" if index == blocks else None

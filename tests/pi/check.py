@@ -10,6 +10,7 @@ missing that the check needs.
 from __future__ import annotations
 
 import argparse
+import fnmatch
 import http.client
 import json
 import os
@@ -82,13 +83,16 @@ def board(folder: Path, places: fetch.Places, cpu: str, package: str, copy: Path
     return Machine([str(script)], home, copy)
 
 
-def make_copy(folder: Path) -> Path:
-    """``edge_demo`` as ``scp -r`` brings it to a board, and nothing else."""
+def make_copy(folder: Path, wanted: str = "*") -> Path:
+    """``edge_demo`` as ``scp -r`` brings it to a board, and nothing else; of its models some."""
     copy = folder / "copy"
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(
         ROOT / "edge_demo", copy / "edge_demo", ignore=shutil.ignore_patterns("__pycache__")
     )
+    for path in (copy / "edge_demo" / "models").iterdir():
+        if not fnmatch.fnmatch(path.name.removesuffix(".tflite"), wanted):
+            path.unlink()
     return copy
 
 
@@ -223,15 +227,19 @@ def failed_benchmarks(rows: Sequence[Mapping[str, Any]], models: Sequence[str]) 
 # All ------------------------------------------------------------------------------------------
 
 
-def check(folder: Path) -> dict[str, Any]:
+def check(folder: Path, wanted: str = "*") -> dict[str, Any]:
     """Everything, as the document that ``--json`` writes.
+
+    Args:
+        folder: for what is unpacked.
+        wanted: a pattern of the names of models.
 
     Raises:
         fetch.Missing: something that the check needs, or x86 itself does not run the models.
     """
     folder = folder.resolve()
     places = fetch.fetch(folder, ROOT)
-    copy = make_copy(folder)
+    copy = make_copy(folder, wanted)
     png, jpeg = make_picture(folder)
     here = Machine([sys.executable], {}, copy)
     given = folder / "inputs.npz"
@@ -244,6 +252,8 @@ def check(folder: Path) -> dict[str, Any]:
         if "failed" in found:
             raise fetch.Missing(f"this machine cannot run the models ({name}): {found['failed']}")
     models: dict[str, dict[str, Any]] = x86["AUTO"]["record"]["models"]
+    if not models:
+        raise fetch.Missing(f"no model is named like {wanted}")
     pictures = {}
     for model in models:
         pictures[model], reason = restored(here, jpeg, model, folder / "x86.png")
@@ -263,6 +273,8 @@ def check(folder: Path) -> dict[str, Any]:
             }
             written = {}
             for model in SERVED:
+                if model not in models:
+                    continue
                 if restored(machine, jpeg, model, folder / "arm.png")[0] is not None:
                     written[model] = (folder / "arm.png").read_bytes()
             print(f"{label}: serve", flush=True)
@@ -314,9 +326,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "pi",
                         help="for what is unpacked (default: build/pi)")  # fmt: skip
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what was found")
+    parser.add_argument("--models", default="*", metavar="PATTERN",
+                        help="of the names of models to check (default: all)")  # fmt: skip
     options = parser.parse_args(arguments)
     try:
-        document = check(options.folder)
+        document = check(options.folder, options.models)
     except fetch.Missing as missing:
         print(f"{parser.prog}: {missing}", file=sys.stderr)
         return 2

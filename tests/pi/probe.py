@@ -23,9 +23,10 @@ import numpy as np  # noqa: E402
 
 import edge_demo  # noqa: E402
 from edge_demo import models_folder  # noqa: E402
-from edge_demo.runtime import interpreter, package, tasks  # noqa: E402
+from edge_demo.runtime import interpreter, package, restoration  # noqa: E402
 from edge_demo.runtime.interpreter import Graph  # noqa: E402
 from edge_demo.runtime.selftest import REPEATED, repeated, steps  # noqa: E402
+from edge_demo.runtime.tasks.record import Task  # noqa: E402
 
 
 def inputs(picture: str, out: str) -> None:
@@ -33,11 +34,16 @@ def inputs(picture: str, out: str) -> None:
     rgb = np.ascontiguousarray(cv2.imread(picture)[..., ::-1])
     arrays = {}
     for path in models_folder.shipped().values():
-        name = package.read_card(path).values["task"]
-        task = tasks.load(name)
-        for tensor, values in task.encode(task.degrade(rgb)).items():
-            arrays[f"{name}/{tensor}"] = values
+        task = package.read_card(path).task
+        restored = restoration.of(task)
+        for tensor, values in restored.encode(restored.degrade(rgb, "picture", None)).items():
+            arrays[f"{prefix(task)}{tensor}"] = values
     np.savez(out, **arrays)
+
+
+def prefix(task: Task) -> str:
+    """What names of a task's inputs begin with: each form sees the picture in its own way."""
+    return f"{task.name}/{task.form}/"
 
 
 def outputs(source: str, out: str, kernels: str = "") -> None:
@@ -49,8 +55,8 @@ def outputs(source: str, out: str, kernels: str = "") -> None:
     models = {}
     for name, path in models_folder.shipped().items():
         card = package.read_card(path)
-        prefix = f"{card.values['task']}/"
-        values = {k.removeprefix(prefix): given[k] for k in given.files if k.startswith(prefix)}
+        own = prefix(card.task)
+        values = {k.removeprefix(own): given[k] for k in given.files if k.startswith(own)}
         graph = Graph(path)
         if card.values.get("golden") == REPEATED:  # a graph that cannot be resized
             values = {t: repeated(array, graph.inputs[t][1:]) for t, array in values.items()}

@@ -54,6 +54,9 @@ def test_the_copy_is_edge_demo_alone(tmp_path: Path) -> None:
     assert not list(copy.rglob("__pycache__"))
     shipped = sorted(path.name for path in (ROOT / "edge_demo" / "models").iterdir())
     assert sorted(path.name for path in (copy / "edge_demo" / "models").iterdir()) == shipped
+    copy = check.make_copy(tmp_path, "chroma_*.int8")
+    some = [name for name in shipped if name.startswith("chroma_") and ".int8.tflite" in name]
+    assert sorted(path.name for path in (copy / "edge_demo" / "models").iterdir()) == some
 
 
 def test_a_server_is_asked_for_what_run_writes(tmp_path: Path) -> None:
@@ -95,7 +98,7 @@ def test_exit_codes(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     document = {"rows": [{"ok": ok}], "ok": ok, "table": "the table", "emulator": "qemu 1"}
-    monkeypatch.setattr(check, "check", lambda folder: dict(document))
+    monkeypatch.setattr(check, "check", lambda folder, wanted: dict(document))
     assert check.main(["--json", str(tmp_path / "pi.json")]) == code
     out = capsys.readouterr().out
     assert "the table" in out and f"{int(ok)} of 1 ok (qemu 1" in out
@@ -105,7 +108,7 @@ def test_exit_codes(
 def test_what_is_missing_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fail(folder: Path) -> None:
+    def fail(folder: Path, wanted: str) -> None:
         raise fetch.Missing("apt-get is not installed; it is needed for this")
 
     monkeypatch.setattr(check, "check", fail)

@@ -3,11 +3,20 @@
 On 232 photographs of true 4:4:4 chroma (CID22 and CLIC 2025)::
 
     python -m training fit chroma_merged --data folder:photos_444/train \\
-        --val folder:photos_444/val --out runs/chroma_merged-s.r1 \\
+        --val folder:photos_444/val --out runs/chroma_merged-s.r2 \\
         --set start_from=chroma_residual-s.r1
 
-Size ``m`` is trained behind a run of ``chroma_residual`` of that size, which may itself start from
-``chroma_residual-s.r1``.
+Size ``m`` is trained behind a run of ``chroma_residual`` of that size (see its config), and its
+detail taught by a generator of that size: one that errs more than the student has little to teach
+it::
+
+    python -m training fit chroma_gan --data folder:photos_444/train \\
+        --val folder:photos_444/val --out runs/chroma_gan-m.r1 \\
+        --set size=m --set start_from=runs/chroma_residual-m.r1-last
+    python -m training fit chroma_merged --data folder:photos_444/train \\
+        --val folder:photos_444/val --out runs/chroma_merged-m.r1 --set size=m \\
+        --set start_from=runs/chroma_residual-m.r1-last --set teacher=runs/chroma_gan-m.r1 \\
+        --set emphasis=1.5
 """
 
 from training.config import FitConfig
@@ -21,4 +30,5 @@ CONFIG = FitConfig(
     ema=0.99,
     loss="taught",
     teacher="chroma_gan-s.r1",
+    emphasis=1.75,  # on training photographs, at most 0.2 dB for full detail
 )

@@ -279,7 +279,7 @@ def test_two_models_are_compared(page: Page, portrait: Path, tmp_path: Path) -> 
         page.until("/^PSNR.*/.exec(document.querySelector('#compare-text').textContent)?.[0]")
     )
     names = [page.run(f"return document.querySelector('#compare-{side}').value") for side in "ab"]
-    assert names == ["chroma_bitrate-s.r1.float32", model_of(page)]
+    assert names == ["chroma_bitrate-s.r2.float32", model_of(page)]
     pixels = []
     for name in names:
         run(portrait, tmp_path / f"{name}.png", "--model", name)
