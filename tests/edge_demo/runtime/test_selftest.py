@@ -43,13 +43,16 @@ def kernels(path: Path) -> list[np.ndarray]:
 def with_another_kernel(source: Path, target: Path) -> Path:
     """The file with one of its kernels turned about; its golden pair stays.
 
-    The one with the fewest channels on a side: it reads or writes the picture itself, and does not
-    only weigh a few features.
+    The one with the fewest channels of input, or on either side: it reads or writes the picture
+    itself, and does not only weigh a few features.
     """
     every = kernels(source)
     if "siggraph17" in source.name:  # its depthwise kernels weigh a few features
         every = [kernel for kernel in every if kernel.shape[0] > 1]
-    kernel = min(every, key=lambda k: min(k.shape[0], k.shape[-1]))
+    if "chroma" in source.name:  # what writes may be a gate, of detail that is not there
+        kernel = min(every, key=lambda k: k.shape[-1])
+    else:
+        kernel = min(every, key=lambda k: min(k.shape[0], k.shape[-1]))
     # Of a single channel of input there is nothing to turn about: its outputs change places.
     other = np.ascontiguousarray(np.flip(kernel, -1 if kernel.shape[-1] > 1 else 0))
     network = package.flatbuffer(source).replace(kernel.tobytes(), other.tobytes())
@@ -71,13 +74,13 @@ def test_another_kernel_fails(name: str, tmp_path: Path) -> None:
     assert not result.ok, result.text
     if "siggraph17" in name and result.beyond is not None:
         return  # most of what it says are chances, which are all but 0 whatever the kernel
-    # By far: the bound could be five times as wide.
+    # By far: the bound could be ten times as wide.
     if result.beyond is not None:
-        assert result.beyond > 5 * MOST_BEYOND
+        assert result.beyond > 10 * MOST_BEYOND
         if result.most_beyond == 1.0:
             assert result.worst > 3 * result.tolerance
     else:
-        assert result.worst > 5 * FLOAT_TOLERANCE
+        assert result.worst > 10 * FLOAT_TOLERANCE
 
 
 def test_whole_pictures_may_be_a_little_brighter_or_darker() -> None:
