@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_models import chroma_residual, growth
+from keras_models import chroma_bitrate, chroma_residual, growth
 from keras_models.chroma_residual import Size
 
 
@@ -43,3 +43,23 @@ def test_what_does_not_fit() -> None:
     for fresh, trained in (((3, 3, 4, 4), (3, 3, 4, 5)), ((4,), (3, 4)), ((3,), (4,))):
         with pytest.raises(ValueError, match="does not fit"):
             growth.widened(np.zeros(fresh), np.zeros(trained))
+
+
+def test_strengths_count_once_they_are_learned() -> None:
+    plain, told = (module.build("test") for module in (chroma_residual, chroma_bitrate))
+    rng = np.random.default_rng(0)
+    for weight in plain.weights:
+        weight.assign(rng.normal(0, 0.2, weight.shape))
+    trained = {weight.path: np.asarray(weight) for weight in plain.weights}
+    for weight in told.weights:
+        if weight.path in trained:
+            weight.assign(growth.widened(np.asarray(weight), trained[weight.path]))
+    told.get_layer("head").kernel.assign(
+        np.concatenate([trained["head/kernel"], np.zeros((3, 3, 2, 8))], axis=2)
+    )
+    planes = rng.uniform(-0.5, 0.5, (1, 12, 10, 14)).astype(np.float32)
+    before = np.asarray(told(planes))
+    assert np.abs(before - np.asarray(plain(planes[..., :12]))).max() < 1e-5
+    gain = told.get_layer("block1_gain")
+    gain.kernel.assign(np.ones(gain.kernel.shape))
+    assert np.abs(np.asarray(told(planes)) - before).max() > 0.01

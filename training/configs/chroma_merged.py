@@ -30,5 +30,5 @@ CONFIG = FitConfig(
     ema=0.99,
     loss="taught",
     teacher="chroma_gan-s.r1",
-    emphasis=1.75,  # on training photographs, at most 0.2 dB for full detail
+    emphasis=1.75,  # full detail costs 0.05 dB on training photographs with 1, 0.41 dB with 2.5
 )

@@ -18,7 +18,7 @@ Reached on the held-out photographs: chroma PSNR 48.25 dB in float32, 48.12 dB i
 in qat (the third run's), where bilinear has 43.47 dB.
 Every figure: ``docs/models/chroma_residual-s.r1.md``.
 
-Preset ``chroma_residual-m.r1``, 0.4 h and 0.2 h on such a machine with AMX and nothing else to do::
+Size m, on which ``chroma_merged-m.r1`` stands, 0.4 h and 0.2 h on 2 cores with AMX::
 
     python -m training fit chroma_residual --data folder:photos_444/train \\
         --val folder:photos_444/val --out runs/chroma_residual-m.r1 \\
