@@ -527,7 +527,7 @@ def _crops(table: Mapping[str, Any], task: Task, images: Path | None) -> html.Ht
     methods: dict[str, Method] = {task.reference: restored.baselines()[task.reference]}
     for line in usual or models[-2:]:
         model = TFLiteModel(Path(line["file"]), table["threads"])
-        methods[results.label(line)] = restored.method(model)
+        methods[results.label(line)] = restoration.of(model.card.task).method(model)
     files = _Files.of(restored, images)
     files = files.some(range(len(files.paths))[:: max(1, -(-len(files.paths) // _LOOKED_AT))])
     ranked: list[tuple[float, quality.Sample]] = []

@@ -252,7 +252,7 @@ def measure(job: dict[str, Any], progress: Progress) -> dict[str, Any]:
 _Begun = tuple[dict[str, Any], Method, Callable[[], Run]]
 
 
-def _begin_model(restored: Restoration, job: dict[str, Any], picture: Any) -> _Begun:
+def _begin_model(_: Restoration, job: dict[str, Any], picture: Any) -> _Begun:
     path = Path(job["target"])
     package_name()  # imports the interpreter, which is no part of loading a file
     began = time.perf_counter()
@@ -261,6 +261,7 @@ def _begin_model(restored: Restoration, job: dict[str, Any], picture: Any) -> _B
     card = model.card.values
     if card["task"] != job["task"]:
         raise UserError(f"{path}: a model of the {card['task']} task, not of {job['task']}")
+    restored = restoration.of(model.card.task)  # its own form's
     clock = StageClock(model)
 
     def once() -> Run:

@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_demo import __main__ as command
-from edge_demo import benchmark, benchmark_report, benchmark_worker
+from edge_demo import benchmark, benchmark_report, benchmark_worker, models_folder
 from edge_demo.runtime import package, restoration, results
 from edge_demo.runtime import photographs as reader
 from edge_demo.runtime.errors import UserError
@@ -152,6 +152,25 @@ def test_metrics_are_those_of_quality(
             values = [one[metric] for one in measured]
             expected = {"mean": np.mean(values), "min": min(values), "max": max(values)}
             assert found[label]["metrics"][metric] == pytest.approx(expected, abs=2e-6)
+
+
+def test_each_form_of_a_task_is_measured_as_its_own(photographs: Path) -> None:
+    names = ("chroma_bitrate-s.r2", "chroma_merged-s.r2", "chroma_gan-s.r1")
+    files = [models_folder.find(name) for name in names]
+    found = benchmark.benchmark(files, photographs, threads=1, limit_seconds=0.2)
+    labelled = rows_of(found, "model")
+    assert len(labelled) == len(files)
+    pictures = [reader.read(photographs / name) for name in ("a.png", "b.png")]
+    for path in files:
+        model = TFLiteModel(path)
+        method = restoration.of(model.card.task).method(model)
+        planes = [chroma.degrade(rgb) for rgb in pictures]
+        psnr = [
+            CHROMA.measure(rgb, degraded, method(degraded))[METRIC]
+            for rgb, degraded in zip(pictures, planes, strict=True)
+        ]
+        label = path.name.removesuffix(".tflite")
+        assert labelled[label]["metrics"][METRIC]["mean"] == pytest.approx(np.mean(psnr), abs=1e-5)
 
 
 def test_each_photographs_values_when_asked(
