@@ -314,6 +314,19 @@ def check(folder: Path, wanted: str = "*") -> dict[str, Any]:
     }
 
 
+def with_earlier(document: dict[str, Any], path: Path) -> dict[str, Any]:
+    """What was found, and of other models what a file from the same boards says already."""
+    if not path.is_file():
+        return document
+    earlier = json.loads(path.read_text())
+    if any(earlier.get(key) != document[key] for key in ("schema", "emulator", "boards")):
+        return document
+    checked = {row["model"] for row in document["rows"]}
+    rows = [row for row in earlier["rows"] if row["model"] not in checked] + document["rows"]
+    rows.sort(key=lambda row: (row["cpu"], row["interpreter"], row["model"]))
+    return {**document, "rows": rows, "ok": all(row["ok"] for row in rows)}
+
+
 def emulator(qemu: Path) -> str:
     """Its version."""
     text = fetch.run([qemu, "--version"], "asking the emulator for its version")
@@ -325,7 +338,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="tests/pi/check.py", description=__doc__)
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "pi",
                         help="for what is unpacked (default: build/pi)")  # fmt: skip
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write what was found")
+    parser.add_argument("--json", type=Path, metavar="FILE",
+                        help="write what was found; other models' rows in it stay")  # fmt: skip
     parser.add_argument("--models", default="*", metavar="PATTERN",
                         help="of the names of models to check (default: all)")  # fmt: skip
     options = parser.parse_args(arguments)
@@ -344,7 +358,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"{count - wrong} of {count} ok ({document['emulator']}, compared with "
           f"{platform.machine()})")  # fmt: skip
     if options.json:
-        options.json.write_text(json.dumps(document, indent=2) + "\n")
+        whole = with_earlier(document, options.json)
+        options.json.write_text(json.dumps(whole, indent=2) + "\n")
         print(f"wrote {options.json}")
     return 0 if document["ok"] else 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -115,6 +116,26 @@ def test_what_is_missing_is_one_line(
     assert check.main([]) == 2
     error = capsys.readouterr().err
     assert error == "tests/pi/check.py: apt-get is not installed; it is needed for this\n"
+
+
+def test_rows_of_other_models_stay(tmp_path: Path) -> None:
+    def found(machine: str, **models: bool) -> dict[str, object]:
+        rows = [
+            {"cpu": "a", "interpreter": "i", "model": model, "ok": ok}
+            for model, ok in models.items()
+        ]
+        return {"schema": 1, "emulator": "qemu", "boards": [machine], "rows": rows,
+                "ok": all(models.values())}  # fmt: skip
+
+    path = tmp_path / "pi.json"
+    new = found("new", q=True)
+    assert check.with_earlier(new, path) == new
+    path.write_text(json.dumps(found("new", p=True, q=False, r=True)))
+    assert check.with_earlier(new, path) == found("new", p=True, q=True, r=True)
+    path.write_text(json.dumps(found("new", p=False, q=False)))
+    assert check.with_earlier(new, path)["ok"] is False
+    path.write_text(json.dumps(found("old", p=True)))
+    assert check.with_earlier(new, path) == new
 
 
 def test_it_starts_as_a_script() -> None:
