@@ -209,8 +209,10 @@ def measure(job: dict[str, Any], progress: Progress) -> dict[str, Any]:
     cv2.setNumThreads(threads)
     restored = restoration.of(job["task"])
     picture = read_picture(restored, Path(job["picture"]))
-    begin = _begin_model if job["kind"] == "model" else _begin_baseline
-    out, method, once = begin(restored, job, picture)
+    if job["kind"] == "model":
+        out, method, once = _begin_model(job, picture)
+    else:
+        out, method, once = _begin_baseline(restored, job, picture)
     limit = float(job["limit"])
     sustained = bool(job["sustained"]) and job["kind"] == "model"
     gathered = []
@@ -252,7 +254,7 @@ def measure(job: dict[str, Any], progress: Progress) -> dict[str, Any]:
 _Begun = tuple[dict[str, Any], Method, Callable[[], Run]]
 
 
-def _begin_model(_: Restoration, job: dict[str, Any], picture: Any) -> _Begun:
+def _begin_model(job: dict[str, Any], picture: Any) -> _Begun:
     path = Path(job["target"])
     package_name()  # imports the interpreter, which is no part of loading a file
     began = time.perf_counter()

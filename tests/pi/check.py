@@ -84,15 +84,24 @@ def board(folder: Path, places: fetch.Places, cpu: str, package: str, copy: Path
 
 
 def make_copy(folder: Path, wanted: str = "*") -> Path:
-    """``edge_demo`` as ``scp -r`` brings it to a board, and nothing else; of its models some."""
+    """``edge_demo`` as ``scp -r`` brings it to a board, and nothing else; of its models some.
+
+    Raises:
+        fetch.Missing: no model is named so.
+    """
     copy = folder / "copy"
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(
         ROOT / "edge_demo", copy / "edge_demo", ignore=shutil.ignore_patterns("__pycache__")
     )
-    for path in (copy / "edge_demo" / "models").iterdir():
-        if not fnmatch.fnmatch(path.name.removesuffix(".tflite"), wanted):
-            path.unlink()
+    models = list((copy / "edge_demo" / "models").iterdir())
+    others = [
+        path for path in models if not fnmatch.fnmatch(path.name.removesuffix(".tflite"), wanted)
+    ]
+    if len(others) == len(models):
+        raise fetch.Missing(f"no model is named like {wanted}")
+    for path in others:
+        path.unlink()
     return copy
 
 
@@ -238,8 +247,8 @@ def check(folder: Path, wanted: str = "*") -> dict[str, Any]:
         fetch.Missing: something that the check needs, or x86 itself does not run the models.
     """
     folder = folder.resolve()
-    places = fetch.fetch(folder, ROOT)
     copy = make_copy(folder, wanted)
+    places = fetch.fetch(folder, ROOT)
     png, jpeg = make_picture(folder)
     here = Machine([sys.executable], {}, copy)
     given = folder / "inputs.npz"
@@ -252,8 +261,6 @@ def check(folder: Path, wanted: str = "*") -> dict[str, Any]:
         if "failed" in found:
             raise fetch.Missing(f"this machine cannot run the models ({name}): {found['failed']}")
     models: dict[str, dict[str, Any]] = x86["AUTO"]["record"]["models"]
-    if not models:
-        raise fetch.Missing(f"no model is named like {wanted}")
     pictures = {}
     for model in models:
         pictures[model], reason = restored(here, jpeg, model, folder / "x86.png")
@@ -272,9 +279,7 @@ def check(folder: Path, wanted: str = "*") -> dict[str, Any]:
                 "benchmark": benchmarked(machine, list(models), folder / "benchmark.json"),
             }
             written = {}
-            for model in SERVED:
-                if model not in models:
-                    continue
+            for model in filter(models.__contains__, SERVED):
                 if restored(machine, jpeg, model, folder / "arm.png")[0] is not None:
                     written[model] = (folder / "arm.png").read_bytes()
             print(f"{label}: serve", flush=True)

@@ -60,6 +60,12 @@ def test_the_copy_is_edge_demo_alone(tmp_path: Path) -> None:
     assert sorted(path.name for path in (copy / "edge_demo" / "models").iterdir()) == some
 
 
+def test_no_model_is_named_so(tmp_path: Path) -> None:
+    with pytest.raises(fetch.Missing, match="no model is named like chroma_ganz"):
+        check.check(tmp_path, "chroma_ganz*")
+    assert [path.name for path in tmp_path.iterdir()] == ["copy"]  # nothing was fetched for it
+
+
 def test_a_server_is_asked_for_what_run_writes(tmp_path: Path) -> None:
     here = check.Machine([sys.executable], {}, check.make_copy(tmp_path))
     _, picture = check.make_picture(tmp_path)
