@@ -144,6 +144,22 @@ def test_rows_of_other_models_stay(tmp_path: Path) -> None:
     assert check.with_earlier(new, path) == new
 
 
+@pytest.mark.parametrize(("asked", "kept"), [([], ["new"]), (["--models", "n*"], ["new", "old"])])
+def test_a_check_of_all_models_keeps_no_rows(
+    asked: list[str], kept: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def document(model: str) -> dict[str, object]:
+        row = {"cpu": "a", "interpreter": "i", "model": model, "ok": True}
+        return {"schema": 1, "emulator": "qemu", "boards": [], "rows": [row], "ok": True,
+                "table": "the table"}  # fmt: skip
+
+    path = tmp_path / "pi.json"
+    path.write_text(json.dumps(document("old")))
+    monkeypatch.setattr(check, "check", lambda folder, wanted: document("new"))
+    assert check.main(["--json", str(path), *asked]) == 0
+    assert [row["model"] for row in json.loads(path.read_text())["rows"]] == kept
+
+
 def test_it_starts_as_a_script() -> None:
     command = [sys.executable, str(ROOT / "tests" / "pi" / "check.py"), "--help"]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd="/")
