@@ -20,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from edge_demo.runtime.lab import rgb_to_lab
+from edge_demo.colour.lab import rgb_to_lab
 
 from . import cells, lowlight, pipeline, sources
 from .augment import random_crop

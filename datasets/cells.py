@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_demo.runtime.colour import rgb_to_ycbcr, round_to_uint8
+from edge_demo.colour.ycbcr import rgb_to_ycbcr, round_to_uint8
 
 from . import augment
 from .sources import Source, photographs

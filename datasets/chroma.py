@@ -1,4 +1,4 @@
-"""The TensorFlow twin of ``edge_demo.runtime.tasks.chroma``, for training speed.
+"""The TensorFlow twin of ``edge_demo.tasks.chroma``, for training speed.
 
 A test holds it equal to the numpy functions, away from the edges of a patch.
 """
@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from edge_demo.runtime.siting import axis_phases, cosited, phase_taps
-from edge_demo.runtime.tasks.chroma import BITRATE, DIRECT, TASK
-from edge_demo.runtime.tasks.record import Task
+from edge_demo.colour.siting import axis_phases, cosited, phase_taps
+from edge_demo.tasks.chroma import BITRATE, DIRECT, TASK
+from edge_demo.tasks.record import Task
 
 from . import jpeg
 

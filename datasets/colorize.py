@@ -1,6 +1,6 @@
 """Colorization's data: photographs in Lab, cut out, scaled and given hints afresh at every step.
 
-The TensorFlow twin of ``edge_demo.runtime.tasks.colorize.encode``; a test holds them equal.
+The TensorFlow twin of ``edge_demo.tasks.colorize.encode``; a test holds them equal.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from edge_demo.runtime.lab import rgb_to_lab
-from edge_demo.runtime.tasks.colorize import AB, TAKES_HINTS, TASK
-from edge_demo.runtime.tasks.record import Task
+from edge_demo.colour.lab import rgb_to_lab
+from edge_demo.tasks.colorize import AB, TAKES_HINTS, TASK
+from edge_demo.tasks.record import Task
 
 from .crops import Draws, draws
 

@@ -1,4 +1,4 @@
-"""The TensorFlow twin of ``edge_demo.runtime.jpeg``, for training speed; a test holds it equal."""
+"""The TensorFlow twin of ``edge_demo.tasks.jpeg``, for training speed; a test holds it equal."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from edge_demo.runtime import jpeg
+from edge_demo.tasks import jpeg
 
 
 class Tables:

@@ -1,7 +1,7 @@
 """Low-light pairs for training: real ones, and photographs darkened afresh at every step.
 
-The TensorFlow twins of ``edge_demo.runtime.lowlight.darken`` and of
-``edge_demo.runtime.tasks.enhance.encode``; tests hold them equal to the numpy functions.
+The TensorFlow twins of ``edge_demo.tasks.lowlight.darken`` and of
+``edge_demo.tasks.enhance.encode``; tests hold them equal to the numpy functions.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from edge_demo.runtime import lowlight
-from edge_demo.runtime.tasks import enhance
+from edge_demo.tasks import enhance, lowlight
 
 from .cells import at_most, centre, grid
 from .crops import Draws, crops, draws

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_demo.runtime.tasks.enhance import LIFT
+from edge_demo.tasks.enhance import LIFT
 
 # Of 70 pairs of photographs, 68 are at 0.56 or above; two show different things, and are below
 # 0.02.

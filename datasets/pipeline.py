@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from edge_demo.runtime.tasks.chroma import TASK
-from edge_demo.runtime.tasks.record import Task
+from edge_demo.tasks.chroma import TASK
+from edge_demo.tasks.record import Task
 
 from . import jpeg
 from .cells import Cells

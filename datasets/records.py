@@ -26,11 +26,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_demo.runtime import pairs as device_pairs
-from edge_demo.runtime import photographs as device
-from edge_demo.runtime.cli import cores, duration
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.files import write_whole
+from edge_demo.cli import cores, duration
+from edge_demo.errors import UserError
+from edge_demo.files import write_whole
+from edge_demo.pictures import pairs as device_pairs
+from edge_demo.pictures import photographs as device
 
 from .cells import grid
 from .partners import LEAST_LIKENESS, likeness

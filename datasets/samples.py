@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from edge_demo.runtime import quality
-from edge_demo.runtime.quality import Sample
-from edge_demo.runtime.restoration import Restoration
+from edge_demo.measure import quality
+from edge_demo.measure.quality import Sample
+from edge_demo.measure.restoration import Restoration
 
 from . import sources
 

@@ -20,9 +20,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_demo.runtime import pairs as device_pairs
-from edge_demo.runtime import photographs as device
-from edge_demo.runtime.errors import UserError
+from edge_demo.errors import UserError
+from edge_demo.pictures import pairs as device_pairs
+from edge_demo.pictures import photographs as device
 
 from .tfds_builders import prepared
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_demo.runtime.colour import round_to_uint8
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.siting import downsample
+from edge_demo.colour.siting import downsample
+from edge_demo.colour.ycbcr import round_to_uint8
+from edge_demo.errors import UserError
 from edge_demo.video.reader import Decoded, Reader
 
 

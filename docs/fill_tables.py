@@ -27,9 +27,9 @@ sys.path.insert(0, str(ROOT))  # run as a script, whose own folder is docs
 
 # ruff: noqa: E402
 from docs import scale_tables
-from edge_demo.runtime import tasks
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.results import METRICS, label
+from edge_demo import tasks
+from edge_demo.errors import UserError
+from edge_demo.measure.results import METRICS, label
 from export.recipes import RECIPES, Recipe
 
 Json = Mapping[str, Any]

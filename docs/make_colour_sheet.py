@@ -16,13 +16,14 @@ sys.path.insert(0, str(ROOT))  # run as a script, whose own folder is docs
 
 # ruff: noqa: E402
 from docs.sheets import Pixels, sheet
-from edge_demo import models_folder
-from edge_demo.runtime import hint_response, photographs
-from edge_demo.runtime.colorizing import colorize_rgb
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.images import write_image
-from edge_demo.runtime.model import TFLiteModel
-from edge_demo.runtime.tasks import colorize
+from edge_demo.device.colorizing import colorize_rgb
+from edge_demo.errors import UserError
+from edge_demo.measure import hint_response
+from edge_demo.model import models_folder
+from edge_demo.model.tflite import TFLiteModel
+from edge_demo.pictures import photographs
+from edge_demo.pictures.images import write_image
+from edge_demo.tasks import colorize
 
 PICTURE = ROOT / "docs" / "pictures" / "colours.jpg"
 # Title to the model, and how many true hints it is given.

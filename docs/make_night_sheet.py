@@ -19,11 +19,11 @@ sys.path.insert(0, str(ROOT))  # run as a script, whose own folder is docs
 # ruff: noqa: E402
 from datasets import sources
 from docs.sheets import Pixels, sheet
-from edge_demo import models_folder
-from edge_demo.runtime import restoration
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.images import read_rgb, write_image
-from edge_demo.runtime.model import TFLiteModel
+from edge_demo.errors import UserError
+from edge_demo.measure import restoration
+from edge_demo.model import models_folder
+from edge_demo.model.tflite import TFLiteModel
+from edge_demo.pictures.images import read_rgb, write_image
 
 ENHANCE = restoration.of("enhance")
 

@@ -19,11 +19,13 @@ sys.path.insert(0, str(ROOT))  # run as a script, whose own folder is docs
 
 # ruff: noqa: E402
 from datasets import sources
-from edge_demo import models_folder
-from edge_demo.runtime import html, metrics, photographs, quality, restoration
-from edge_demo.runtime.images import write_image
-from edge_demo.runtime.model import TFLiteModel
-from edge_demo.runtime.tasks import chroma
+from edge_demo.measure import metrics, quality, restoration
+from edge_demo.model import models_folder
+from edge_demo.model.tflite import TFLiteModel
+from edge_demo.pictures import photographs
+from edge_demo.pictures.images import write_image
+from edge_demo.report import html
+from edge_demo.tasks import chroma
 
 Pixels = NDArray[np.uint8]
 CHROMA = restoration.of("chroma")

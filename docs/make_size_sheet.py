@@ -21,12 +21,12 @@ sys.path.insert(0, str(ROOT))  # run as a script, whose own folder is docs
 
 # ruff: noqa: E402
 from docs.sheets import Pixels, sheet
-from edge_demo.runtime import photographs
-from edge_demo.runtime.colorizing import colorize_rgb
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.images import write_image
-from edge_demo.runtime.model import TFLiteModel
-from edge_demo.runtime.tasks import colorize
+from edge_demo.device.colorizing import colorize_rgb
+from edge_demo.errors import UserError
+from edge_demo.model.tflite import TFLiteModel
+from edge_demo.pictures import photographs
+from edge_demo.pictures.images import write_image
+from edge_demo.tasks import colorize
 
 PICTURE = ROOT / "docs" / "pictures" / "sizes.jpg"
 PRESET = "colorize_eccv16-lite.r1"

@@ -21,15 +21,16 @@ sys.path.insert(0, str(ROOT))  # run as a script, whose own folder is docs
 
 # ruff: noqa: E402
 from docs import make_pictures, measure_video
-from edge_demo import models_folder
-from edge_demo.runtime import metrics, restoration, temporal
-from edge_demo.runtime.colour import round_to_uint8
-from edge_demo.runtime.effects import chroma_correction, chroma_restored
-from edge_demo.runtime.images import write_image
-from edge_demo.runtime.model import TFLiteModel
-from edge_demo.runtime.siting import baseline
-from edge_demo.runtime.tasks import chroma
-from edge_demo.runtime.tiling import Runner
+from edge_demo.colour.siting import baseline
+from edge_demo.colour.ycbcr import round_to_uint8
+from edge_demo.device import temporal
+from edge_demo.device.effects import chroma_correction, chroma_restored
+from edge_demo.measure import metrics, restoration
+from edge_demo.model import models_folder
+from edge_demo.model.tflite import TFLiteModel
+from edge_demo.model.tiling import Runner
+from edge_demo.pictures.images import write_image
+from edge_demo.tasks import chroma
 
 Pixels = NDArray[np.uint8]
 

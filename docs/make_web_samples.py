@@ -16,7 +16,7 @@ import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 import skimage.data  # noqa: E402
 
-from edge_demo.runtime.tasks import enhance  # noqa: E402
+from edge_demo.tasks import enhance  # noqa: E402
 
 FOLDER = ROOT / "edge_demo" / "web" / "samples"
 _SEED = 0

@@ -18,9 +18,9 @@ sys.path.insert(0, str(ROOT))
 
 # ruff: noqa: E402
 from datasets import samples, sources
-from edge_demo import models_folder
-from edge_demo.runtime import quality, restoration, results
-from edge_demo.runtime.model import TFLiteModel
+from edge_demo.measure import quality, restoration, results
+from edge_demo.model import models_folder
+from edge_demo.model.tflite import TFLiteModel
 from export.calibrate import public_name
 
 OUT = ROOT / "docs" / "results" / "bitrate.json"

@@ -32,14 +32,16 @@ sys.path.insert(0, str(ROOT))  # run as a script, whose own folder is docs
 
 # ruff: noqa: E402
 from datasets import samples, sources
-from edge_demo import host, models_folder
-from edge_demo.runtime import photographs, quality, restoration, results
-from edge_demo.runtime.colorizing import Look, colorize_picture
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.images import write_image
-from edge_demo.runtime.lab import rgb_to_lab
-from edge_demo.runtime.model import TFLiteModel
-from edge_demo.runtime.steering import Wanted, of_photograph
+from edge_demo.benchmark import host
+from edge_demo.colour.lab import rgb_to_lab
+from edge_demo.device.colorizing import Look, colorize_picture
+from edge_demo.device.steering import Wanted, of_photograph
+from edge_demo.errors import UserError
+from edge_demo.measure import quality, restoration, results
+from edge_demo.model import models_folder
+from edge_demo.model.tflite import TFLiteModel
+from edge_demo.pictures import photographs
+from edge_demo.pictures.images import write_image
 from export.calibrate import public_name
 
 RESULTS = ROOT / "docs" / "results"

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from datasets import partners, sources  # noqa: E402
-from edge_demo.runtime.lowlight import to_linear  # noqa: E402
+from edge_demo.tasks.lowlight import to_linear  # noqa: E402
 
 PERCENTILES = (5, 25, 50, 75, 95)
 REDUCTION = 8

@@ -24,10 +24,11 @@ from ai_edge_quantizer import quantizer
 from ai_edge_quantizer import recipe as quantizer_recipes
 
 from datasets import samples, sources
-from edge_demo.runtime import package, quality, restoration
-from edge_demo.runtime.model import TFLiteModel
-from edge_demo.runtime.quiet import quiet_stderr
-from edge_demo.runtime.tasks import chroma
+from edge_demo.measure import quality, restoration
+from edge_demo.model import package
+from edge_demo.model.tflite import TFLiteModel
+from edge_demo.quiet import quiet_stderr
+from edge_demo.tasks import chroma
 from export import calibrate, convert, files, quantise
 from keras_models import runs
 

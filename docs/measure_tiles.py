@@ -15,10 +15,12 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from edge_demo import benchmark, host, models_folder  # noqa: E402
-from edge_demo.runtime.model import TFLiteModel  # noqa: E402
-from edge_demo.runtime.tasks import chroma  # noqa: E402
-from edge_demo.runtime.tiling import reconstruct  # noqa: E402
+from edge_demo.benchmark import command as benchmark  # noqa: E402
+from edge_demo.benchmark import host  # noqa: E402
+from edge_demo.model import models_folder  # noqa: E402
+from edge_demo.model.tflite import TFLiteModel  # noqa: E402
+from edge_demo.model.tiling import reconstruct  # noqa: E402
+from edge_demo.tasks import chroma  # noqa: E402
 
 TILES = (128, 256, 384, 512, 768, 1024, 2048)
 SIZE = (1920, 1080)

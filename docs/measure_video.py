@@ -34,12 +34,15 @@ sys.path.insert(0, str(ROOT))  # run as a script, whose own folder is docs
 
 # ruff: noqa: E402
 from datasets import sources, video
-from edge_demo import host, models_folder
-from edge_demo.runtime import colour, flicker, metrics, temporal, tiling
-from edge_demo.runtime.effects import chroma_correction, chroma_restored
-from edge_demo.runtime.model import TFLiteModel
-from edge_demo.runtime.siting import baseline, downsample
-from edge_demo.runtime.tasks import chroma
+from edge_demo.benchmark import host
+from edge_demo.colour import ycbcr as colour
+from edge_demo.colour.siting import baseline, downsample
+from edge_demo.device import temporal
+from edge_demo.device.effects import chroma_correction, chroma_restored
+from edge_demo.measure import flicker, metrics
+from edge_demo.model import models_folder, tiling
+from edge_demo.model.tflite import TFLiteModel
+from edge_demo.tasks import chroma
 from edge_demo.video import restore, writer
 from edge_demo.video.coding import Coding, Tags
 from export import check

@@ -1,4 +1,4 @@
-"""Tunes the classical low-light methods: what ``edge_demo/runtime/classical.py`` has as defaults.
+"""Tunes the classical low-light methods: what ``edge_demo/measure/classical.py`` has as defaults.
 
 From the repository's root: ``python docs/tune_classical.py FOLDER``, where FOLDER holds low/ and
 high/ with pictures of the same names. Only the first 80 % of the pairs in the order of their names
@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from edge_demo.runtime import classical, metrics  # noqa: E402
+from edge_demo.measure import classical, metrics  # noqa: E402
 
 Picture = NDArray[np.uint8]
 Pairs = Sequence[tuple[Picture, Picture]]

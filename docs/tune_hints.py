@@ -1,4 +1,4 @@
-"""Tunes how far hints reach: what ``edge_demo/runtime/hinting.py`` has as ``WIDE``.
+"""Tunes how far hints reach: what ``edge_demo/device/hinting.py`` has as ``WIDE``.
 
 From the repository's root: ``python docs/tune_hints.py FOLDER``, where FOLDER holds photographs in
 colour; the constants came from 120 of those that the preset was trained on. Each is coloured by the
@@ -25,14 +25,15 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # run as a script, whose own folder is docs
 
 # ruff: noqa: E402
-from edge_demo import models_folder
-from edge_demo.runtime import hint_response, metrics, photographs
-from edge_demo.runtime.colorizing import Look, answer, on_grid
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.hinting import Prior, Reach, described, spreading
-from edge_demo.runtime.images import EXTENSIONS
-from edge_demo.runtime.model import TFLiteModel
-from edge_demo.runtime.tasks import colorize
+from edge_demo.device.colorizing import Look, answer, on_grid
+from edge_demo.device.hinting import Prior, Reach, described, spreading
+from edge_demo.errors import UserError
+from edge_demo.measure import hint_response, metrics
+from edge_demo.model import models_folder
+from edge_demo.model.tflite import TFLiteModel
+from edge_demo.pictures import photographs
+from edge_demo.pictures.images import EXTENSIONS
+from edge_demo.tasks import colorize
 
 MODEL = "colorize_siggraph17-lite.r1.float32"
 NUMBERS = 10, 50

@@ -7,16 +7,18 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import benchmark, models_folder
+from . import cli
+from .benchmark import command as benchmark
 from .camera import command as camera
-from .hints import read_hints
-from .restore import RENDER_SIZES, Options, Restored, check_options, look_of, restore_file
-from .runtime import cli, results
-from .runtime.errors import UserError
-from .runtime.images import EXTENSIONS, load
-from .runtime.model import TFLiteModel
-from .runtime.package import read_card
-from .runtime.selftest import selftest
+from .device.hints import read_hints
+from .device.restore import RENDER_SIZES, Options, Restored, check_options, look_of, restore_file
+from .device.selftest import selftest
+from .errors import UserError
+from .measure import results
+from .model import models_folder
+from .model.package import read_card
+from .model.tflite import TFLiteModel
+from .pictures.images import EXTENSIONS, load
 from .video import command as video
 from .web import command as web
 

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 # Before TensorFlow is imported: its start-up lines are not the user's concern.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from edge_demo.runtime import cli, restoration, results
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.files import check_free
-from edge_demo.runtime.quiet import quiet_stderr
-from edge_demo.runtime.siting import SITINGS
-from edge_demo.runtime.tasks.record import Task
+from edge_demo import cli
+from edge_demo.colour.siting import SITINGS
+from edge_demo.errors import UserError
+from edge_demo.files import check_free
+from edge_demo.measure import restoration, results
+from edge_demo.quiet import quiet_stderr
+from edge_demo.tasks.record import Task
 
 from .recipes import RECIPES, find, parse, with_most_loss
 

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets import augment, samples, sources
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.quality import Sample
-from edge_demo.runtime.restoration import Restoration
-from edge_demo.runtime.tiling import window
+from edge_demo.errors import UserError
+from edge_demo.measure.quality import Sample
+from edge_demo.measure.restoration import Restoration
+from edge_demo.model.tiling import window
 
 # Both sitings that files really have: a range must hold for each.
 SITINGS = ("center", "left")

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edge_demo.runtime import package
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.files import write_whole
-from edge_demo.runtime.interpreter import Graph
-from edge_demo.runtime.selftest import selftest
+from edge_demo.device.selftest import selftest
+from edge_demo.errors import UserError
+from edge_demo.files import write_whole
+from edge_demo.model import package
+from edge_demo.model.interpreter import Graph
 
 from . import edgetpu, edgetpu_compiler, graph
 from .other_interpreter import selftest_elsewhere

@@ -18,10 +18,12 @@ from typing import Any
 import numpy as np
 
 from datasets import sources
-from edge_demo.runtime import package, restoration, results, tasks
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.results import Row
-from edge_demo.runtime.tasks.record import Task
+from edge_demo import tasks
+from edge_demo.errors import UserError
+from edge_demo.measure import restoration, results
+from edge_demo.measure.results import Row
+from edge_demo.model import package
+from edge_demo.tasks.record import Task
 
 ROOT = Path(__file__).parent.parent
 MODELS = ROOT / "edge_demo" / "models"

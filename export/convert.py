@@ -13,10 +13,10 @@ import keras
 import tensorflow as tf
 from tensorflow.lite.python.convert import ConverterError
 
-from edge_demo.runtime import restoration
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.quiet import quiet_stderr
-from edge_demo.runtime.tasks.record import Task
+from edge_demo.errors import UserError
+from edge_demo.measure import restoration
+from edge_demo.quiet import quiet_stderr
+from edge_demo.tasks.record import Task
 from keras_models import fakequant
 from keras_models.fakequant import Range
 

@@ -12,12 +12,14 @@ import skimage.data
 from numpy.typing import NDArray
 
 import keras_models
-from edge_demo.runtime import package, restoration, tasks
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.files import write_whole
-from edge_demo.runtime.interpreter import Graph
-from edge_demo.runtime.selftest import REPEATED, cut, repeated
-from edge_demo.runtime.tasks.record import Task
+from edge_demo import tasks
+from edge_demo.device.selftest import REPEATED, cut, repeated
+from edge_demo.errors import UserError
+from edge_demo.files import write_whole
+from edge_demo.measure import restoration
+from edge_demo.model import package
+from edge_demo.model.interpreter import Graph
+from edge_demo.tasks.record import Task
 
 from .calibrate import public_name
 from .convert import Network, check_fit, convert

@@ -12,12 +12,13 @@ from typing import Any
 
 import keras_models
 from datasets import samples, sources
-from edge_demo.runtime import jpeg, package, quality, restoration, results
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.model import TFLiteModel
-from edge_demo.runtime.restoration import Restoration
-from edge_demo.runtime.tasks import chroma
-from edge_demo.runtime.tasks.record import Task
+from edge_demo.errors import UserError
+from edge_demo.measure import quality, restoration, results
+from edge_demo.measure.restoration import Restoration
+from edge_demo.model import package
+from edge_demo.model.tflite import TFLiteModel
+from edge_demo.tasks import chroma, jpeg
+from edge_demo.tasks.record import Task
 from keras_models import runs
 
 from . import files

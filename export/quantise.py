@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.tools import flatbuffer_utils
 
-from edge_demo.runtime.interpreter import quantise
-from edge_demo.runtime.quiet import quiet_stderr
-from edge_demo.runtime.tasks.record import Task
+from edge_demo.model.interpreter import quantise
+from edge_demo.quiet import quiet_stderr
+from edge_demo.tasks.record import Task
 from keras_models.fakequant import Range, least_error_range, nudged, stated_ranges
 
 from . import graph

@@ -7,7 +7,7 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edge_demo.runtime.errors import UserError
+from edge_demo.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from datasets import samples, sources
-from edge_demo.runtime import html, restoration, results, tasks
-from edge_demo.runtime.model import TFLiteModel
-from edge_demo.runtime.restoration import Method, Restoration
+from edge_demo import tasks
+from edge_demo.measure import restoration, results
+from edge_demo.measure.restoration import Method, Restoration
+from edge_demo.model.tflite import TFLiteModel
+from edge_demo.report import html
 
 from . import compare
 from .sensitivity import Analysis, Sensitivity

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_demo.runtime import metrics
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.interpreter import Graph
+from edge_demo.errors import UserError
+from edge_demo.measure import metrics
+from edge_demo.model.interpreter import Graph
 from keras_models.fakequant import Range
 
 from . import graph, quantise

@@ -9,9 +9,9 @@ from typing import Protocol, cast
 
 import keras
 
-from edge_demo.runtime import tasks
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.tasks.record import Task
+from edge_demo import tasks
+from edge_demo.errors import UserError
+from edge_demo.tasks.record import Task
 
 
 class Model(Protocol):

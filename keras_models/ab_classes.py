@@ -9,8 +9,8 @@ import numpy as np
 from keras import layers, ops
 from numpy.typing import NDArray
 
-from edge_demo.runtime.ab_bins import BINS, COUNT
-from edge_demo.runtime.tasks.colorize import AB
+from edge_demo.colour.ab_bins import BINS, COUNT
+from edge_demo.tasks.colorize import AB
 
 # The temperature of the annealed mean (Zhang et al., 2016): between the mean (1), which is dull,
 # and the most probable colour (0), which changes from place to place.

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 import keras
 from keras import layers
 
-from edge_demo.runtime.errors import UserError
+from edge_demo.errors import UserError
 
 RESNET, INCEPTION = "backbone_resnet50", "backbone_inception_resnet_v2"
 # Downscale to the layer whose output has it.

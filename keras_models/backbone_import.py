@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tensorflow.lite.python import schema_py_generated as schema
 
-from edge_demo.runtime.errors import UserError
+from edge_demo.errors import UserError
 
 from .mobilenet_v2 import PUBLISHED, Layer, Layout, structure
 

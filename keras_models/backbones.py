@@ -13,8 +13,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.files import write_whole
+from edge_demo.errors import UserError
+from edge_demo.files import write_whole
 
 from . import applications, runs
 

@@ -6,7 +6,7 @@ of ``chroma_residual``; a 1x1 convolution, which begins as the identity, carries
 was given past the body. What it makes is as sharp as true chroma, and partly invented.
 
 Input ``planes`` (B, H/2, W/2, 12), output ``chroma`` (B, H/2, W/2, 8), both in -128/255..127/255;
-see ``edge_demo.runtime.tasks.chroma``, form "direct". kMAC per luma pixel: test 0.7, s 19.9,
+see ``edge_demo.tasks.chroma``, form "direct". kMAC per luma pixel: test 0.7, s 19.9,
 m 76.6.
 """
 
@@ -16,8 +16,8 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from edge_demo.runtime.tasks.chroma import CORRECTION_SCALE
-from edge_demo.runtime.tasks.chroma import DIRECT as TASK
+from edge_demo.tasks.chroma import CORRECTION_SCALE
+from edge_demo.tasks.chroma import DIRECT as TASK
 
 from . import chroma_residual
 from .chroma_residual import SIZES as _SIZES

@@ -5,7 +5,7 @@ super-resolution, at half resolution on 2x2 blocks (the "pixel unshuffle" of ESP
 2016, at the input), so that every op is a plain 3x3 convolution, an addition or a clamp.
 
 Input ``planes`` (B, H/2, W/2, 12) in -128/255..127/255, output ``correction``
-(B, H/2, W/2, 8) in -1..1; see ``edge_demo.runtime.tasks.chroma``. kMAC per luma pixel: test
+(B, H/2, W/2, 8) in -1..1; see ``edge_demo.tasks.chroma``. kMAC per luma pixel: test
 0.6, xs 4.2, s 19.9, m 76.6.
 """
 
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import keras
 from keras import layers, ops
 
-from edge_demo.runtime.tasks.chroma import TASK
+from edge_demo.tasks.chroma import TASK
 
 __all__ = ["GROWS_FROM", "SIZES", "TASK", "Size", "body", "build", "correction", "halo", "reach"]
 

@@ -5,7 +5,7 @@ network predicts a distribution over 313 colours, trained with classes rebalance
 the device is told its annealed mean, computed in the graph, and how far it spreads.
 
 Input ``lightness`` (B, H, W, 1) in -1..1, output ``ab_spread`` (B, H / 4, W / 4, 3); see
-``edge_demo.runtime.tasks.colorize``. H and W are multiples of 32.
+``edge_demo.tasks.colorize``. H and W are multiples of 32.
 
 Sizes ``lite`` and ``test`` read MobileNetV2's features through a pyramid (``test``: a tiny one).
 ``full`` is the published network of 32.2 million weights: eight blocks of convolutions at up to an
@@ -22,7 +22,7 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-from edge_demo.runtime.tasks.colorize import SPREAD as TASK
+from edge_demo.tasks.colorize import SPREAD as TASK
 
 from . import ab_classes, mobilenet_v2, pyramid, zhang
 

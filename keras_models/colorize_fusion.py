@@ -6,7 +6,7 @@ the same picture, both are fused at an eighth of its size, and a decoder makes a
 through a hyperbolic tangent.
 
 Input ``lightness`` (B, H, W, 1) in -1..1, output ``ab`` in -1..1; see
-``edge_demo.runtime.tasks.colorize``. H and W are multiples of 32.
+``edge_demo.tasks.colorize``. H and W are multiples of 32.
 
 Sizes ``lite`` and ``test`` fuse the feature maps of MobileNetV2 (``test``: a tiny one) and end at a
 quarter of the size, (B, H / 4, W / 4, 2). ``inception`` is the paper's network, for pictures of
@@ -22,8 +22,8 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-from edge_demo.runtime.tasks.colorize import FINE, TASK
-from edge_demo.runtime.tasks.record import Task
+from edge_demo.tasks.colorize import FINE, TASK
+from edge_demo.tasks.record import Task
 
 from . import applications, mobilenet_v2, pyramid
 

@@ -5,7 +5,7 @@ network sees the lightness, the ab of sparse hints and where they are. It answer
 a distribution over 313 colours for each place, of which a palette is made.
 
 Input ``hinted`` (B, H, W, 4) in -1..1, output ``palette`` (B, H / 4, W / 4, 315); see
-``edge_demo.runtime.tasks.colorize``. H and W are multiples of 32.
+``edge_demo.tasks.colorize``. H and W are multiples of 32.
 
 Sizes ``lite`` and ``test`` read MobileNetV2's features of the lightness through a pyramid
 (``test``: a tiny one); the hints enter through the encoder, and once more where it ends.
@@ -14,7 +14,7 @@ Sizes ``lite`` and ``test`` read MobileNetV2's features of the lightness through
 with what each size knew. It has 34.1 million weights, the published one 34.2: there, classes are
 all 23x23 points of a grid of a and b in steps of 10, of which sRGB can show the 313 of ``ab_bins``;
 ``published`` keeps those. The paper's variant with a branch for global hints is not built: its
-weights were never published, and ``edge_demo.runtime.steering`` gives such hints to every size.
+weights were never published, and ``edge_demo.device.steering`` gives such hints to every size.
 Its ab, made at full size, are averaged over 4x4 pixels, because its
 classes are on that grid, and a device brings ab to full size along edges.
 
@@ -26,9 +26,9 @@ from __future__ import annotations
 import keras
 from keras import layers, ops
 
-from edge_demo.runtime.tasks.colorize import CARRIED
-from edge_demo.runtime.tasks.colorize import HINTED as TASK
-from edge_demo.runtime.tasks.record import Task
+from edge_demo.tasks.colorize import CARRIED
+from edge_demo.tasks.colorize import HINTED as TASK
+from edge_demo.tasks.record import Task
 
 from . import ab_classes, mobilenet_v2, pyramid, zhang
 

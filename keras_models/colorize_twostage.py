@@ -7,7 +7,7 @@ ends at a quarter of the size; the refinement sees its a and b beside features o
 brings them to the picture's pixels.
 
 Input ``lightness`` (B, H, W, 1) in -1..1, output ``ab`` (B, H, W, 2) in -1..1; of the generators
-(B, H / 4, W / 4, 2). See ``edge_demo.runtime.tasks.colorize``. H and W are multiples of 32.
+(B, H / 4, W / 4, 2). See ``edge_demo.tasks.colorize``. H and W are multiples of 32.
 
 The stages are trained one after the other: first ``lite-generator``, then ``lite``, which starts
 from a run of it (``--set start_from=RUN``), keeps it as it is, and is exported as one graph.
@@ -24,8 +24,8 @@ from dataclasses import dataclass
 import keras
 from keras import layers, ops
 
-from edge_demo.runtime.tasks.colorize import FINE, TASK
-from edge_demo.runtime.tasks.record import Task
+from edge_demo.tasks.colorize import FINE, TASK
+from edge_demo.tasks.record import Task
 
 from . import applications, mobilenet_v2, pyramid
 

@@ -7,7 +7,7 @@ the block's end, selective kernel fusion weighs the streams against one another 
 by a softmax across the streams.
 
 Input ``picture`` (B, H, W, 6) in 0..1, output ``enhanced`` (B, H, W, 3) in 0..1, H and W multiples
-of 16; see ``edge_demo.runtime.tasks.enhance``. Global pooling: it is made for whole pictures.
+of 16; see ``edge_demo.tasks.enhance``. Global pooling: it is made for whole pictures.
 
 Sizes ``paper`` (31.8 M parameters, checked against the authors' count) and ``s`` have the published
 structure, on the picture itself with a long skip. As in the authors' network, units of one scale
@@ -30,7 +30,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from edge_demo.runtime.tasks.enhance import TASK
+from edge_demo.tasks.enhance import TASK
 
 __all__ = ["SIZES", "TASK", "Size", "build"]
 

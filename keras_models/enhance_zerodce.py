@@ -9,7 +9,7 @@ iterations share, on the picture reduced to an eighth; it sees the lifted channe
 that size they cost next to nothing.
 
 Input ``picture`` (B, H, W, 6) in 0..1, output ``curves`` in -1..1: (B, H, W, 24), or of ``lite``
-(B, H/8, W/8, 3), H and W multiples of 8; see ``edge_demo.runtime.tasks.enhance``. The runtime
+(B, H/8, W/8, 3), H and W multiples of 8; see ``edge_demo.tasks.enhance``. The runtime
 applies the curves, at the picture's full size. kMAC per luma pixel: test 7.7, paper 79.2, lite 0.2.
 """
 
@@ -22,8 +22,8 @@ from typing import Any
 import keras
 from keras import layers
 
-from edge_demo.runtime.tasks import enhance
-from edge_demo.runtime.tasks.record import Task
+from edge_demo.tasks import enhance
+from edge_demo.tasks.record import Task
 
 __all__ = ["SIZES", "TASK", "Size", "build", "task"]
 

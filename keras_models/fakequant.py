@@ -20,7 +20,7 @@ import numpy as np
 from keras import layers, ops
 from numpy.typing import NDArray
 
-from edge_demo.runtime.tasks.record import Task
+from edge_demo.tasks.record import Task
 
 LEVELS = 255
 _SUFFIX = "_range"  # after an operation's name: the layer that rounds its output

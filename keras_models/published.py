@@ -19,9 +19,9 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
-from edge_demo.runtime.ab_bins import BINS, STEP
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.files import write_whole
+from edge_demo.colour.ab_bins import BINS, STEP
+from edge_demo.errors import UserError
+from edge_demo.files import write_whole
 
 from . import ab_classes, build, zhang
 

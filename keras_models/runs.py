@@ -14,7 +14,7 @@ from typing import Any
 import keras
 
 import keras_models
-from edge_demo.runtime.errors import UserError
+from edge_demo.errors import UserError
 
 WEIGHTS = Path(__file__).parent / "weights"
 

@@ -129,7 +129,7 @@ def qat_folder(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
     """A folder as a finished quantisation-aware fit of ``run_folder`` leaves it."""
-    from edge_demo.runtime.tasks import chroma
+    from edge_demo.tasks import chroma
     from keras_models import fakequant
 
     model = lively(MODEL)

@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_demo.runtime.colour import rgb_to_ycbcr, ycbcr_to_rgb
-from edge_demo.runtime.images import read_rgb, to_uint8
-from edge_demo.runtime.lab import lab_to_rgb, rgb_to_lab
+from edge_demo.colour.lab import lab_to_rgb, rgb_to_lab
+from edge_demo.colour.ycbcr import rgb_to_ycbcr, ycbcr_to_rgb
+from edge_demo.pictures.images import read_rgb, to_uint8
 
 Picture = NDArray[np.uint8]
 Fault = Callable[[Picture, random.Random], Picture]

@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # run as a script, whose own folder is tests
 
 # ruff: noqa: E402
-from edge_demo.runtime import results
+from edge_demo.measure import results
 
 BACKENDS = ("tensorflow", "jax")
 ALIKE = 0.02

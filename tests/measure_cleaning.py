@@ -39,11 +39,11 @@ sys.path.insert(0, str(ROOT))  # run as a script, whose own folder is tests
 from datasets.__main__ import main as datasets
 from datasets.cleaning import local
 from datasets.cleaning.scores import Scores
-from edge_demo import host
-from edge_demo.runtime import results
-from edge_demo.runtime.cli import cores
-from edge_demo.runtime.images import read_rgb, to_uint8
-from edge_demo.runtime.photographs import read_folder
+from edge_demo.benchmark import host
+from edge_demo.cli import cores
+from edge_demo.measure import results
+from edge_demo.pictures.images import read_rgb, to_uint8
+from edge_demo.pictures.photographs import read_folder
 from tests import faults
 
 EACH = 50

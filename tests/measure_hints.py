@@ -25,8 +25,8 @@ sys.path.insert(0, str(ROOT))  # run as a script, whose own folder is tests
 # ruff: noqa: E402
 import numpy as np
 
-from edge_demo import host
-from edge_demo.runtime.errors import UserError
+from edge_demo.benchmark import host
+from edge_demo.errors import UserError
 from tests.edge_demo.web.browser.conftest import served
 from tests.edge_demo.web.browser.page import Page, start
 

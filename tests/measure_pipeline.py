@@ -26,8 +26,8 @@ sys.path.insert(0, str(ROOT))  # run as a script, whose own folder is tests
 # ruff: noqa: E402
 from datasets import bench as pipeline
 from datasets import sources
-from edge_demo import host
-from edge_demo.runtime import results
+from edge_demo.benchmark import host
+from edge_demo.measure import results
 from training import bench, config
 
 # Of a step that a pipeline may be waited for, and what it gives at least beside the generator.

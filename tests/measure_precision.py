@@ -29,8 +29,8 @@ sys.path.insert(0, str(ROOT))  # run as a script, whose own folder is tests
 import tensorflow as tf
 
 import keras_models
-from edge_demo import host
-from edge_demo.runtime import results
+from edge_demo.benchmark import host
+from edge_demo.measure import results
 from training import config, feeds
 from training.bench import step_ms
 from training.fit import compiled, split

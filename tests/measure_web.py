@@ -40,9 +40,9 @@ sys.path.insert(0, str(ROOT))  # run as a script, whose own folder is tests
 import cv2
 import numpy as np
 
-from edge_demo import host
-from edge_demo.runtime.containers import inspect
-from edge_demo.runtime.errors import UserError
+from edge_demo.benchmark import host
+from edge_demo.errors import UserError
+from edge_demo.pictures.containers import inspect
 from tests.mutations import mutated
 
 _HALF = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420]

@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # run as a script, whose own folder is tests
 
 # ruff: noqa: E402
-from edge_demo.runtime import results
+from edge_demo.measure import results
 from tests.measure_backends import DEMO, compared, document
 
 ALIKE = 0.01

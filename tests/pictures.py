@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_demo.runtime import restoration
+from edge_demo.measure import restoration
 
 
 def encoded(task: Any, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:

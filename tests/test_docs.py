@@ -38,14 +38,14 @@ from docs import (
     sheets,
     tune_hints,
 )
-from edge_demo import models_folder
 from edge_demo.__main__ import _parser as edge_parser
-from edge_demo.runtime import results
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.lab import rgb_to_lab
-from edge_demo.runtime.model import TFLiteModel
-from edge_demo.runtime.tasks.chroma import TASK
-from edge_demo.runtime.tasks.enhance import TASK as ENHANCE
+from edge_demo.colour.lab import rgb_to_lab
+from edge_demo.errors import UserError
+from edge_demo.measure import results
+from edge_demo.model import models_folder
+from edge_demo.model.tflite import TFLiteModel
+from edge_demo.tasks.chroma import TASK
+from edge_demo.tasks.enhance import TASK as ENHANCE
 from edge_demo.web.app import create_app
 from edge_demo.web.command import make_studio
 from tests.videos import make_clip, moving

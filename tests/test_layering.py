@@ -15,22 +15,60 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("edge_demo", "keras_models", "datasets", "training", "export")
 INTERPRETERS = ("ai_edge_litert", "tflite_runtime")
 
-RUNTIME = "edge_demo.runtime"
+# What every module of edge_demo may import: they import nothing but the standard library and each
+# other.
+BASE = {f"edge_demo.{name}" for name in ("cli", "clock", "errors", "files", "quiet")}
+# The rooms of edge_demo from the lowest up: each may import itself, BASE and those that it names.
+ROOMS: dict[str, set[str]] = {
+    "colour": set(),
+    "tasks": {"colour"},
+    "pictures": {"colour", "tasks"},
+    "model": {"colour", "tasks"},
+    "device": {"colour", "tasks", "pictures", "model"},
+    "measure": {"colour", "tasks", "pictures", "model", "device"},
+    "report": {"colour", "tasks", "pictures", "measure"},
+    "video": {"colour", "tasks", "model", "device"},
+    "camera": {"colour", "tasks", "model", "device", "video"},
+    "web": {"colour", "tasks", "pictures", "model", "device", "measure", "camera"},
+    "benchmark": {"colour", "tasks", "pictures", "model", "device", "measure", "report"},
+}
+LIBRARIES: dict[str, set[str]] = {
+    "video": {"numpy", "cv2", "av"},
+    "web": {"numpy", "cv2", "flask", "waitress", "werkzeug", "prometheus_client"},
+}
+# What training is proven with, beside what the device runs.
+PROVEN = BASE | {
+    f"edge_demo.{room}"
+    for room in ("colour", "tasks", "pictures", "model", "device", "measure", "report")
+}
+
+
+def room_rule(room: str) -> set[str]:
+    return (
+        LIBRARIES.get(room, {"numpy", "cv2"})
+        | BASE
+        | {f"edge_demo.{other}" for other in {room, *ROOMS[room]}}
+    )
+
+
 # The longest folder that holds a module decides: what it may import beside the standard library.
 RULES: dict[str, set[str]] = {
-    "edge_demo.runtime": {"numpy", "cv2", RUNTIME},
-    "edge_demo": {"numpy", "cv2", "av", "flask", "waitress", "werkzeug", "prometheus_client",
-                  "edge_demo"},
-    "keras_models": {"keras", "numpy", RUNTIME, "keras_models"},
-    "datasets": {"tensorflow", "cv2", "numpy", "skimage", RUNTIME, "datasets"},
+    **{module: BASE for module in BASE},
+    **{f"edge_demo.{room}": room_rule(room) for room in ROOMS},
+    # The command line.
+    "edge_demo": BASE | {f"edge_demo.{room}" for room in ROOMS},
+    "keras_models": {"keras", "numpy", "edge_demo.colour", "edge_demo.tasks", *BASE,
+                     "keras_models"},
+    "datasets": {"tensorflow", "cv2", "numpy", "skimage", *PROVEN, "datasets"},
     "training": {"keras", "tensorflow", "numpy", "cv2", "matplotlib", "skimage",
-                 "datasets", "keras_models", RUNTIME, "training"},
+                 "datasets", "keras_models", *PROVEN, "training"},
     "export": {"keras", "tensorflow", "numpy", "cv2", "skimage",
-               "datasets", "keras_models", RUNTIME, "export"},
+               "datasets", "keras_models", *PROVEN, "export"},
 }  # fmt: skip
 # Single modules that may import something of their own.
 EXTRA = {
     "edge_demo.camera.source": {"picamera2"},
+    "edge_demo.pictures.planes": {"av"},
     "datasets.augment": {"albumentations"},
     # One reader of video files; the device needs it, too.
     "datasets.video": {"edge_demo.video"},
@@ -121,7 +159,15 @@ def test_the_interpreter_is_named_in_one_module_only() -> None:
         for path in files(package)
         if any(name in path.read_text() for name in INTERPRETERS)
     }
-    assert naming == {"edge_demo/runtime/interpreter.py"}
+    assert naming == {"edge_demo/model/interpreter.py"}
+
+
+def test_every_room_names_lower_rooms_only() -> None:
+    folders = {path.parent.name for path in (ROOT / "edge_demo").glob("*/__init__.py")}
+    assert folders == set(ROOMS)
+    order = list(ROOMS)
+    for room, others in ROOMS.items():
+        assert others <= set(order[: order.index(room)])
 
 
 def run_python(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -18,8 +18,8 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from edge_demo.runtime.tasks.chroma import CORRECTION_SCALE, DIRECT
-from edge_demo.runtime.tasks.record import Task
+from edge_demo.tasks.chroma import CORRECTION_SCALE, DIRECT
+from edge_demo.tasks.record import Task
 
 from .config import FitConfig
 from .losses import Charbonnier, residual_psnr

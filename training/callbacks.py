@@ -16,8 +16,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from edge_demo.runtime.cli import duration
-from edge_demo.runtime.files import write_whole
+from edge_demo.cli import duration
+from edge_demo.files import write_whole
 
 
 class Checkpoint(keras.callbacks.Callback):

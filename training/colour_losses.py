@@ -11,8 +11,8 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from edge_demo.runtime.ab_bins import BINS, COUNT, STEP
-from edge_demo.runtime.tasks.colorize import AB
+from edge_demo.colour.ab_bins import BINS, COUNT, STEP
+from edge_demo.tasks.colorize import AB
 from keras_models.ab_classes import annealed
 
 NEAREST = 5  # bins that a colour is shared among

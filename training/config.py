@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.siting import check_siting
+from edge_demo.colour.siting import check_siting
+from edge_demo.errors import UserError
 
 PRECISIONS = ("mixed_bfloat16", "float32")
 JIT = ("auto", "on", "off")

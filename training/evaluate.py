@@ -11,10 +11,10 @@ import numpy as np
 
 import keras_models
 from datasets import samples, sources
-from edge_demo.runtime import quality, restoration
-from edge_demo.runtime.model import TFLiteModel
-from edge_demo.runtime.tasks.record import Task
-from edge_demo.runtime.tiling import Runner
+from edge_demo.measure import quality, restoration
+from edge_demo.model.tflite import TFLiteModel
+from edge_demo.model.tiling import Runner
+from edge_demo.tasks.record import Task
 from keras_models import runs
 
 

@@ -12,13 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets import video
-from edge_demo.runtime import cli, flicker, metrics, restoration, results, temporal
-from edge_demo.runtime.colour import round_to_uint8, ycbcr_to_rgb
-from edge_demo.runtime.effects import chroma_correction, chroma_restored
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.siting import baseline
-from edge_demo.runtime.tasks import chroma
-from edge_demo.runtime.tiling import Runner
+from edge_demo import cli
+from edge_demo.colour.siting import baseline
+from edge_demo.colour.ycbcr import round_to_uint8, ycbcr_to_rgb
+from edge_demo.device import temporal
+from edge_demo.device.effects import chroma_correction, chroma_restored
+from edge_demo.errors import UserError
+from edge_demo.measure import flicker, metrics, restoration, results
+from edge_demo.model.tiling import Runner
+from edge_demo.tasks import chroma
 
 from .evaluate import Evaluated
 

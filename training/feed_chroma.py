@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 
 import keras_models
 from datasets import cells, pipeline, sources
-from edge_demo.runtime import jpeg
-from edge_demo.runtime.colour import rgb_to_ycbcr, round_to_uint8, ycbcr_to_rgb
-from edge_demo.runtime.siting import upsample
-from edge_demo.runtime.tasks import chroma
-from edge_demo.runtime.tasks.record import Task
+from edge_demo.colour.siting import upsample
+from edge_demo.colour.ycbcr import rgb_to_ycbcr, round_to_uint8, ycbcr_to_rgb
+from edge_demo.tasks import chroma, jpeg
+from edge_demo.tasks.record import Task
 
 from .config import FitConfig
 

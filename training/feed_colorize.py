@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 import keras_models
 from datasets import colorize, sources
-from edge_demo.runtime.ab_bins import BINS, COUNT
-from edge_demo.runtime.colour import round_to_uint8
-from edge_demo.runtime.tasks.colorize import AB, to_rgb
-from edge_demo.runtime.tasks.record import Task
+from edge_demo.colour.ab_bins import BINS, COUNT
+from edge_demo.colour.ycbcr import round_to_uint8
+from edge_demo.tasks.colorize import AB, to_rgb
+from edge_demo.tasks.record import Task
 from keras_models.ab_classes import annealed
 
 from .config import FitConfig

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from datasets import lowlight, partners, sources
 from datasets.cells import centre
-from edge_demo.runtime.colour import round_to_uint8
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.tasks import enhance
+from edge_demo.colour.ycbcr import round_to_uint8
+from edge_demo.errors import UserError
+from edge_demo.tasks import enhance
 
 from .config import FitConfig, epochs, plan
 

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 import keras_models
 from datasets import sources
-from edge_demo.runtime.cli import duration
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.files import write_whole
-from edge_demo.runtime.tasks import chroma
-from edge_demo.runtime.tasks.record import Task
+from edge_demo.cli import duration
+from edge_demo.errors import UserError
+from edge_demo.files import write_whole
+from edge_demo.tasks import chroma
+from edge_demo.tasks.record import Task
 from keras_models import ab_classes, backbones, fakequant, growth, runs
 
 from . import adversarial, feeds, plots, taught

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edge_demo.runtime.cli import duration
-from edge_demo.runtime.errors import UserError
+from edge_demo.cli import duration
+from edge_demo.errors import UserError
 from keras_models import runs
 
 from . import config

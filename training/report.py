@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from datasets import samples, sources
-from edge_demo.runtime import html, quality, restoration, results
+from edge_demo.measure import quality, restoration, results
+from edge_demo.report import html
 
 from .evaluate import Evaluated
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from edge_demo.runtime import html, results
-from edge_demo.runtime.tasks.record import Task
+from edge_demo.measure import results
+from edge_demo.report import html
+from edge_demo.tasks.record import Task
 
 from . import plots, report
 from .evaluate_video import BASELINES, FILTERED, EvaluatedVideo

@@ -18,7 +18,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from edge_demo.runtime.errors import UserError
+from edge_demo.errors import UserError
 
 from .config import FitConfig, plan
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from edge_demo.runtime.errors import UserError
+from edge_demo.errors import UserError
 
 from . import config
 

@@ -14,9 +14,9 @@ from typing import Any
 import keras
 from keras import ops
 
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.tasks.chroma import CORRECTION_SCALE, DIRECT, MERGED
-from edge_demo.runtime.tasks.record import Task
+from edge_demo.errors import UserError
+from edge_demo.tasks.chroma import CORRECTION_SCALE, DIRECT, MERGED
+from edge_demo.tasks.record import Task
 from keras_models import runs
 
 from .adversarial import CHANNELS, residual

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from edge_demo.runtime.tasks.enhance import ITERATIONS
+from edge_demo.tasks.enhance import ITERATIONS
 
 # Sides of the squares whose mean brightness counts, pixels.
 REGION = 4
@@ -58,7 +58,7 @@ def apply_curves(picture: Any, curves: Any) -> Any:
             each; smaller maps are brought to the picture's size.
 
     Returns:
-        (B, H, W, 3) in 0..1, as ``edge_demo.runtime.tasks.enhance.apply_curves`` computes it.
+        (B, H, W, 3) in 0..1, as ``edge_demo.tasks.enhance.apply_curves`` computes it.
 
     Raises:
         ValueError: maps of another number of channels.

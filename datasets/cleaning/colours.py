@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_demo.runtime.lab import rgb_to_lab
+from edge_demo.colour.lab import rgb_to_lab
 
 # Colours are a picture's as a whole: more pixels change no measure and cost time.
 SIDE = 96

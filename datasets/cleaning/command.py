@@ -13,10 +13,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from edge_demo.runtime import results
-from edge_demo.runtime.cli import cores, duration
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.photographs import read_folder
+from edge_demo.cli import cores, duration
+from edge_demo.errors import UserError
+from edge_demo.measure import results
+from edge_demo.pictures.photographs import read_folder
 
 from . import folder as place
 from . import local, pipeline, report

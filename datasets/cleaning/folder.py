@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.files import write_whole
+from edge_demo.errors import UserError
+from edge_demo.files import write_whole
 
 from .scores import VERSION, Scores
 from .verdicts import Judged, Thresholds

@@ -12,7 +12,7 @@ from functools import partial
 from multiprocessing import get_context, parent_process
 from typing import Any
 
-from edge_demo.runtime.errors import UserError
+from edge_demo.errors import UserError
 
 from .scores import Scores, score
 

@@ -15,8 +15,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.quiet import quiet_stderr
+from edge_demo.errors import UserError
+from edge_demo.quiet import quiet_stderr
 
 from . import near
 from .scores import Scores, score

@@ -8,9 +8,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge_demo.runtime import html
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.images import read_rgb, to_uint8
+from edge_demo.errors import UserError
+from edge_demo.pictures.images import read_rgb, to_uint8
+from edge_demo.report import html
 
 from .verdicts import KINDS, Judged, Thresholds, Verdict
 

@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.images import read_rgb, to_uint8
-from edge_demo.runtime.photographs import true_chroma
+from edge_demo.errors import UserError
+from edge_demo.pictures.images import read_rgb, to_uint8
+from edge_demo.pictures.photographs import true_chroma
 
 from . import colours, near, sharpness, subsampling
 

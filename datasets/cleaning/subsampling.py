@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_demo.runtime.colour import rgb_to_ycbcr
+from edge_demo.colour.ycbcr import rgb_to_ycbcr
 
 # Of a large picture, the middle says enough.
 SIDE = 384

@@ -20,9 +20,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.files import write_whole
-from edge_demo.runtime.quiet import quiet_stderr
+from edge_demo.errors import UserError
+from edge_demo.files import write_whole
+from edge_demo.quiet import quiet_stderr
 
 from . import BUILDERS
 

@@ -18,11 +18,12 @@ from typing import Any
 import cv2
 import numpy as np
 
-from .. import models_folder
-from ..runtime import cli, temporal
-from ..runtime.colour import rgb_to_ycbcr, round_to_uint8
-from ..runtime.errors import UserError
-from ..runtime.model import TFLiteModel
+from .. import cli
+from ..colour.ycbcr import rgb_to_ycbcr, round_to_uint8
+from ..device import temporal
+from ..errors import UserError
+from ..model import models_folder
+from ..model.tflite import TFLiteModel
 from ..video.writer import CODECS, CRF, Plain, Target, Writer, target
 from .live import Live, Picture
 from .source import Source, opened

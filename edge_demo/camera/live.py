@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..runtime import effects, temporal
-from ..runtime.colorizing import Look
-from ..runtime.colour import round_to_uint8, ycbcr_to_rgb
-from ..runtime.model import TFLiteModel
+from ..colour.ycbcr import round_to_uint8, ycbcr_to_rgb
+from ..device import effects, temporal
+from ..device.colorizing import Look
+from ..model.tflite import TFLiteModel
 from .source import Shot
 
 Picture = NDArray[np.uint8]

@@ -21,11 +21,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..runtime.colour import rgb_to_ycbcr, round_to_uint8
-from ..runtime.effects import Frame
-from ..runtime.errors import UserError
-from ..runtime.quiet import quiet_stderr
-from ..runtime.siting import downsample
+from ..colour.siting import downsample
+from ..colour.ycbcr import rgb_to_ycbcr, round_to_uint8
+from ..device.effects import Frame
+from ..errors import UserError
+from ..quiet import quiet_stderr
 from ..video.reader import Decoded, Reader
 
 PICAMERA = "picamera"

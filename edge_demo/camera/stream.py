@@ -9,9 +9,9 @@ from pathlib import Path
 
 import cv2
 
-from .. import models_folder
-from ..runtime.errors import UserError
-from ..runtime.model import TFLiteModel
+from ..errors import UserError
+from ..model import models_folder
+from ..model.tflite import TFLiteModel
 from .live import Live
 from .source import opened
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..runtime.errors import UserError
+from ..errors import UserError
 
 Array = NDArray[np.float32]
 

@@ -7,11 +7,12 @@ import sys
 import time
 from pathlib import Path
 
-from ..runtime import cli, temporal
-from ..runtime.colorizing import Look
-from ..runtime.errors import UserError
-from ..runtime.model import TFLiteModel
-from ..runtime.tasks import chroma
+from .. import cli
+from ..device import temporal
+from ..device.colorizing import Look
+from ..errors import UserError
+from ..model.tflite import TFLiteModel
+from ..tasks import chroma
 from .reader import EXTENSIONS
 from .restore import Progress, Stopped, restore_video
 from .writer import CODECS, CRF, DEFAULTS, target

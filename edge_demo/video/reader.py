@@ -18,8 +18,8 @@ import numpy as np
 from av.sidedata.sidedata import Type
 from numpy.typing import NDArray
 
-from ..runtime.effects import Frame
-from ..runtime.errors import UserError
+from ..device.effects import Frame
+from ..errors import UserError
 from .coding import Coding, Tags, coding
 
 # What ``run`` takes for a video. A file's content decides how it is read.

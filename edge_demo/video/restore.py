@@ -13,11 +13,11 @@ from types import FrameType
 import numpy as np
 
 from ..clock import Clock
-from ..runtime import effects, temporal
-from ..runtime.colorizing import Look
-from ..runtime.errors import UserError
-from ..runtime.model import TFLiteModel
-from ..runtime.tasks import chroma
+from ..device import effects, temporal
+from ..device.colorizing import Look
+from ..errors import UserError
+from ..model.tflite import TFLiteModel
+from ..tasks import chroma
 from .coding import Coding
 from .reader import Counts, Decoded, Reader
 from .writer import Target, Writer

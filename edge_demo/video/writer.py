@@ -16,8 +16,8 @@ import av.error
 import numpy as np
 from numpy.typing import NDArray
 
-from ..runtime.errors import UserError
-from ..runtime.files import check_free
+from ..errors import UserError
+from ..files import check_free
 from .coding import Coding, Tags
 from .reader import Decoded, Reader
 

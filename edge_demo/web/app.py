@@ -17,9 +17,9 @@ from typing import Any
 from flask import Flask, Response, g, request, send_file, send_from_directory
 from werkzeug.exceptions import HTTPException
 
+from .. import tasks
 from ..camera.stream import Stream
-from ..runtime import tasks
-from ..runtime.errors import UserError
+from ..errors import UserError
 from . import forms, work
 from .cache import Cache
 from .catalog import Catalog, Entry

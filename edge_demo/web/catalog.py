@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .. import models_folder, restore
-from ..runtime import results, tasks
-from ..runtime.package import Card, read_card
-from ..runtime.tasks import colorize
+from .. import tasks
+from ..device import restore
+from ..measure import results
+from ..model import models_folder
+from ..model.package import Card, read_card
+from ..tasks import colorize
 from .limits import Refused
 
 # Times that a median is taken of.

@@ -8,10 +8,10 @@ import socket
 import sys
 from typing import Any
 
+from .. import cli
 from ..camera.command import MODEL as CAMERA_MODEL
-from ..runtime import cli
-from ..runtime.containers import MAX_PIXELS
-from ..runtime.errors import UserError
+from ..errors import UserError
+from ..pictures.containers import MAX_PIXELS
 
 # What no other command needs.
 _PACKAGES = ("flask", "waitress", "prometheus_client")

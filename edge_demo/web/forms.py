@@ -9,11 +9,11 @@ from typing import Any
 
 from flask import Request
 
-from ..hints import Hints, loads
-from ..restore import RENDER_SIZES, Options
-from ..runtime import tasks
-from ..runtime.containers import ImageFile
-from ..runtime.errors import UserError
+from .. import tasks
+from ..device.hints import Hints, loads
+from ..device.restore import RENDER_SIZES, Options
+from ..errors import UserError
+from ..pictures.containers import ImageFile
 from .catalog import Catalog, Entry
 from .limits import Limits, Refused
 from .work import TYPES, Asked, Upload, opened

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..hints import MOST
+from ..device.hints import MOST
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from ..runtime.errors import UserError
-from ..runtime.model import TFLiteModel
+from ..errors import UserError
+from ..model.tflite import TFLiteModel
 from .limits import Refused
 
 _Any = TypeVar("_Any")

@@ -16,7 +16,7 @@ import waitress
 from waitress.channel import HTTPChannel
 from waitress.task import ErrorTask
 
-from ..runtime.errors import UserError
+from ..errors import UserError
 from .app import HEADERS, Studio, create_app
 
 # Threads that read requests and answer those that need no worker, and those that watch the camera.

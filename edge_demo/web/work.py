@@ -16,14 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..clock import Clock
-from ..restore import Options, Wanted, restore_image, restored
-from ..runtime import colorizing, containers, metrics, palette
-from ..runtime.colorizing import Look
-from ..runtime.colour import round_to_uint8
-from ..runtime.errors import UserError
-from ..runtime.images import decode_rgb, encode_image, to_uint8
-from ..runtime.lab import lab_to_rgb
-from ..runtime.tasks import colorize
+from ..colour.lab import lab_to_rgb
+from ..colour.ycbcr import round_to_uint8
+from ..device import colorizing, palette
+from ..device.colorizing import Look
+from ..device.restore import Options, Wanted, restore_image, restored
+from ..errors import UserError
+from ..measure import metrics
+from ..pictures import containers
+from ..pictures.images import decode_rgb, encode_image, to_uint8
+from ..tasks import colorize
 from .limits import Limits, Refused
 from .pool import Models
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from datasets import augment, cells, sources
-from edge_demo.runtime.colour import rgb_to_ycbcr, round_to_uint8
-from edge_demo.runtime.errors import UserError
+from edge_demo.colour.ycbcr import rgb_to_ycbcr, round_to_uint8
+from edge_demo.errors import UserError
 
 
 def folder_of(folder: Path, *pictures: np.ndarray) -> sources.Source:

@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 
 from datasets import jpeg as graph_jpeg
 from datasets.chroma import example
-from edge_demo.runtime import jpeg
-from edge_demo.runtime.siting import SITINGS, upsample
-from edge_demo.runtime.tasks import chroma
+from edge_demo.colour.siting import SITINGS, upsample
+from edge_demo.tasks import chroma, jpeg
 
 
 def pairs_by_numpy(

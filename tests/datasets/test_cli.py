@@ -10,7 +10,7 @@ import pytest
 
 from datasets import sources
 from datasets.__main__ import main
-from edge_demo.runtime.images import read_rgb
+from edge_demo.pictures.images import read_rgb
 
 
 def refused(capfd: pytest.CaptureFixture[str], *arguments: object) -> str:

@@ -8,9 +8,9 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from datasets import colorize as data
-from edge_demo.runtime.ab_bins import BINS, COUNT
-from edge_demo.runtime.tasks import colorize
-from edge_demo.runtime.tasks.colorize import AB, FINE, HINTED, TASK, Grey, Hint
+from edge_demo.colour.ab_bins import BINS, COUNT
+from edge_demo.tasks import colorize
+from edge_demo.tasks.colorize import AB, FINE, HINTED, TASK, Grey, Hint
 
 SIDE = 64
 

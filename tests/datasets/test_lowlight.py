@@ -10,8 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from datasets import lowlight as twin
-from edge_demo.runtime import lowlight
-from edge_demo.runtime.tasks import enhance
+from edge_demo.tasks import enhance, lowlight
 
 Pair = tuple[NDArray[np.float32], NDArray[np.float32]]
 

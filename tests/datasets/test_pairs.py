@@ -10,8 +10,8 @@ import pytest
 
 from datasets import sources
 from datasets.__main__ import main
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.images import read_rgb
+from edge_demo.errors import UserError
+from edge_demo.pictures.images import read_rgb
 from tests.mistakes import refused
 
 

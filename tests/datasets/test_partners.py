@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from datasets import partners
-from edge_demo.runtime.tasks import enhance
+from edge_demo.tasks import enhance
 
 
 @pytest.mark.parametrize("seed", range(3))

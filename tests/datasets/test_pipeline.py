@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from datasets.cells import Cells
 from datasets.chroma import example
 from datasets.pipeline import _siting_counts, batches, fixed
-from edge_demo.runtime.siting import SITINGS
-from edge_demo.runtime.tasks import chroma
+from edge_demo.colour.siting import SITINGS
+from edge_demo.tasks import chroma
 
 Pair = tuple[NDArray[np.float32], NDArray[np.float32]]
 EVEN_SHARES = {"center": 0.5, "left": 0.25, "topleft": 0.25}

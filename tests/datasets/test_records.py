@@ -13,7 +13,7 @@ import pytest
 
 from datasets import cells, records, sources
 from datasets.__main__ import main
-from edge_demo.runtime.errors import UserError
+from edge_demo.errors import UserError
 from tests.mistakes import refused
 
 Made = Callable[..., Path]

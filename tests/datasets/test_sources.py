@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from datasets import sources
-from edge_demo.runtime.errors import UserError
+from edge_demo.errors import UserError
 
 FACTORS = {
     "4:4:4": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,

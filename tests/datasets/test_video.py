@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from datasets import sources, video
-from edge_demo.runtime.errors import UserError
+from edge_demo.errors import UserError
 from tests.videos import make_clip
 
 FULL = (6, 6, 6, 2)

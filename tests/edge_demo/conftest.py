@@ -39,7 +39,7 @@ def _export(folder: Path, photograph: NDArray[np.uint8]) -> dict[str, Path]:
     import keras
 
     import keras_models
-    from edge_demo.runtime import restoration
+    from edge_demo.measure import restoration
     from export import convert, files, recipes
     from export.calibrate import of_pieces
 

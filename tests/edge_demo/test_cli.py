@@ -13,10 +13,9 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_demo import models_folder
 from edge_demo.__main__ import main
-from edge_demo.runtime import package
-from edge_demo.runtime.images import read_rgb
+from edge_demo.model import models_folder, package
+from edge_demo.pictures.images import read_rgb
 from tests import mistakes
 
 refused = functools.partial(mistakes.refused, "edge_demo")

@@ -12,19 +12,20 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_demo import __main__ as command
-from edge_demo.hints import parse_hints, read_hints
-from edge_demo.restore import Options, restore_file
-from edge_demo.runtime import colorizing, restoration, selftest
-from edge_demo.runtime.ab_bins import COUNT
-from edge_demo.runtime.colorizing import Look, colorize_picture
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.images import read_rgb, write_image
-from edge_demo.runtime.lab import rgb_to_lab
-from edge_demo.runtime.model import TFLiteModel
-from edge_demo.runtime.results import METRICS
-from edge_demo.runtime.tasks import colorize
-from edge_demo.runtime.tasks.colorize import Grey, Hint
-from edge_demo.runtime.tasks.record import Task
+from edge_demo.colour.ab_bins import COUNT
+from edge_demo.colour.lab import rgb_to_lab
+from edge_demo.device import colorizing, selftest
+from edge_demo.device.colorizing import Look, colorize_picture
+from edge_demo.device.hints import parse_hints, read_hints
+from edge_demo.device.restore import Options, restore_file
+from edge_demo.errors import UserError
+from edge_demo.measure import restoration
+from edge_demo.measure.results import METRICS
+from edge_demo.model.tflite import TFLiteModel
+from edge_demo.pictures.images import read_rgb, write_image
+from edge_demo.tasks import colorize
+from edge_demo.tasks.colorize import Grey, Hint
+from edge_demo.tasks.record import Task
 
 
 @pytest.fixture(scope="module")

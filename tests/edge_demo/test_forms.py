@@ -11,13 +11,14 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_demo import __main__ as edge_demo
-from edge_demo.planes import read_planes
-from edge_demo.restore import Options, restore_file
-from edge_demo.runtime import effects, jpeg, restoration
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.model import TFLiteModel
-from edge_demo.runtime.tasks import chroma
-from edge_demo.runtime.tiling import reconstruct
+from edge_demo.device import effects
+from edge_demo.device.restore import Options, restore_file
+from edge_demo.errors import UserError
+from edge_demo.measure import restoration
+from edge_demo.model.tflite import TFLiteModel
+from edge_demo.model.tiling import reconstruct
+from edge_demo.pictures.planes import read_planes
+from edge_demo.tasks import chroma, jpeg
 
 
 def rgb_of(path: Path) -> NDArray[np.uint8]:

@@ -12,14 +12,17 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_demo import __main__ as command
-from edge_demo import benchmark, benchmark_report, models_folder
-from edge_demo.restore import Options, restore_file
-from edge_demo.runtime import restoration, selftest
-from edge_demo.runtime.enhancing import enhance_picture
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.images import apply_orientation, read_rgb, write_image
-from edge_demo.runtime.model import TFLiteModel
-from edge_demo.runtime.tasks import enhance
+from edge_demo.benchmark import command as benchmark
+from edge_demo.benchmark import report as benchmark_report
+from edge_demo.device import selftest
+from edge_demo.device.enhancing import enhance_picture
+from edge_demo.device.restore import Options, restore_file
+from edge_demo.errors import UserError
+from edge_demo.measure import restoration
+from edge_demo.model import models_folder
+from edge_demo.model.tflite import TFLiteModel
+from edge_demo.pictures.images import apply_orientation, read_rgb, write_image
+from edge_demo.tasks import enhance
 
 ENHANCE = restoration.of("enhance")
 

@@ -10,9 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from datasets import sources
-from edge_demo.runtime import restoration
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.tasks import chroma, enhance
+from edge_demo.errors import UserError
+from edge_demo.measure import restoration
+from edge_demo.tasks import chroma, enhance
 from export.calibrate import SITINGS, Calibration, collect, public_name
 
 CHROMA, ENHANCE = restoration.of("chroma"), restoration.of("enhance")

@@ -14,9 +14,9 @@ import pytest
 from keras import layers
 from tensorflow.lite.python import schema_py_generated as schema
 
-from edge_demo.runtime import package
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.tasks import chroma
+from edge_demo.errors import UserError
+from edge_demo.model import package
+from edge_demo.tasks import chroma
 from export.__main__ import main
 from export.check import check, kilo_macs_per_pixel
 from export.convert import float_graph

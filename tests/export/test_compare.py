@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from datasets import sources
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.tasks import chroma
+from edge_demo.errors import UserError
+from edge_demo.tasks import chroma
 from export import compare, reports
 from export.__main__ import main
 

@@ -16,8 +16,8 @@ from keras import layers
 from numpy.typing import NDArray
 from tensorflow.lite.python import schema_py_generated as schema
 
-from edge_demo.runtime import package
-from edge_demo.runtime.interpreter import Graph
+from edge_demo.model import package
+from edge_demo.model.interpreter import Graph
 from export import edgetpu
 from export.__main__ import main
 

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 import keras_models
 from datasets import sources
-from edge_demo.runtime import package, restoration
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.interpreter import Graph
-from edge_demo.runtime.selftest import selftest
-from edge_demo.runtime.tasks import chroma
+from edge_demo.device.selftest import selftest
+from edge_demo.errors import UserError
+from edge_demo.measure import restoration
+from edge_demo.model import package
+from edge_demo.model.interpreter import Graph
+from edge_demo.tasks import chroma
 from export import files, graph
 from export.__main__ import main
 from export.calibrate import of_pieces

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 import keras_models
-from edge_demo import models_folder
-from edge_demo.runtime import package, restoration
-from edge_demo.runtime.model import TFLiteModel
-from edge_demo.runtime.selftest import selftest
+from edge_demo.device.selftest import selftest
+from edge_demo.measure import restoration
+from edge_demo.model import models_folder, package
+from edge_demo.model.tflite import TFLiteModel
 from export import convert, files, preset
 from export.__main__ import main
 from export.check import check

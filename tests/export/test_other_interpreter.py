@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_demo import models_folder
-from edge_demo.runtime import package
+from edge_demo.model import models_folder, package
 from export import other_interpreter
 from export.other_interpreter import selftest_elsewhere
 

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_demo import models_folder
-from edge_demo.runtime import package
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.siting import SITINGS
+from edge_demo.colour.siting import SITINGS
+from edge_demo.errors import UserError
+from edge_demo.model import models_folder, package
 from export import preset
 from export.__main__ import main
 from export.recipes import NAMES

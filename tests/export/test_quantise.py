@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from keras import layers
 
-from edge_demo.runtime import restoration
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.interpreter import Graph
-from edge_demo.runtime.tasks.record import Task, Tensor
+from edge_demo.errors import UserError
+from edge_demo.measure import restoration
+from edge_demo.model.interpreter import Graph
+from edge_demo.tasks.record import Task, Tensor
 from export import convert, graph, quantise
 from export.calibrate import Calibration
 from export.recipes import find

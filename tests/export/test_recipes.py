@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge_demo.runtime.errors import UserError
+from edge_demo.errors import UserError
 from export.recipes import NAMES, RECIPES, find, parse, with_most_loss
 
 

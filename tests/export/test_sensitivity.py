@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge_demo.runtime import package, restoration
-from edge_demo.runtime.colour import round_to_uint8
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.interpreter import Graph
-from edge_demo.runtime.metrics import PSNR_LIMIT
-from edge_demo.runtime.tasks import chroma
+from edge_demo.colour.ycbcr import round_to_uint8
+from edge_demo.errors import UserError
+from edge_demo.measure import restoration
+from edge_demo.measure.metrics import PSNR_LIMIT
+from edge_demo.model import package
+from edge_demo.model.interpreter import Graph
+from edge_demo.tasks import chroma
 from export import graph, quantise, reports, sensitivity
 from export.__main__ import main
 from export.calibrate import of_pieces

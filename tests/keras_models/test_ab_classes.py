@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import keras_models
-from edge_demo.runtime.ab_bins import BINS, COUNT
-from edge_demo.runtime.tasks.colorize import AB
+from edge_demo.colour.ab_bins import BINS, COUNT
+from edge_demo.tasks.colorize import AB
 from keras_models import ab_classes
 
 

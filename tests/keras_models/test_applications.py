@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from edge_demo.runtime.errors import UserError
+from edge_demo.errors import UserError
 from keras_models import applications, backbones
 
 NAME = "backbone_small"

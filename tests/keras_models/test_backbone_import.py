@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 import keras_models
 from datasets import sources
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.images import read_rgb
-from edge_demo.runtime.interpreter import Graph
+from edge_demo.errors import UserError
+from edge_demo.model.interpreter import Graph
+from edge_demo.pictures.images import read_rgb
 from keras_models import backbone_import, backbones, mobilenet_v2
 from keras_models.__main__ import main
 from tests.mistakes import refused

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import keras_models
-from edge_demo.runtime.errors import UserError
+from edge_demo.errors import UserError
 from keras_models import backbones
 
 

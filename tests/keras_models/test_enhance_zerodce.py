@@ -10,8 +10,8 @@ import pytest
 from keras import layers
 from numpy.typing import NDArray
 
-from edge_demo.runtime.interpreter import Graph
-from edge_demo.runtime.tasks import enhance
+from edge_demo.model.interpreter import Graph
+from edge_demo.tasks import enhance
 from export import convert, edgetpu, graph, quantise
 from keras_models import enhance_zerodce as zerodce
 from keras_models import fakequant

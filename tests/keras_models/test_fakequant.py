@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from edge_demo.runtime import restoration
-from edge_demo.runtime.interpreter import Graph
-from edge_demo.runtime.tasks import chroma
-from edge_demo.runtime.tasks.record import Task, Tensor
+from edge_demo.measure import restoration
+from edge_demo.model.interpreter import Graph
+from edge_demo.tasks import chroma
+from edge_demo.tasks.record import Task, Tensor
 from export import calibrate, convert, edgetpu, graph, quantise, recipes
 from keras_models import fakequant
 

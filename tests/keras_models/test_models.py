@@ -14,14 +14,15 @@ import pytest
 from numpy.typing import NDArray
 
 import keras_models
-from edge_demo.runtime import restoration, tasks
-from edge_demo.runtime.ab_bins import BINS
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.interpreter import Graph
-from edge_demo.runtime.tasks import chroma
-from edge_demo.runtime.tasks.colorize import AB
-from edge_demo.runtime.tasks.record import Task
-from edge_demo.runtime.tiling import reconstruct
+from edge_demo import tasks
+from edge_demo.colour.ab_bins import BINS
+from edge_demo.errors import UserError
+from edge_demo.measure import restoration
+from edge_demo.model.interpreter import Graph
+from edge_demo.model.tiling import reconstruct
+from edge_demo.tasks import chroma
+from edge_demo.tasks.colorize import AB
+from edge_demo.tasks.record import Task
 from export import graph
 from export.calibrate import of_pieces
 from export.convert import Network, convert, float_graph

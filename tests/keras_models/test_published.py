@@ -19,9 +19,9 @@ import pytest
 from numpy.typing import NDArray
 
 import keras_models
-from edge_demo.runtime.ab_bins import BINS, COUNT
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.tasks.colorize import AB
+from edge_demo.colour.ab_bins import BINS, COUNT
+from edge_demo.errors import UserError
+from edge_demo.tasks.colorize import AB
 from keras_models import ab_classes, published, runs
 from keras_models.__main__ import main
 from tests.mistakes import refused

@@ -30,7 +30,7 @@ sys.path.insert(0, str(ROOT))
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 
-from edge_demo.runtime import tasks  # noqa: E402
+from edge_demo import tasks  # noqa: E402
 from tests.pi import compare, fetch, hardware  # noqa: E402
 
 # Whether an interpreter rounds as the exporting one does.

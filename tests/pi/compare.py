@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_demo.runtime.selftest import FLOAT_RECIPES, MOST_BEYOND, MOST_STEPS
+from edge_demo.device.selftest import FLOAT_RECIPES, MOST_BEYOND, MOST_STEPS
 
 # Of the output's own unit; sums of floats in another order.
 FLOAT_TOLERANCE = 1e-4

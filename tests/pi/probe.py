@@ -22,11 +22,11 @@ import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 
 import edge_demo  # noqa: E402
-from edge_demo import models_folder  # noqa: E402
-from edge_demo.runtime import interpreter, package, restoration  # noqa: E402
-from edge_demo.runtime.interpreter import Graph  # noqa: E402
-from edge_demo.runtime.selftest import REPEATED, repeated, steps  # noqa: E402
-from edge_demo.runtime.tasks.record import Task  # noqa: E402
+from edge_demo.device.selftest import REPEATED, repeated, steps  # noqa: E402
+from edge_demo.measure import restoration  # noqa: E402
+from edge_demo.model import interpreter, models_folder, package  # noqa: E402
+from edge_demo.model.interpreter import Graph  # noqa: E402
+from edge_demo.tasks.record import Task  # noqa: E402
 
 
 def inputs(picture: str, out: str) -> None:

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from edge_demo.runtime.selftest import MOST_STEPS
+from edge_demo.device.selftest import MOST_STEPS
 from tests.pi import compare
 
 STEP = 1 / 127

@@ -14,8 +14,8 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 import keras_models
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.tasks import chroma
+from edge_demo.errors import UserError
+from edge_demo.tasks import chroma
 from keras_models import runs
 from training import callbacks
 from training.adversarial import Adversarial, optimizer, residual

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge_demo.runtime.ab_bins import BINS, COUNT
-from edge_demo.runtime.tasks.colorize import AB
+from edge_demo.colour.ab_bins import BINS, COUNT
+from edge_demo.tasks.colorize import AB
 from training.colour_losses import (
     NEAREST,
     SIGMA,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import keras_models
-from edge_demo.runtime.errors import UserError
+from edge_demo.errors import UserError
 from training import config
 from training.config import FitConfig, override
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from datasets import sources
-from edge_demo.runtime import restoration
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.siting import BASELINES, SITINGS
-from edge_demo.runtime.tasks import chroma
+from edge_demo.colour.siting import BASELINES, SITINGS
+from edge_demo.errors import UserError
+from edge_demo.measure import restoration
+from edge_demo.tasks import chroma
 from export.__main__ import main as export_main
 from training.__main__ import main
 from training.evaluate import evaluate, load

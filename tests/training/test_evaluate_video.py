@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from datasets import video
-from edge_demo.runtime import flicker, metrics, restoration
-from edge_demo.runtime.siting import baseline
-from edge_demo.runtime.tasks import chroma
+from edge_demo.colour.siting import baseline
+from edge_demo.measure import flicker, metrics, restoration
+from edge_demo.tasks import chroma
 from tests.mistakes import refused
 from tests.videos import Clip, make_clip
 from training.__main__ import main

@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 
 from datasets import sources
-from edge_demo.runtime import lowlight
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.images import read_rgb, write_image
-from edge_demo.runtime.tasks import enhance
+from edge_demo.errors import UserError
+from edge_demo.pictures.images import read_rgb, write_image
+from edge_demo.tasks import enhance, lowlight
 from keras_models import runs
 from training import feeds
 from training.config import FitConfig, load

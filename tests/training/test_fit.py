@@ -25,11 +25,12 @@ from numpy.typing import NDArray
 import training.fit
 from datasets import cells, pipeline, sources
 from datasets.__main__ import main as datasets
-from edge_demo.runtime import files, restoration
-from edge_demo.runtime.cli import duration
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.siting import upsample
-from edge_demo.runtime.tasks import chroma
+from edge_demo import files
+from edge_demo.cli import duration
+from edge_demo.colour.siting import upsample
+from edge_demo.errors import UserError
+from edge_demo.measure import restoration
+from edge_demo.tasks import chroma
 from keras_models import runs
 from tests import measure_resume
 from training import callbacks, losses

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 import keras_models
-from edge_demo.runtime.errors import UserError
+from edge_demo.errors import UserError
 from keras_models import backbones, runs
 from training.config import FitConfig, load
 from training.fit import fit

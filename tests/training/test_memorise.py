@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 import keras_models
 from datasets import colorize
-from edge_demo.runtime.ab_bins import COUNT
+from edge_demo.colour.ab_bins import COUNT
 from training.config import load
 from training.fit import compiled
 

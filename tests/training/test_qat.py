@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge_demo.runtime import metrics, package
-from edge_demo.runtime.colour import round_to_uint8
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.interpreter import Graph
-from edge_demo.runtime.tasks import chroma
+from edge_demo.colour.ycbcr import round_to_uint8
+from edge_demo.errors import UserError
+from edge_demo.measure import metrics
+from edge_demo.model import package
+from edge_demo.model.interpreter import Graph
+from edge_demo.tasks import chroma
 from export.__main__ import main as export
 from keras_models import fakequant, runs
 from training import callbacks, config

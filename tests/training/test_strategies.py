@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from edge_demo.runtime.errors import UserError
+from edge_demo.errors import UserError
 from keras_models import runs
 from tests import measure_workers
 from tests.training.test_fit import settings

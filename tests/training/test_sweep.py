@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from edge_demo.runtime.errors import UserError
+from edge_demo.errors import UserError
 from training import config, listing
 from training.__main__ import main
 from training.sweep import combinations, folder_name, sweep

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import keras_models
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.tasks import chroma
+from edge_demo.errors import UserError
+from edge_demo.tasks import chroma
 from keras_models import runs
 from training.adversarial import residual
 from training.config import FitConfig

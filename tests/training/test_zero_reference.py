@@ -9,7 +9,7 @@ import pytest
 from keras import ops
 from numpy.typing import NDArray
 
-from edge_demo.runtime.tasks import enhance
+from edge_demo.tasks import enhance
 from training import zero_reference
 from training.zero_reference import ZeroReference
 

@@ -10,8 +10,8 @@ import pytest
 
 from datasets.cleaning import colours, sharpness, subsampling
 from datasets.cleaning.verdicts import Thresholds
-from edge_demo.runtime.colour import rgb_to_ycbcr, ycbcr_to_rgb
-from edge_demo.runtime.lab import lab_to_rgb, rgb_to_lab
+from edge_demo.colour.lab import lab_to_rgb, rgb_to_lab
+from edge_demo.colour.ycbcr import rgb_to_ycbcr, ycbcr_to_rgb
 from tests import faults
 
 LIMITS = Thresholds()

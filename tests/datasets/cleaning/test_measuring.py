@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from datasets.sources import open_source
-from edge_demo.runtime.images import read_rgb
+from edge_demo.pictures.images import read_rgb
 from tests import faults, measure_cleaning
 
 

@@ -17,7 +17,7 @@ from datasets import sources
 from datasets.__main__ import main
 from datasets.tfds_builders.kaggle_colorization import kaggle_colorization_dataset_builder as kaggle
 from datasets.tfds_builders.lhq import lhq_dataset_builder as lhq
-from edge_demo.runtime.errors import UserError
+from edge_demo.errors import UserError
 from tests.datasets.tfds_builders.test_lol import builder_test_case, last_line
 
 SIDE = 256

@@ -15,7 +15,7 @@ import tensorflow_datasets as tfds
 from datasets import sources
 from datasets.__main__ import main
 from datasets.tfds_builders import prepared
-from edge_demo.runtime.errors import UserError
+from edge_demo.errors import UserError
 from tests.mistakes import refused
 
 

@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 from edge_demo import __main__ as program
 from edge_demo.camera import command, source, stream
 from edge_demo.camera.live import Live, labelled
-from edge_demo.runtime import effects
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.images import read_rgb
-from edge_demo.runtime.model import TFLiteModel
+from edge_demo.device import effects
+from edge_demo.errors import UserError
+from edge_demo.model.tflite import TFLiteModel
+from edge_demo.pictures.images import read_rgb
 from tests import mistakes
 from tests.videos import make_clip, moving
 

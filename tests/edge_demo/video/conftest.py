@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_demo.runtime.model import TFLiteModel
+from edge_demo.model.tflite import TFLiteModel
 
 
 @pytest.fixture(scope="session")

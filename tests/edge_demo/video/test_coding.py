@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge_demo.runtime.errors import UserError
+from edge_demo.errors import UserError
 from edge_demo.video.coding import Coding, Tags, coding
 
 UNKNOWN = Tags(2, 2, 2, 0)

@@ -11,8 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_demo import __main__ as command
-from edge_demo.runtime.colorizing import Look
-from edge_demo.runtime.model import TFLiteModel
+from edge_demo.device.colorizing import Look
+from edge_demo.model.tflite import TFLiteModel
 from edge_demo.video.restore import RestoredVideo, restore_video
 from edge_demo.video.writer import target
 from tests.videos import Clip, content, make_clip, moving

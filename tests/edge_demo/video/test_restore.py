@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge_demo.runtime import effects, temporal
-from edge_demo.runtime.colorizing import Look
-from edge_demo.runtime.errors import UserError
-from edge_demo.runtime.model import TFLiteModel
-from edge_demo.runtime.tasks import chroma
-from edge_demo.runtime.tiling import reconstruct
+from edge_demo.device import effects, temporal
+from edge_demo.device.colorizing import Look
+from edge_demo.errors import UserError
+from edge_demo.model.tflite import TFLiteModel
+from edge_demo.model.tiling import reconstruct
+from edge_demo.tasks import chroma
 from edge_demo.video.restore import Progress, RestoredVideo, Stopped, restore_video
 from edge_demo.video.writer import target
 from tests.videos import BASE, Clip, content, hum, make_clip, moving

@@ -20,9 +20,10 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_demo import __main__ as command
-from edge_demo.runtime import metrics, palette
-from edge_demo.runtime.images import read_rgb
-from edge_demo.runtime.lab import rgb_to_lab
+from edge_demo.colour.lab import rgb_to_lab
+from edge_demo.device import palette
+from edge_demo.measure import metrics
+from edge_demo.pictures.images import read_rgb
 from edge_demo.web import app as web
 from edge_demo.web import forms, work
 from edge_demo.web.app import Studio, create_app

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_demo.runtime.errors import UserError
+from edge_demo.errors import UserError
 from edge_demo.web import command
 from edge_demo.web.catalog import Catalog
 from tests import mistakes

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from edge_demo.hints import MOST
-from edge_demo.restore import RENDER_SIZES
-from edge_demo.runtime import tasks
-from edge_demo.runtime.containers import inspect
+from edge_demo import tasks
+from edge_demo.device.hints import MOST
+from edge_demo.device.restore import RENDER_SIZES
+from edge_demo.pictures.containers import inspect
 from edge_demo.web import app as web
 from edge_demo.web.app import create_app
 from edge_demo.web.limits import Limits

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from edge_demo.runtime.errors import UserError
+from edge_demo.errors import UserError
 from edge_demo.web.cache import Cache
 from edge_demo.web.limits import Refused
 from edge_demo.web.pool import Models, Pool, Stopped

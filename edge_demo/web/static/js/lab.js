@@ -1,4 +1,4 @@
-// CIELAB of sRGB, white D65: the formulas of edge_demo/runtime/lab.py, for one colour at a time.
+// CIELAB of sRGB, white D65: the formulas of edge_demo/colour/lab.py, for one colour at a time.
 
 const FROM_RGB = [
   [0.4338873, 0.376224, 0.1898886],

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from edge_demo.runtime import palette
-from edge_demo.runtime.lab import rgb_to_lab
+from edge_demo.colour.lab import rgb_to_lab
+from edge_demo.device import palette
 
 if TYPE_CHECKING:
     from tests.edge_demo.web.browser.page import Page

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from edge_demo import __main__ as command
-from edge_demo.runtime import metrics
-from edge_demo.runtime.lab import lab_to_rgb, rgb_to_lab
+from edge_demo.colour.lab import lab_to_rgb, rgb_to_lab
+from edge_demo.measure import metrics
 from tests.videos import make_clip
 
 if TYPE_CHECKING:

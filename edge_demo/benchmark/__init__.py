@@ -1,0 +1,1 @@
+"""``python -m edge_demo benchmark``: speed, memory and quality of models, beside baselines."""

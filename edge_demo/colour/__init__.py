@@ -1,0 +1,1 @@
+"""Colour spaces, chroma siting and filters on colours: numbers in, numbers out."""

@@ -1,0 +1,207 @@
+"""Where chroma samples lie, and resampling that respects it.
+
+A 4:2:0 chroma sample stands for a 2x2 block of luma. ``center`` (JPEG, MPEG-1, WebP) puts it in the
+block's middle; ``left`` (MPEG-2, H.264 and HEVC by default) on the left column, between two rows;
+``topleft`` (BT.2020 video, HEVC type 2) on the top left pixel. Resampling at the wrong siting
+shifts colour by half a luma pixel and costs 1 to 3 dB.
+
+Planes are float32 (H, W, C) in any unit; a low plane is (ceil(H/2), ceil(W/2), C). Edges repeat.
+"""
+
+from __future__ import annotations
+
+from math import ceil, floor
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import UserError
+
+SITINGS = ("center", "left", "topleft")
+KERNELS = ("bilinear", "bicubic", "lanczos4")
+
+Array = NDArray[np.float32]
+
+
+def check_siting(siting: str) -> str:
+    """Return ``siting``, or raise UserError with the known names."""
+    if siting not in SITINGS:
+        raise UserError(f"unknown chroma siting {siting!r}; known: {', '.join(SITINGS)}")
+    return siting
+
+
+def cosited(siting: str) -> tuple[bool, bool]:
+    """Whether samples lie on a luma row, and on a luma column: (vertical, horizontal)."""
+    check_siting(siting)
+    return siting == "topleft", siting in ("left", "topleft")
+
+
+def kernel_weight(name: str, x: float) -> float:
+    """The resampling kernel at distance ``x`` in low-resolution samples."""
+    x = abs(x)
+    if name == "bilinear":
+        return max(0.0, 1.0 - x)
+    if name == "bicubic":  # Keys 1981, with OpenCV's a = -0.75
+        a = -0.75
+        if x < 1:
+            return (a + 2) * x**3 - (a + 3) * x**2 + 1
+        return a * x**3 - 5 * a * x**2 + 8 * a * x - 4 * a if x < 2 else 0.0
+    if name == "lanczos4":
+        return float(np.sinc(x) * np.sinc(x / 4)) if x < 4 else 0.0
+    raise UserError(f"unknown kernel {name!r}; known: {', '.join(KERNELS)}")
+
+
+_SUPPORT = {"bilinear": 1, "bicubic": 2, "lanczos4": 4}
+
+
+def phase_taps(name: str, phase: float) -> tuple[Array, int]:
+    """Filter taps that give the value at ``phase`` (in low samples) from its neighbours.
+
+    Returns:
+        The taps (float32, sum 1) and the offset of the first tap's sample from the current one.
+    """
+    support = _SUPPORT.get(name, 1)  # kernel_weight refuses an unknown name
+    first, last = ceil(phase - support + 1e-9), floor(phase + support - 1e-9)
+    taps = np.array([kernel_weight(name, phase - i) for i in range(first, last + 1)])
+    return (taps / taps.sum()).astype(np.float32), first
+
+
+def axis_phases(is_cosited: bool) -> tuple[float, float]:
+    """Positions of the two luma samples of a block relative to its chroma sample."""
+    return (0.0, 0.5) if is_cosited else (-0.25, 0.25)
+
+
+def _centred(name: str, phase: float) -> Array:
+    """Taps laid out around their anchor, as cv2.sepFilter2D wants them (odd length)."""
+    taps, first = phase_taps(name, phase)
+    reach = max(abs(first), abs(first + len(taps) - 1))
+    out = np.zeros(2 * reach + 1, np.float32)
+    out[first + reach : first + reach + len(taps)] = taps
+    return out
+
+
+def upsample_blocks(low: NDArray[np.generic], siting: str, kernel: str) -> Array:
+    """Bring low chroma to luma resolution, as 2x2 blocks.
+
+    Args:
+        low: (h, w, C).
+        siting: one of ``SITINGS``.
+        kernel: one of ``KERNELS``.
+
+    Returns:
+        (h, w, 4 * C) float32, unrounded: the block's positions left to right, then top to bottom,
+        and within each the channels.
+    """
+    vertical, horizontal = cosited(siting)
+    rows = [_centred(kernel, phase) for phase in axis_phases(vertical)]
+    columns = [_centred(kernel, phase) for phase in axis_phases(horizontal)]
+    return _filter_blocks(low, rows, columns)
+
+
+def spread_blocks(low: NDArray[np.generic], siting: str) -> Array:
+    """Spread low samples over the pixels that ``downsample`` weighs them from, as 2x2 blocks.
+
+    The transpose of ``downsample``, scaled so that a constant stays what it is: a sample repeats
+    along an axis where it is a mean, and is interpolated along one where it lies on a pixel.
+
+    Returns:
+        (h, w, 4 * C) float32, laid out as by ``upsample_blocks``.
+    """
+    one = np.ones(1, np.float32)
+    rows, columns = (
+        [_centred("bilinear", phase) for phase in axis_phases(True)] if on_pixel else [one, one]
+        for on_pixel in cosited(siting)
+    )
+    return _filter_blocks(low, rows, columns)
+
+
+def _filter_blocks(low: NDArray[np.generic], rows: list[Array], columns: list[Array]) -> Array:
+    """Each block position's own filter over (h, w, C): (h, w, 4 * C)."""
+    source = np.ascontiguousarray(low, np.float32)
+    h, w, channels = source.shape
+    out = np.empty((h, w, 4, channels), np.float32)
+    for position in range(4):
+        filtered = cv2.sepFilter2D(
+            source,
+            cv2.CV_32F,
+            columns[position % 2],
+            rows[position // 2],
+            borderType=cv2.BORDER_REPLICATE,
+        )
+        out[:, :, position] = filtered.reshape(h, w, channels)
+    return out.reshape(h, w, 4 * channels)
+
+
+def upsample(low: NDArray[np.generic], size: tuple[int, int], siting: str, kernel: str) -> Array:
+    """Bring low chroma to luma resolution.
+
+    Args:
+        low: (h, w, C).
+        size: the luma's (H, W); ``h == ceil(H / 2)``, ``w == ceil(W / 2)``.
+        siting: one of ``SITINGS``.
+        kernel: one of ``KERNELS``.
+
+    Returns:
+        (H, W, C) float32, unrounded.
+    """
+    height, width = size
+    h, w, channels = low.shape
+    if (h, w) != (ceil(height / 2), ceil(width / 2)):
+        raise ValueError(f"low chroma of {h}x{w} does not fit luma of {height}x{width}")
+    blocks = upsample_blocks(low, siting, kernel).reshape(h, w, 2, 2, channels)
+    planes = blocks.transpose(0, 2, 1, 3, 4).reshape(2 * h, 2 * w, channels)
+    return np.ascontiguousarray(planes[:height, :width])
+
+
+def downsample(full: NDArray[np.generic], siting: str) -> Array:
+    """Bring chroma at luma resolution to 4:2:0, unrounded.
+
+    The filter is the block's mean across an axis where samples lie between pixels (as libjpeg's
+    encoder does) and (1, 2, 1) / 4 along an axis where they lie on pixels.
+
+    Args:
+        full: (H, W, C).
+        siting: one of ``SITINGS``.
+
+    Returns:
+        (ceil(H/2), ceil(W/2), C) float32.
+    """
+    vertical, horizontal = cosited(siting)
+    rows = _halve(np.asarray(full, np.float32), vertical)
+    return np.ascontiguousarray(_halve(rows.swapaxes(0, 1), horizontal).swapaxes(0, 1))
+
+
+def _halve(values: Array, is_cosited: bool) -> Array:
+    """Halve the first axis; an odd last row repeats."""
+    if len(values) % 2:
+        values = np.concatenate([values, values[-1:]])
+    even, odd = values[0::2], values[1::2]
+    if not is_cosited:
+        return (even + odd) * np.float32(0.5)
+    before = np.concatenate([values[:1], odd[:-1]])
+    return (before + 2 * even + odd) * np.float32(0.25)
+
+
+def back_project(
+    low: NDArray[np.generic], size: tuple[int, int], siting: str, kernel: str, times: int = 3
+) -> Array:
+    """Upsample, then add the upsampled difference to ``low`` until it is consistent.
+
+    Iterative back-projection (Irani and Peleg 1991): the strongest classical baseline here.
+    """
+    target = np.asarray(low, np.float32)
+    estimate = upsample(target, size, siting, kernel)
+    for _ in range(times):
+        estimate = estimate + upsample(target - downsample(estimate, siting), size, siting, kernel)
+    return estimate
+
+
+BASELINES = ("bilinear", "bicubic", "lanczos4", "lanczos4_bp")
+
+
+def baseline(name: str, low: NDArray[np.generic], size: tuple[int, int], siting: str) -> Array:
+    """The named classical reconstruction, (H, W, C) float32; names in ``BASELINES``."""
+    if name == "lanczos4_bp":
+        return back_project(low, size, siting, "lanczos4")
+    return upsample(low, size, siting, name)

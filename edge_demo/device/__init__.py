@@ -1,0 +1,1 @@
+"""What a model does to a picture on a device, and to the frames of a video."""

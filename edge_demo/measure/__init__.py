@@ -1,0 +1,1 @@
+"""How good a result is: metrics, baselines, and the one shape of every table."""

@@ -1,0 +1,77 @@
+"""The models that ship beside the code."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+from pathlib import Path
+
+from ..errors import UserError
+from .package import read_card
+
+FOLDER = Path(__file__).parent.parent / "models"
+
+# What ``run`` uses when nobody chooses: the smallest and fastest, and of two such the better.
+DEFAULT_PRESET = "chroma_residual-s.r1"
+DEFAULT_RECIPES = ("qat", "int8")
+# What pictures are restored with: most are JPEGs, and it is told how strongly one was quantised.
+PICTURES_PRESET = "chroma_bitrate-s.r2"
+# What the web studio uses for each task: of colorize the one that takes hints.
+DEFAULTS = {
+    "chroma": PICTURES_PRESET,
+    "colorize": "colorize_siggraph17-lite.r1",
+    "enhance": "enhance_mirnet-lite.r1",
+}
+
+
+def shipped(task: str | None = None) -> dict[str, Path]:
+    """``PRESET.RECIPE`` to file, sorted: of one task, or all.
+
+    A file that does not tell its task is in each: whoever uses it will say what is wrong with it.
+    """
+    return {
+        path.name.removesuffix(".tflite"): path
+        for path in sorted(FOLDER.glob("*.tflite"))
+        if task is None or _task_of(path) in (task, None)
+    }
+
+
+def _task_of(path: Path) -> str | None:
+    with contextlib.suppress(UserError):
+        return read_card(path).task.name
+    return None
+
+
+def for_pictures() -> Path:
+    """The file of the model that pictures are restored with, or of the default where it is gone.
+
+    Raises:
+        UserError: neither is here.
+    """
+    there = any(name.startswith(f"{PICTURES_PRESET}.") for name in shipped())
+    return find(PICTURES_PRESET if there else None)
+
+
+def find(name: str | None) -> Path:
+    """The file of a model.
+
+    Args:
+        name: a path to a ``.tflite``, ``PRESET.RECIPE``, a bare ``PRESET`` (its qat file, or
+            its int8 file where there is none), or
+            None for the default.
+
+    Raises:
+        UserError: no such file or name; near names are listed.
+    """
+    if name and (name.endswith(".tflite") or "/" in name):
+        if not Path(name).is_file():
+            raise UserError(f"{name}: no such model file")
+        return Path(name)
+    known = shipped()
+    wanted = name or DEFAULT_PRESET
+    for candidate in (wanted, *(f"{wanted}.{recipe}" for recipe in DEFAULT_RECIPES)):
+        if candidate in known:
+            return known[candidate]
+    near = difflib.get_close_matches(wanted, known, 2, 0.4)
+    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    raise UserError(f"no model named {wanted!r}{hint} ('models' lists them)")

@@ -1,0 +1,1 @@
+"""Picture files: what they say, what they hold, and writing them whole."""

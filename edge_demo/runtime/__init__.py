@@ -1,1 +1,0 @@
-"""The contract between training and the device, and what carries it out: numpy and OpenCV."""
