@@ -39,7 +39,8 @@ def through_jpeg(rgb: Picture, quality: int, *params: int) -> Picture:
     """RGB as it comes out of a JPEG."""
     data = encoded(rgb, ".jpg", cv2.IMWRITE_JPEG_QUALITY, quality, *params)
     decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    return np.ascontiguousarray(decoded[..., ::-1])
+    assert decoded is not None
+    return np.ascontiguousarray(np.asarray(decoded, np.uint8)[..., ::-1])
 
 
 # ---------------------------------------------------------------------------------- monochromatic
@@ -116,8 +117,8 @@ def _motion(rgb: Picture, rng: random.Random) -> Picture:
     kernel[length // 2] = 1
     middle = (length - 1) / 2
     turn = cv2.getRotationMatrix2D((middle, middle), rng.uniform(0, 180), 1)
-    kernel = cv2.warpAffine(kernel, turn, (length, length))
-    return np.asarray(cv2.filter2D(rgb, -1, kernel / kernel.sum()), np.uint8)
+    turned = np.asarray(cv2.warpAffine(kernel, turn, (length, length)), np.float32)
+    return np.asarray(cv2.filter2D(rgb, -1, turned / turned.sum()), np.uint8)
 
 
 def _defocused(rgb: Picture, rng: random.Random) -> Picture:
@@ -135,10 +136,14 @@ def _enlarged(rgb: Picture, rng: random.Random) -> Picture:
     return np.asarray(cv2.resize(tiny, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
+def _gaussian(rgb: Picture, rng: random.Random) -> Picture:
+    return np.asarray(cv2.GaussianBlur(rgb, (0, 0), rng.uniform(1.8, 4)), np.uint8)
+
+
 BLURRY: dict[str, Fault] = {
-    "gaussian": lambda rgb, rng: cv2.GaussianBlur(rgb, (0, 0), rng.uniform(1.8, 4)),
+    "gaussian": _gaussian,
     "gaussian, then JPEG": lambda rgb, rng: through_jpeg(
-        cv2.GaussianBlur(rgb, (0, 0), rng.uniform(1.8, 4)), rng.randrange(80, 96)
+        _gaussian(rgb, rng), rng.randrange(80, 96)
     ),
     "motion": _motion,
     "defocused": _defocused,

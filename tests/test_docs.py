@@ -26,18 +26,6 @@ import cv2
 import numpy as np
 import pytest
 
-from docs import (
-    fill_tables,
-    make_colour_sheet,
-    make_night_sheet,
-    make_pictures,
-    make_size_sheet,
-    make_video_picture,
-    measure_colour,
-    scale_tables,
-    sheets,
-    tune_hints,
-)
 from edge_demo.__main__ import _parser as edge_parser
 from edge_demo.colour.lab import rgb_to_lab
 from edge_demo.errors import UserError
@@ -48,18 +36,30 @@ from edge_demo.tasks.chroma import TASK
 from edge_demo.tasks.enhance import TASK as ENHANCE
 from edge_demo.web.app import create_app
 from edge_demo.web.command import make_studio
+from studies import (
+    before_after,
+    colour,
+    colour_sheet,
+    flicker_picture,
+    night_sheet,
+    pages,
+    scale_tables,
+    sheets,
+    size_sheet,
+    tune_hints,
+)
 from tests.videos import make_clip, moving
 from training import strategies
 from training.__main__ import _parser as training_parser
 from training.config import load
 
 ROOT = Path(__file__).parent.parent
-PAGES = {path.relative_to(ROOT).as_posix(): path for path in fill_tables.pages(ROOT)}
+PAGES = {path.relative_to(ROOT).as_posix(): path for path in pages.pages(ROOT)}
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 BLOCKS = [
     (page, found[2], found[3])
     for page, path in PAGES.items()
-    for found in fill_tables.BLOCK.finditer(path.read_text())
+    for found in pages.BLOCK.finditer(path.read_text())
 ]
 
 
@@ -367,8 +367,8 @@ def test_the_example_is_a_model() -> None:
 
 @pytest.mark.parametrize(("page", "name", "body"), BLOCKS)
 def test_tables_are_what_was_measured(page: str, name: str, body: str) -> None:
-    """``python docs/fill_tables.py`` would change nothing."""
-    assert body == f"\n{fill_tables.content(name, ROOT)}\n", page
+    """``python -m studies pages`` would change nothing."""
+    assert body == f"\n{pages.content(name, ROOT)}\n", page
 
 
 def test_the_tables_are_there() -> None:
@@ -387,7 +387,7 @@ def test_the_tables_are_there() -> None:
     for path in PAGES.values():
         text = path.read_text()
         assert text.count("<!-- table:") == text.count("<!-- end -->")
-        assert text.count("<!-- table:") == len(fill_tables.BLOCK.findall(text))
+        assert text.count("<!-- table:") == len(pages.BLOCK.findall(text))
 
 
 @pytest.fixture
@@ -575,7 +575,7 @@ def measured(tmp_path: Path) -> Path:
     ],
 )  # fmt: skip
 def test_a_table(measured: Path, name: str, lines: list[str]) -> None:
-    written = fill_tables.content(name, measured).splitlines()
+    written = pages.content(name, measured).splitlines()
     assert [line for line in lines if line not in written] == []
     # Every row has as many cells as the header.
     assert len({line.count("|") for line in written if line.startswith("|")}) == 1
@@ -584,34 +584,34 @@ def test_a_table(measured: Path, name: str, lines: list[str]) -> None:
 def test_filling(
     measured: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(fill_tables, "ROOT", measured)
+    monkeypatch.setattr(pages, "ROOT", measured)
     page = measured / "README.md"
     page.write_text("before\n<!-- table: tiles -->\nold\n<!-- end -->\nafter\n")
-    assert fill_tables.main([]) == 0
+    assert pages.main([]) == 0
     assert capsys.readouterr().out == "wrote README.md\n"
     text = page.read_text()
     assert text.startswith("before\n<!-- table: tiles -->\n\n| tile,")
     assert text.endswith(".\n\n<!-- end -->\nafter\n") and "old" not in text
-    assert fill_tables.main([]) == 0
+    assert pages.main([]) == 0
     assert capsys.readouterr().out == ""
 
     page.write_text("<!-- table: nobody.r1 left -->\n<!-- end -->\n")
-    assert fill_tables.main([]) == 2
+    assert pages.main([]) == 2
     assert "docs/models/nobody.r1.left.json is not there" in capsys.readouterr().err
     with pytest.raises(UserError, match="not there"):
-        fill_tables.content("nobody.r1 left", measured)
+        pages.content("nobody.r1 left", measured)
 
 
 def test_the_picture(model_files: dict[str, Path]) -> None:
     import skimage.data
 
     photograph = np.ascontiguousarray(skimage.data.astronaut()[340:436, 110:238])
-    drawn = make_pictures.draw(photograph, TFLiteModel(model_files["int8"]))
-    side = make_pictures.SIDE * make_pictures.ZOOM
-    assert drawn.shape == (2 * side + make_pictures.LABEL, 4 * side + 3 * make_pictures.GAP, 3)
-    columns = [drawn[:side, i * (side + make_pictures.GAP) :][:, :side] for i in range(4)]
+    drawn = before_after.draw(photograph, TFLiteModel(model_files["int8"]))
+    side = before_after.SIDE * before_after.ZOOM
+    assert drawn.shape == (2 * side + before_after.LABEL, 4 * side + 3 * before_after.GAP, 3)
+    columns = [drawn[:side, i * (side + before_after.GAP) :][:, :side] for i in range(4)]
     assert all((a != b).any() for i, a in enumerate(columns) for b in columns[i + 1 :])
-    committed = cv2.imread(str(make_pictures.PICTURE))
+    committed = cv2.imread(str(before_after.PICTURE))
     assert committed is not None and committed.shape == drawn.shape
 
 
@@ -620,11 +620,11 @@ def test_the_picture_of_flicker(model_files: dict[str, Path]) -> None:
         np.dstack([one[..., 0], one[..., 1] // 2 + 60, one[..., 2] // 2 + 60])
         for one in moving(3, (80, 112))
     ]
-    drawn = make_video_picture.draw(frames, TFLiteModel(model_files["int8"]))
-    committed = cv2.imread(str(make_video_picture.PICTURE))
+    drawn = flicker_picture.draw(frames, TFLiteModel(model_files["int8"]))
+    committed = cv2.imread(str(flicker_picture.PICTURE))
     assert committed is not None and committed.shape == drawn.shape
-    side = make_pictures.SIDE * make_pictures.ZOOM
-    changes = [drawn[-side:, i * (side + make_pictures.GAP) :][:, :side] for i in range(4)]
+    side = before_after.SIDE * before_after.ZOOM
+    changes = [drawn[-side:, i * (side + before_after.GAP) :][:, :side] for i in range(4)]
     # The truth has no error that could change; the filter quietens the network's.
     restless = [np.abs(one.astype(float) - 128).mean() for one in changes]
     assert restless[3] < 1 < restless[2] < restless[1]
@@ -635,19 +635,18 @@ def test_the_colour_sheet_is_drawn_from_what_ships() -> None:
 
     rgb = np.ascontiguousarray(skimage.data.chelsea()[:120, :160])
     models = {
-        name: TFLiteModel(models_folder.find(name))
-        for name, _ in make_colour_sheet.COLUMNS.values()
+        name: TFLiteModel(models_folder.find(name)) for name, _ in colour_sheet.COLUMNS.values()
     }
-    photograph, grey, *coloured = make_colour_sheet.row(rgb, models)
+    photograph, grey, *coloured = colour_sheet.row(rgb, models)
     assert np.array_equal(photograph, rgb) and not np.ptp(grey, axis=-1).any()
-    assert len(coloured) == len(make_colour_sheet.COLUMNS)
+    assert len(coloured) == len(colour_sheet.COLUMNS)
     light = [rgb_to_lab(picture) for picture in (grey, *coloured)]
     for picture in light[1:]:
         assert np.abs(picture[..., 0] - light[0][..., 0]).max() < 1.5  # two roundings
         assert np.abs(picture[..., 1:]).mean() > 1.0
-    committed = cv2.imread(str(make_colour_sheet.PICTURE))
-    columns = 2 + len(make_colour_sheet.COLUMNS)
-    width = columns * (make_colour_sheet.SIZE[1] + sheets.GAP) - sheets.GAP
+    committed = cv2.imread(str(colour_sheet.PICTURE))
+    columns = 2 + len(colour_sheet.COLUMNS)
+    width = columns * (colour_sheet.SIZE[1] + sheets.GAP) - sheets.GAP
     assert committed is not None and committed.shape[1] == width
 
 
@@ -655,16 +654,16 @@ def test_the_sheet_of_sizes_is_drawn_from_what_ships(tmp_path: Path) -> None:
     import skimage.data
 
     rgb = np.ascontiguousarray(skimage.data.chelsea()[:120, :160])
-    models = make_size_sheet.exported(make_size_sheet.PRESET, (64, 96), tmp_path)
+    models = size_sheet.exported(size_sheet.PRESET, (64, 96), tmp_path)
     assert [model.fit(8, 8) for model in models.values()] == [(64, 64), (96, 96)]
-    photograph, *coloured = make_size_sheet.row(rgb, models)
+    photograph, *coloured = size_sheet.row(rgb, models)
     assert np.array_equal(photograph, rgb)
     assert np.abs(coloured[0].astype(float) - coloured[1]).mean() > 1.0
     with pytest.raises(UserError, match="must be a multiple of 32"):
-        make_size_sheet.exported(make_size_sheet.PRESET, (100,), tmp_path)
-    committed = cv2.imread(str(make_size_sheet.PICTURE))
-    columns = 1 + len(make_size_sheet.SIZES)
-    width = columns * (make_size_sheet.CELL[1] + sheets.GAP) - sheets.GAP
+        size_sheet.exported(size_sheet.PRESET, (100,), tmp_path)
+    committed = cv2.imread(str(size_sheet.PICTURE))
+    columns = 1 + len(size_sheet.SIZES)
+    width = columns * (size_sheet.CELL[1] + sheets.GAP) - sheets.GAP
     assert committed is not None and committed.shape[1] == width
 
 
@@ -680,9 +679,9 @@ def small_photographs(folder: Path) -> Path:
 
 def test_colour_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = small_photographs(tmp_path / "photographs")
-    monkeypatch.setattr(measure_colour, "NETWORKS", ("colorize_fusion-lite.r1",))
-    monkeypatch.setattr(measure_colour, "LARGE", (120, 80))
-    monkeypatch.setattr(measure_colour, "ROUNDS", 1)
+    monkeypatch.setattr(colour, "NETWORKS", ("colorize_fusion-lite.r1",))
+    monkeypatch.setattr(colour, "LARGE", (120, 80))
+    monkeypatch.setattr(colour, "ROUNDS", 1)
     found = {}
     for what, source in (
         ("scenes", f"folder:{folder}"),
@@ -690,9 +689,9 @@ def test_colour_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         ("large", str(folder / "coffee.png")),
     ):
         file = tmp_path / f"{what}.json"
-        assert measure_colour.main([what, source, "--json", str(file)]) == 0
+        assert colour.main([what, source, "--json", str(file)]) == 0
         found[what] = json.loads(file.read_text())
-        assert fill_tables.colour(found[what]).count("\n|") >= 2
+        assert pages.colour(found[what]).count("\n|") >= 2
     assert found["scenes"]["schema"] == 1 and found["scenes"]["images"] == 3
     assert [row["name"] for row in found["scenes"]["rows"]][1:] == ["colorize_fusion-lite.r1"] * 2
     nothing, average, colours = (row["ab_psnr"] for row in found["wanted"]["rows"])
@@ -700,7 +699,7 @@ def test_colour_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     (row,) = found["large"]["rows"]
     assert row["wall_s"]["best"] > 0 and row["processor_s"]["best"] > 0.1
     assert row["peak_rss_bytes"] > 30e6
-    assert measure_colour.main(["large", str(tmp_path / "none.jpg")]) == 2
+    assert colour.main(["large", str(tmp_path / "none.jpg")]) == 2
 
 
 def test_the_reach_of_hints_is_tuned(
@@ -717,9 +716,9 @@ def test_the_reach_of_hints_is_tuned(
 
 def test_the_night_sheet_is_drawn_from_what_ships() -> None:
     night = np.full((90, 120, 3), 9, np.uint8)
-    columns = make_night_sheet.methods(make_night_sheet.MODELS)
-    drawn = make_night_sheet.draw([night, night[:, :40]], columns)
-    height, width, gap = make_night_sheet.HEIGHT, make_night_sheet.WIDTH, sheets.GAP
+    columns = night_sheet.methods(night_sheet.MODELS)
+    drawn = night_sheet.draw([night, night[:, :40]], columns)
+    height, width, gap = night_sheet.HEIGHT, night_sheet.WIDTH, sheets.GAP
     assert drawn.shape == (
         sheets.LABEL + 2 * (height + gap), 4 * width + 3 * gap, 3
     )  # fmt: skip
@@ -727,13 +726,13 @@ def test_the_night_sheet_is_drawn_from_what_ships() -> None:
     cells = [row[:, i * (width + gap) :][:, :width] for i in range(4)]
     assert cells[0].min() == 9
     assert all(cell.mean() > 1.5 * cells[0].mean() for cell in cells[1:])
-    committed = cv2.imread(str(make_night_sheet.PICTURE))
+    committed = cv2.imread(str(night_sheet.PICTURE))
     assert committed is not None and committed.shape[1] == drawn.shape[1]
 
 
 def test_a_long_table_of_operations_is_cut() -> None:
     line = {"name": "a", "kind": "ADD", "snr_db": 1.0, "gain_db": 0.0, "macs": 1}
     found = {"float_db": 2.0, "integer_db": 1.0, "tiles": 1, "operations": [line] * 40}
-    text = fill_tables.sensitivity(found)
-    assert len(text.splitlines()) == 2 + fill_tables._OPERATIONS + 2
+    text = pages.sensitivity(found)
+    assert len(text.splitlines()) == 2 + pages._OPERATIONS + 2
     assert "The other 16 operations gain less." in text

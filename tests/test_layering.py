@@ -152,6 +152,12 @@ def test_each_folder_imports_only_what_it_may(package: str) -> None:
     assert [line for path in paths for line in violations(path)] == []
 
 
+def test_programs_are_in_their_folder() -> None:
+    """Studies may import everything, so no rule is theirs; pages stand beside no program."""
+    assert files("studies") and not files("docs")
+    assert not any("studies" in rule for rule in RULES.values())
+
+
 def test_the_interpreter_is_named_in_one_module_only() -> None:
     naming = {
         path.relative_to(ROOT).as_posix()
@@ -199,7 +205,7 @@ print("\\n".join(names))
 def test_the_device_needs_nothing_of_training() -> None:
     """Every module of edge_demo imports with the training stack away, interpreters too."""
     blocked = {"tensorflow", "keras", "albumentations", "skimage", "matplotlib", "scipy",
-               *INTERPRETERS, *set(PACKAGES) - {"edge_demo"}}  # fmt: skip
+               *INTERPRETERS, "studies", *set(PACKAGES) - {"edge_demo"}}  # fmt: skip
     done = run_python("-c", BLOCKED.format(blocked=blocked))
     assert done.returncode == 0, done.stderr
     expected = {module_name(path) for path in files("edge_demo")} - {"edge_demo"}

@@ -29,7 +29,7 @@ def _limit(value: float, flag: str, text: str) -> float:
 class Thresholds:
     """Beyond which values a picture is unfit.
 
-    ``tests/measure_cleaning.py`` prints what the defaults were chosen from. Each field's metadata
+    ``studies/cleaning.py`` prints what the defaults were chosen from. Each field's metadata
     is its flag and what that says in ``--help``.
     """
 

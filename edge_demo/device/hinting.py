@@ -53,7 +53,7 @@ class Prior:
     doubt: float
 
 
-# Found by ``docs/tune_hints.py`` on training photographs. Things of one kind, over most of the
+# Found by ``studies/tune_hints.py`` on training photographs. Things of one kind, over most of the
 # picture and further across than down, and what is just around.
 WIDE = Prior(
     (

@@ -1,8 +1,8 @@
 """Low-light enhancement without learning: what a network must beat, each at its best setting.
 
 Every method takes one RGB picture (H, W, 3) uint8 and returns another of that shape. All numbers
-were tuned by ``docs/tune_classical.py`` for the highest mean PSNR of RGB on the first 56 of the 70
-real pairs of ELIEI (see there), whose dark pictures have a mean of 11 of 255.
+were tuned by ``studies/tune_classical.py`` for the highest mean PSNR of RGB on the first 56 of the
+70 real pairs of ELIEI (see there), whose dark pictures have a mean of 11 of 255.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from ..colour.ycbcr import round_to_uint8
 
 # Each drawn evenly, the first, third and fourth on a logarithmic scale. Full scale of the linear
 # values is 1.
-# Of 54 real pairs of ELIEI (``docs/measure_darkness.py``), the middle half have factors of 0.010 to
+# Of 54 real pairs of ELIEI (``studies/darkness.py``), the middle half have factors of 0.010 to
 # 0.019 in green, of 0.73 to 0.95 of that in red and 0.64 to 0.90 in blue, and pedestals below
 # 0.0004 in green and of 0.0002 to 0.0012 in red and blue, which makes shadows purple. Exposures
 # reach further up, because other nights are brighter.

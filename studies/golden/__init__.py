@@ -8,7 +8,6 @@ sound, JSON and what is said are compared; times are not.
 
 from __future__ import annotations
 
-import argparse
 import fnmatch
 import shutil
 import sys
@@ -16,15 +15,15 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import compare, inputs, record
-from .cases import cases, requests
+from ..command import command_line
+from . import cases, compare, inputs, record
 
 STUDIO = "studio"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Record, or compare."""
-    parser = argparse.ArgumentParser(prog="python -m studies golden")
+    parser = command_line(__name__, __doc__)
     chosen = parser.add_mutually_exclusive_group(required=True)
     chosen.add_argument("--record", type=Path, metavar="DIR", help="a new folder")
     chosen.add_argument("--compare", type=Path, metavar="DIR", help="that --record made")
@@ -53,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _record(made: Path, out: Path, pattern: str) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    chosen = [case for case in cases() if fnmatch.fnmatch(case.name, pattern)]
+    chosen = [case for case in cases.commands() if fnmatch.fnmatch(case.name, pattern)]
     spent = 0.0
     for number, case in enumerate(chosen, 1):
         spent += record.run(case, made, out / case.name)
@@ -61,16 +60,16 @@ def _record(made: Path, out: Path, pattern: str) -> None:
             print(f"{number} of {len(chosen)} commands, {spent:.0f} s", file=sys.stderr, flush=True)
     if fnmatch.fnmatch(STUDIO, pattern):
         with record.studio() as address:
-            for request in requests():
+            for request in cases.requests():
                 record.ask(address, request, made, out / STUDIO / request.name)
 
 
 def _compare(before: Path, after: Path, pattern: str) -> int:
     """Print what differs; how many outputs do."""
-    known = {case.name: case for case in cases()}
+    known = {case.name: case for case in cases.commands()}
     names = [name for name in known if fnmatch.fnmatch(name, pattern)]
     if fnmatch.fnmatch(STUDIO, pattern):
-        names += [f"{STUDIO}/{request.name}" for request in requests()]
+        names += [f"{STUDIO}/{request.name}" for request in cases.requests()]
     count = 0
     for name in names:
         for line in compare.differences(before / name, after / name, known.get(name)):

@@ -66,7 +66,7 @@ class Request:
     files: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def cases() -> list[Case]:
+def commands() -> list[Case]:
     """Every command line, in an order that never changes what one does."""
     found = [*_pictures(), *_mistakes(), *_videos(), *_measured()]
     assert len({case.name for case in found}) == len(found)

@@ -14,7 +14,7 @@ import pytest
 
 from export.__main__ import main as export
 from keras_models import runs
-from tests import measure_backends, measure_resume
+from studies import backends, resume
 from tests.training.test_fit import settings
 from training.config import FitConfig
 
@@ -29,9 +29,9 @@ def test_both_backends_train_alike(
     config = small(steps=60, epoch_steps=15)
     arguments = [config.model, "--data", f"folder:{small_photographs}"]
     given = settings(config)[1::2]
-    found = measure_backends.curves(arguments, given, tmp_path)
-    table, worst = measure_backends.compared(found)
-    assert worst < measure_backends.ALIKE, table
+    found = backends.curves(arguments, given, tmp_path)
+    table, worst = backends.compared(found)
+    assert worst < backends.ALIKE, table
     assert runs.read_record(tmp_path / "jax")["backend"] == "jax"
     # It has learned, and not just stayed where both began.
     start, end = (runs.load_model(tmp_path / run).get_weights() for run in ("start", "jax"))
@@ -49,7 +49,7 @@ def test_both_backends_train_alike(
                           "XLA_FLAGS": "--xla_force_host_platform_device_count=2"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    _, apart = measure_backends.compared({"jax": found["jax"], "two": runs.history(shared)})
+    _, apart = backends.compared({"jax": found["jax"], "two": runs.history(shared)})
     assert apart < 1e-3
 
 
@@ -65,10 +65,10 @@ def test_a_killed_run_goes_on_under_jax_and_is_exported(
     with monkeypatch.context() as patch:
         patch.setenv("KERAS_BACKEND", "jax")
         subprocess.run([sys.executable, "-m", "training", *fit, str(whole)], cwd=ROOT, check=True)
-        after = measure_resume.killed_often([*fit, str(cut)], 1, random.Random(0))
+        after = resume.killed_often([*fit, str(cut)], 1, random.Random(0))
     assert len(after) == 1 and after[0] < 12
     assert runs.read_record(cut)["backend"] == "jax"
-    assert measure_resume.same(whole, cut)
+    assert resume.same(whole, cut)
 
     out = tmp_path / "tflite"
     data = f"folder:{small_photographs}"

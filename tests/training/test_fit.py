@@ -32,7 +32,7 @@ from edge_demo.errors import UserError
 from edge_demo.measure import restoration
 from edge_demo.tasks import chroma
 from keras_models import runs
-from tests import measure_resume
+from studies import resume
 from training import callbacks, losses
 from training.config import FitConfig
 from training.feed_chroma import comparison, validation_crops
@@ -259,7 +259,7 @@ def test_a_run_killed_at_random_moments_ends_like_one_that_was_not(
     run = tmp_path / "run"
     command = ["fit", "chroma_residual", "--data", data, "--out", str(run), *settings(config)]
     seed = random.randrange(10**6)
-    after = measure_resume.killed(command, random.Random(seed))
+    after = resume.killed(command, random.Random(seed))
     assert after is not None and not (run / "model.keras").exists()
     fit(config, data, None, run, "resumed")
     assert same_weights(run, tmp_path / "left"), f"killed after epoch {after}, seed {seed}"

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from datasets import bench as pipeline
-from tests import measure_pipeline, measure_precision
+from studies import pipeline, precision
 from training import bench, config
 
 SETTINGS = ("size=test", "patch=32", "cell=48", "copies=0", "batch=4", "val_crop=48")
@@ -16,41 +15,41 @@ TINY = [word for setting in SETTINGS for word in ("--set", setting)]
 
 
 def test_stages(small_photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measure_pipeline, "PATCH", 32)
-    monkeypatch.setattr(measure_pipeline, "CELL", 48)
+    monkeypatch.setattr(pipeline, "PATCH", 32)
+    monkeypatch.setattr(pipeline, "CELL", 48)
     file = tmp_path / "stages.json"
     arguments = ["stages", "--data", f"folder:{small_photographs}", "--repeat", "2"]
-    code = measure_pipeline.main([*arguments, "--rounds", "1", "--seconds", "0.01", "--json",
+    code = pipeline.main([*arguments, "--rounds", "1", "--seconds", "0.01", "--json",
                                   str(file)])  # fmt: skip
     rows = json.loads(file.read_text())["rows"]
-    assert rows[-1]["name"] == pipeline.GENERATOR
+    assert rows[-1]["name"] == GENERATOR
     assert all(len(row["per_second"]) == 2 and min(row["per_second"]) > 0 for row in rows)
-    assert code == (0 if measure_pipeline.slowest(rows) >= measure_pipeline.FASTER else 1)
+    assert code == (0 if pipeline.slowest(rows) >= pipeline.FASTER else 1)
 
 
 def test_the_slowest_stage_in_the_worst_repetition_counts() -> None:
     rates = {"crop": [1.0, 1.0], "crop, encode": [60.0, 90.0], "crop, darken, encode": [99.0, 40.0],
-             pipeline.GENERATOR: [10.0, 5.0]}  # fmt: skip
+             GENERATOR: [10.0, 5.0]}  # fmt: skip
     rows = [{"name": name, "per_second": values} for name, values in rates.items()]
-    assert measure_pipeline.slowest(rows) == 6.0
+    assert pipeline.slowest(rows) == 6.0
 
 
 def test_waiting(one_photograph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench, "_WARM_UP", 2)
     file = tmp_path / "waiting.json"
     arguments = ["waiting", "chroma_residual", "--data", f"folder:{one_photograph}", *TINY]
-    code = measure_pipeline.main([*arguments, "--rounds", "1", "--steps", "2", "--repeat", "2",
+    code = pipeline.main([*arguments, "--rounds", "1", "--steps", "2", "--repeat", "2",
                                   "--json", str(file)])  # fmt: skip
     (row,) = json.loads(file.read_text())["rows"]
     assert (row["network"], row["crops"]) == ("chroma_residual-test", "4 x 32")
     assert len(row["shares"]) == 2 and row["ms"] > 0
-    assert code == (0 if sum(row["shares"]) / 2 < measure_pipeline.WAITING else 1)
+    assert code == (0 if sum(row["shares"]) / 2 < pipeline.WAITING else 1)
 
 
 def test_precision(one_photograph: Path, tmp_path: Path) -> None:
     file = tmp_path / "precision.json"
     arguments = ["chroma_residual", "--data", f"folder:{one_photograph}", *TINY]
-    assert measure_precision.main([*arguments, "--rounds", "1", "--steps", "1", "--json",
+    assert precision.main([*arguments, "--rounds", "1", "--steps", "1", "--json",
                                    str(file)]) == 0  # fmt: skip
     (row,) = json.loads(file.read_text())["rows"]
     ways = [(way["precision"], way["jit_compile"]) for way in row["ways"]]

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from edge_demo.errors import UserError
 from keras_models import runs
-from tests import measure_workers
+from studies.workers import finish, start
 from tests.training.test_fit import settings
 from training import strategies
 from training.config import FitConfig
@@ -60,12 +60,12 @@ def test_two_workers_of_which_one_dies_and_returns_train_like_one(
     alone: Path, command: list[str], tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
-    chief, other = workers = measure_workers.start(command, 2)
+    chief, other = workers = start(command, 2)
     try:
         assert chief.stdout is not None
         assert any(line.startswith("epoch 1/3") for line in chief.stdout)
         other.kill()
-        (code, _, complained), _ = measure_workers.finish(workers)
+        (code, _, complained), _ = finish(workers)
     finally:
         for worker in workers:
             worker.kill()
@@ -73,9 +73,7 @@ def test_two_workers_of_which_one_dies_and_returns_train_like_one(
     last = complained.splitlines()[-1]
     assert "another worker is gone" in last and "go on from the last checkpoint" in last
     assert 1 <= len(runs.history(run)) < 3 and not (run / "model.keras").exists()
-    (code, said, _), (other_code, other_said, _) = measure_workers.finish(
-        measure_workers.start(command, 2)
-    )
+    (code, said, _), (other_code, other_said, _) = finish(start(command, 2))
     assert (code, other_code) == (0, 0)
     # The chief alone tells and writes.
     assert "resuming after epoch" in said and f"wrote {run}/model.keras" in said

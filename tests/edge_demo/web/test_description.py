@@ -78,7 +78,7 @@ def test_damaged_pictures_are_refused_or_right(client: Any, pictures: dict[str, 
 
 def test_whatever_the_description_allows(make_studio: Any, pictures: dict[str, bytes]) -> None:
     pytest.importorskip("schemathesis")
-    from tests.measure_web import examined
+    from studies.web import examined
 
     client = create_app(make_studio()).test_client()
     found = examined(client, pictures, examples=12)

@@ -1,44 +1,40 @@
 """What does invented detail cost, and what does it bring?
 
-Run from the repository's root: ``python docs/measure_detail.py --data folder:PHOTOGRAPHS``.
+Run from the repository's root: ``python -m studies detail --data folder:PHOTOGRAPHS``.
 Measures ``chroma_merged`` at several amounts of detail, beside bilinear, ``chroma_residual`` and
 ``chroma_gan``. Writes ``docs/results/detail.json``.
 """
 
 from __future__ import annotations
 
-import argparse
-import os
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))
-
-# ruff: noqa: E402
 from datasets import samples, sources
 from edge_demo.measure import quality, restoration, results
 from edge_demo.model import models_folder
 from edge_demo.model.tflite import TFLiteModel
 from export.calibrate import public_name
 
-OUT = ROOT / "docs" / "results" / "detail.json"
+from .command import RESULTS, command_line
+
+OUT = RESULTS / "detail.json"
 MERGED = ("chroma_merged-s.r2", "chroma_merged-m.r1")
 OTHERS = ("chroma_residual-s.r1", "chroma_gan-s.r1")
 RECIPES = ("float32", "int8")
 DETAILS = (0.0, 0.5, 1.0)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and write."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__name__, __doc__)
     parser.add_argument("--data", required=True, metavar="SOURCE")
     parser.add_argument("--out", type=Path, default=OUT)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     source = sources.open_source(options.data, "test")
     plain = restoration.of("chroma")
-    methods = {("bilinear", "", None): plain.baselines()["bilinear"]}
+    methods: dict[tuple[str, str, float | None], restoration.Method] = {}
+    methods["bilinear", "", None] = plain.baselines()["bilinear"]
     for recipe in RECIPES:
         for name in OTHERS:
             model = TFLiteModel(models_folder.find(f"{name}.{recipe}"), threads=2)
@@ -53,9 +49,9 @@ def main() -> None:
     measured = samples.samples(plain, source, None)
     _, values = quality.evaluate(plain, measured, by_label)
     rows = []
-    for label, (name, recipe, detail) in labels.items():
+    for label, (name, recipe, amount) in labels.items():
         kind = "model" if recipe else "baseline"
-        row = results.row(name, kind, values[label], recipe=recipe or None, detail=detail)
+        row = results.row(name, kind, values[label], recipe=recipe or None, detail=amount)
         print(label, {metric: value["mean"] for metric, value in row["metrics"].items()})
         rows.append(row)
     document = results.document(
@@ -63,7 +59,3 @@ def main() -> None:
     )
     results.write_json(options.out, document, overwrite=True)
     print(f"wrote {options.out}")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,6 +1,6 @@
 """How large should a tile be? Times the shipped int8 model on a 1920x1080 picture.
 
-Run from the repository's root: ``python docs/measure_tiles.py``. Rounds alternate between sizes, so
+Run from the repository's root: ``python -m studies tiles``. Rounds alternate between sizes, so
 that a noisy machine disturbs all alike; writes ``docs/results/tiles.json``.
 """
 
@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import json
 import statistics
-import sys
 import time
-from pathlib import Path
+from collections.abc import Sequence
 
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))
+from edge_demo.benchmark import command as benchmark
+from edge_demo.benchmark import host
+from edge_demo.model import models_folder
+from edge_demo.model.tflite import TFLiteModel
+from edge_demo.model.tiling import reconstruct
+from edge_demo.tasks import chroma
 
-from edge_demo.benchmark import command as benchmark  # noqa: E402
-from edge_demo.benchmark import host  # noqa: E402
-from edge_demo.model import models_folder  # noqa: E402
-from edge_demo.model.tflite import TFLiteModel  # noqa: E402
-from edge_demo.model.tiling import reconstruct  # noqa: E402
-from edge_demo.tasks import chroma  # noqa: E402
+from .command import RESULTS, command_line
 
 TILES = (128, 256, 384, 512, 768, 1024, 2048)
 SIZE = (1920, 1080)
@@ -28,8 +26,9 @@ ROUNDS = 7
 THREADS = 2
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, print and write."""
+    command_line(__name__, __doc__).parse_args(arguments)
     planes = chroma.degrade(benchmark.synthetic(*SIZE))
     models = {}
     for tile in TILES:
@@ -49,12 +48,8 @@ def main() -> None:
     ]
     table = {"size": SIZE, "threads": THREADS, "rounds": ROUNDS, "model": models[512].card.name,
              "host": host.describe(), "rows": rows}  # fmt: skip
-    target = ROOT / "docs" / "results" / "tiles.json"
+    target = RESULTS / "tiles.json"
     target.parent.mkdir(exist_ok=True)
     target.write_text(json.dumps(table, indent=2) + "\n")
     for row in rows:
         print(f"tile {row['tile']:>5}: {row['picture_ms']:>7.1f} ms")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,4 @@
-"""Draw photographs in colour, in grey and coloured: ``python docs/make_colour_sheet.py FILE...``.
+"""Draw photographs in colour, in grey and coloured: ``python -m studies colour_sheet FILE...``.
 
 A row a photograph, a column a method: the truth, its lightness, the shipped int8 models without a
 hint, and the one that takes hints with ten true ones.
@@ -6,16 +6,10 @@ hint, and the one that takes hints with ten true ones.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))  # run as a script, whose own folder is docs
-
-# ruff: noqa: E402
-from docs.sheets import Pixels, sheet
 from edge_demo.device.colorizing import colorize_rgb
 from edge_demo.errors import UserError
 from edge_demo.measure import hint_response
@@ -25,7 +19,10 @@ from edge_demo.pictures import photographs
 from edge_demo.pictures.images import write_image
 from edge_demo.tasks import colorize
 
-PICTURE = ROOT / "docs" / "pictures" / "colours.jpg"
+from .command import PICTURES, command_line
+from .sheets import Pixels, sheet
+
+PICTURE = PICTURES / "colours.jpg"
 # Title to the model, and how many true hints it is given.
 COLUMNS = {
     "fusion": ("colorize_fusion-lite.r1.int8", 0),
@@ -49,7 +46,7 @@ def row(rgb: Pixels, models: Mapping[str, TFLiteModel]) -> list[Pixels]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Draw and write."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = command_line(__name__, __doc__)
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
     parser.add_argument("--out", type=Path, default=PICTURE, metavar="FILE")
     options = parser.parse_args(arguments)
@@ -64,7 +61,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     print(f"wrote {options.out}")
     return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -1,4 +1,4 @@
-"""Draw photographs in low light before and after: ``python docs/make_night_sheet.py FOLDER``.
+"""Draw photographs in low light before and after: ``python -m studies night_sheet FOLDER``.
 
 A row a photograph, a column a method: none, the classical pipeline, the shipped int8 models.
 ``docs/pictures/night.jpg`` is of the photographs of LIME (Guo et al., 2017): no references exist.
@@ -6,28 +6,25 @@ A row a photograph, a column a method: none, the classical pipeline, the shipped
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))  # run as a script, whose own folder is docs
-
-# ruff: noqa: E402
 from datasets import sources
-from docs.sheets import Pixels, sheet
 from edge_demo.errors import UserError
 from edge_demo.measure import restoration
 from edge_demo.model import models_folder
 from edge_demo.model.tflite import TFLiteModel
 from edge_demo.pictures.images import read_rgb, write_image
 
+from .command import PICTURES, command_line
+from .sheets import Pixels, sheet
+
 ENHANCE = restoration.of("enhance")
 
-PICTURE = ROOT / "docs" / "pictures" / "night.jpg"
+PICTURE = PICTURES / "night.jpg"
 MODELS = ("enhance_zerodce-lite.r1.int8", "enhance_mirnet-lite.r1.qat")
 WIDTH, HEIGHT = 300, 225
 
@@ -50,7 +47,7 @@ def draw(photographs: Sequence[Pixels], columns: Mapping[str, restoration.Method
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Draw and write."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = command_line(__name__, __doc__)
     parser.add_argument("folder", metavar="FOLDER")
     parser.add_argument("--models", default=",".join(MODELS), metavar="NAME,NAME")
     parser.add_argument("--out", type=Path, default=PICTURE, metavar="FILE")
@@ -65,7 +62,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     print(f"wrote {options.out}")
     return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -1,4 +1,4 @@
-"""Fill the marked tables of the pages from measured results: ``python docs/fill_tables.py``.
+"""Fill the marked tables of the pages from measured results: ``python -m studies pages``.
 
 A table stands between ``<!-- table: NAME -->`` and ``<!-- end -->``. NAME is a preset, with a
 siting where its task has such; ``benchmark``, ``compare``, ``pi``, ``quantisation``,
@@ -14,7 +14,6 @@ measured; ``web``; one of ``scale_tables.TABLES``; or ``recipes``. What it shows
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 import sys
@@ -22,15 +21,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))  # run as a script, whose own folder is docs
-
-# ruff: noqa: E402
-from docs import scale_tables
 from edge_demo import tasks
 from edge_demo.errors import UserError
 from edge_demo.measure.results import METRICS, label
 from export.recipes import RECIPES, Recipe
+
+from . import scale_tables
+from .command import ROOT, command_line
 
 Json = Mapping[str, Any]
 
@@ -284,7 +281,7 @@ def detail(found: Json) -> str:
 
 
 def video(found: Json) -> str:
-    """What was measured on video: an evaluation, or a part of ``measure_video.py``."""
+    """What was measured on video: an evaluation, or a part of ``video.py``."""
     if "what" not in found:
         return _video_quality(found)
     shown: dict[str, Callable[[Json], str]] = {
@@ -398,7 +395,7 @@ def _video_speed(found: Json) -> str:
 
 
 def colour(found: Json) -> str:
-    """What was measured on colour: a table of schema 1, or a part of ``measure_colour.py``."""
+    """What was measured on colour: a table of schema 1, or a part of ``colour.py``."""
     if "what" not in found:
         return quality(found)
     return _colour_wanted(found) if found["what"] == "wanted" else _colour_large(found)
@@ -555,7 +552,7 @@ def filled(text: str, root: Path) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Rewrite the pages; one whose results are missing is left as it is."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = command_line(__name__, __doc__)
     parser.parse_args(arguments)
     code = 0
     for page in pages(ROOT):
@@ -570,7 +567,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
             page.write_text(new, encoding="utf-8")
             print(f"wrote {name}")
     return code
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -1,24 +1,16 @@
 """What do 8 bits cost, by who quantises and by how ranges are chosen?
 
-Run from the repository's root: ``python docs/measure_quantisation.py PRESET --calibrate SOURCE
+Run from the repository's root: ``python -m studies quantisation PRESET --calibrate SOURCE
 --evaluate SOURCE``. Writes ``docs/results/quantisation.json``.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
-import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))
-
-# ruff: noqa: E402
 import tensorflow as tf
 from ai_edge_quantizer import quantizer
 from ai_edge_quantizer import recipe as quantizer_recipes
@@ -32,13 +24,15 @@ from edge_demo.tasks import chroma
 from export import calibrate, convert, files, quantise
 from keras_models import runs
 
+from .command import RESULTS, ROOT, command_line
+
 CHROMA = restoration.of("chroma")
 
 
 def by_converter(network: convert.Network, tiles: calibrate.Calibration) -> bytes:
     """TensorFlow's own post-training quantisation: ranges are the extremes that it sees."""
     with tempfile.TemporaryDirectory() as folder, quiet_stderr():
-        convert.save(network.plain, chroma.TASK, network.tile, folder)
+        convert.save(network.plain, chroma.TASK, (network.tile, network.tile), folder)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
@@ -65,13 +59,13 @@ def dynamic_by_quantizer(network: convert.Network) -> bytes:
         return bytes(made.quantize(enable_progress_report=False).quantized_model)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, print and write."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__name__, __doc__)
     parser.add_argument("preset")
     parser.add_argument("--calibrate", required=True)
     parser.add_argument("--evaluate", required=True)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     source = sources.open_source(options.calibrate, "train")
     evaluation = sources.open_source(options.evaluate, "test")
     tiles = calibrate.collect(CHROMA, source, convert.TILE)
@@ -112,10 +106,10 @@ def main() -> None:
             methods[kind] = CHROMA.method(TFLiteModel(path, threads=2))
         measured = samples.samples(CHROMA, evaluation)
         names, values = quality.evaluate(CHROMA, measured, methods)
-    rows = [
-        {"kind": kind, "chroma_psnr": round(sum(found) / len(found), 4)}
-        for kind, found in ((kind, values[kind]["chroma_psnr"]) for kind in kinds)
-    ]
+    rows = []
+    for kind in kinds:
+        psnr = [value for value in values[kind]["chroma_psnr"] if value is not None]
+        rows.append({"kind": kind, "chroma_psnr": round(sum(psnr) / len(psnr), 4)})
     found = {
         "preset": options.preset,
         "data": calibrate.public_name(options.evaluate),
@@ -123,11 +117,7 @@ def main() -> None:
         "calibration": tiles.manifest,
         "rows": rows,
     }
-    target = ROOT / "docs" / "results" / "quantisation.json"
+    target = RESULTS / "quantisation.json"
     target.parent.mkdir(exist_ok=True)
     target.write_text(json.dumps(found, indent=2) + "\n")
     print(json.dumps(found, indent=2))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,4 @@
-"""Makes the samples of the web studio: ``python docs/make_web_samples.py``.
+"""Makes the samples of the web studio: ``python -m studies studio_samples``.
 
 All are NASA's portrait of Eileen Collins (public domain), as scikit-image ships it: with chroma of
 4:2:0, in grey, and darkened as a camera in low light would have taken it.
@@ -6,17 +6,15 @@ All are NASA's portrait of Eileen Collins (public domain), as scikit-image ships
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
+from collections.abc import Sequence
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+import cv2
+import numpy as np
+import skimage.data
 
-import cv2  # noqa: E402
-import numpy as np  # noqa: E402
-import skimage.data  # noqa: E402
+from edge_demo.tasks import enhance
 
-from edge_demo.tasks import enhance  # noqa: E402
+from .command import ROOT, command_line
 
 FOLDER = ROOT / "edge_demo" / "web" / "samples"
 _SEED = 0
@@ -25,8 +23,9 @@ _HALF = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420]
 _FULL = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Write the three files."""
+    command_line(__name__, __doc__).parse_args(arguments)
     photograph = skimage.data.astronaut()
     bgr = np.ascontiguousarray(photograph[..., ::-1])
     dark = np.ascontiguousarray(enhance.degrade(photograph, _SEED)[..., ::-1])
@@ -40,7 +39,3 @@ def main() -> None:
         assert done
         path.write_bytes(data.tobytes())
         print(f"wrote {path.relative_to(ROOT)} ({len(data) / 1024:.0f} KiB)")
-
-
-if __name__ == "__main__":
-    main()

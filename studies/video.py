@@ -1,4 +1,4 @@
-"""What video costs and gains: ``python docs/measure_video.py WHAT``.
+"""What video costs and gains: ``python -m studies video WHAT``.
 
 Run from the repository's root. Each WHAT writes ``docs/results/video.WHAT.json``:
 
@@ -16,7 +16,6 @@ import argparse
 import itertools
 import json
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -29,10 +28,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))  # run as a script, whose own folder is docs
-
-# ruff: noqa: E402
 from datasets import sources, video
 from edge_demo.benchmark import host
 from edge_demo.colour import ycbcr as colour
@@ -47,9 +42,10 @@ from edge_demo.video import restore, writer
 from edge_demo.video.coding import Coding, Tags
 from export import check
 
+from .command import RESULTS, ROOT, command_line
+
 Picture = NDArray[np.uint8]
 
-RESULTS = ROOT / "docs" / "results"
 MODEL = "chroma_residual-s.r1.int8"
 THREADS = 2
 # Filters to compare: what a row is called, strength, motion.
@@ -84,18 +80,25 @@ PI_4 = 569e6 / 24e-3
 PI_5 = 2.5 * PI_4
 
 
+def _sample(name: str) -> Picture:
+    """A photograph of the sample: B, G, R."""
+    bgr = cv2.imread(str(sources.sample_folder() / name))
+    assert bgr is not None
+    return np.asarray(bgr, np.uint8)
+
+
 def panned() -> Iterator[Picture]:
     """YCbCr frames of a camera that pans and zooms over the sample's photographs, with noise."""
     rng = np.random.default_rng(0)
     height, width = PAN_SIZE
     for name in sources.SAMPLE_TEST:
-        rgb = cv2.imread(str(sources.sample_folder() / name))[..., ::-1]
-        rgb = cv2.resize(rgb, None, fx=0.75, fy=0.75, interpolation=cv2.INTER_AREA)
+        rgb = _sample(name)[..., ::-1]
+        small = cv2.resize(rgb, None, fx=0.75, fy=0.75, interpolation=cv2.INTER_AREA)
         for index in range(PANNED):
             zoom = 1.0 + 0.004 * index
             place = np.array([[zoom, 0, -5 - 1.2 * index], [0, zoom, -5 - 0.6 * index]])
             frame = cv2.warpAffine(
-                rgb, place, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
+                small, place, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
             )
             ycbcr = colour.rgb_to_ycbcr(frame)
             ycbcr[..., 0] += rng.normal(0, NOISE[0], (height, width))
@@ -231,7 +234,8 @@ def speed(options: argparse.Namespace) -> dict[str, Any]:
 def sizes(options: argparse.Namespace) -> dict[str, Any]:
     """What smaller networks gain in speed and lose in quality, in rounds that alternate."""
     models = {name: TFLiteModel(models_folder.find(name), THREADS) for name in SIZED}
-    planes = chroma.degrade(cv2.resize(next(panned()), SPEED_SIZE[::-1]))
+    frame = np.asarray(cv2.resize(next(panned()), SPEED_SIZE[::-1]), np.uint8)
+    planes = chroma.degrade(frame)
     times: dict[str, list[float]] = {name: [] for name in models}
     for model in models.values():
         tiling.corrections(planes, model)  # takes its tiles
@@ -266,8 +270,9 @@ def _graph_alone(model: TFLiteModel) -> dict[str, float]:
 def _write_clip(path: Path) -> None:
     """An H.264 video of 1920x1080 that pans over a photograph."""
     height, width = SPEED_SIZE
-    photograph = cv2.imread(str(sources.sample_folder() / sources.SAMPLE_TEST[0]))
-    large = cv2.resize(photograph, (2 * width, 2 * width), interpolation=cv2.INTER_CUBIC)
+    photograph = _sample(sources.SAMPLE_TEST[0])
+    size = 2 * width, 2 * width
+    large = np.asarray(cv2.resize(photograph, size, interpolation=cv2.INTER_CUBIC), np.uint8)
     with av.open(str(path), "w") as out:
         stream: Any = out.add_stream("libx264", rate=Fraction(25), options={"crf": "20"})
         stream.height, stream.width, stream.pix_fmt = height, width, "yuv420p"
@@ -279,7 +284,7 @@ def _write_clip(path: Path) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print and write."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = command_line(__name__, __doc__)
     parser.add_argument("what", choices=("filters", "coding", "speed", "sizes"))
     parser.add_argument("--video", type=Path, nargs="*", default=[], help="of filters")
     parser.add_argument("--frames", type=int, default=300, help="of each video, at most; 300")
@@ -294,7 +299,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(json.dumps(document, indent=2))
     print(f"wrote {target.relative_to(ROOT)}")
     return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

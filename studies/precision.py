@@ -2,7 +2,7 @@
 
 From the repository's root::
 
-    python tests/measure_precision.py [MODEL ...] [--data SOURCE] [--set key=value ...]
+    python -m studies precision [MODEL ...] [--data SOURCE] [--set key=value ...]
         [--json FILE]
 
 times steps on one batch that is already there, in rounds that alternate between the four ways, so
@@ -13,19 +13,13 @@ docs/scale.md shows (docs/results/precision.json).
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import statistics
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))  # run as a script, whose own folder is tests
-
-# ruff: noqa: E402
 import tensorflow as tf
 
 import keras_models
@@ -34,6 +28,8 @@ from edge_demo.measure import results
 from training import config, feeds
 from training.bench import step_ms
 from training.fit import compiled, split
+
+from .command import command_line
 
 WAYS = tuple((precision, jit) for precision in config.PRECISIONS[::-1] for jit in ("off", "on"))
 
@@ -74,7 +70,7 @@ def measured(base: config.FitConfig, data: str, rounds: int, steps: int) -> dict
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the script."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = command_line(__name__, __doc__)
     parser.add_argument("models", nargs="*", metavar="MODEL")
     parser.add_argument("--data", default="sample")
     parser.add_argument("--rounds", type=int, default=5)
@@ -97,7 +93,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
                  "steps": options.steps, "host": host.describe(), "rows": rows}  # fmt: skip
         results.write_json(options.json, found, True)
     return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -1,4 +1,4 @@
-"""Measures how long a hint takes to be seen, in a browser: ``python tests/measure_hints.py``.
+"""Measures how long a hint takes to be seen, in a browser: ``python -m studies hint_delay``.
 
 From the repository's root, with Chromium and its driver installed. A server starts as a user starts
 it, headless Chromium opens its page with a grey photograph, and points all over it are given the
@@ -10,25 +10,22 @@ in twenty takes more than 300 ms.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))  # run as a script, whose own folder is tests
-
-# ruff: noqa: E402
 import numpy as np
 
 from edge_demo.benchmark import host
 from edge_demo.errors import UserError
 from tests.edge_demo.web.browser.conftest import served
 from tests.edge_demo.web.browser.page import Page, start
+
+from .command import ROOT, command_line
 
 BAR = 300.0  # ms
 # Notes the time of a click on a colour, and that of the frame in which its answer is drawn.
@@ -88,7 +85,7 @@ def summary(times: Sequence[float]) -> dict[str, float]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print; the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = command_line(__name__, __doc__)
     parser.add_argument("picture", type=Path, nargs="?",
                         default=ROOT / "edge_demo" / "web" / "samples" / "colorize.jpg",
                         help="grey; default: the studio's sample, 512x512")  # fmt: skip
@@ -107,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             times = measure(page, options.picture.resolve(), options.count)
         finally:
             driver.quit()
-    found = {
+    found: dict[str, Any] = {
         "ms": summary(times),
         "load_average": round(os.getloadavg()[0], 1),
         "host": host.describe(),
@@ -116,7 +113,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.json:
         options.json.write_text(json.dumps(found, indent=2) + "\n")
     return int(found["ms"]["p95"] > BAR)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -1,4 +1,4 @@
-"""Takes the pictures of the web studio: ``python docs/make_studio_pictures.py``.
+"""Takes the pictures of the web studio: ``python -m studies studio_pictures``.
 
 Headless Chromium visits a server with what ships, as the tests do, and colours the studio's grey
 sample with hints whose colours are those of the photograph before it became grey.
@@ -10,12 +10,9 @@ import json
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))  # run as a script, whose own folder is docs
-
-# ruff: noqa: E402
 import cv2
 import numpy as np
 import skimage.data
@@ -23,7 +20,8 @@ import skimage.data
 from tests.edge_demo.web.browser.conftest import served
 from tests.edge_demo.web.browser.page import Page, start
 
-PICTURES = ROOT / "docs" / "pictures"
+from .command import PICTURES, ROOT, command_line
+
 QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 86]
 # Pixels of the sample: suit, wall, flag, hair, face, shuttle.
 POINTS = ((150, 330), (120, 400), (300, 60), (35, 215), (180, 70), (205, 130), (385, 200))
@@ -59,8 +57,9 @@ def kept(page: Page, name: str) -> None:
     print(f"wrote {path.relative_to(ROOT)}")
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Take them; the exit code."""
+    command_line(__name__, __doc__).parse_args(arguments)
     programs = [shutil.which(name) for name in ("chromium", "chromedriver")]
     if None in programs:
         print("needs chromium and chromedriver (Debian: chromium-driver)", file=sys.stderr)
@@ -81,7 +80,3 @@ def main() -> int:
         finally:
             driver.quit()
     return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

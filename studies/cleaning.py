@@ -2,9 +2,9 @@
 
 From the repository's root::
 
-    python tests/measure_cleaning.py recall FOLDER [--draws 5] [--good OTHER ...] [--json FILE]
-    python tests/measure_cleaning.py scores FOLDER
-    python tests/measure_cleaning.py benchmark FOLDER [--counts 1000 4000 10000] [--json FILE]
+    python -m studies cleaning recall FOLDER [--draws 5] [--good OTHER ...] [--json FILE]
+    python -m studies cleaning scores FOLDER
+    python -m studies cleaning benchmark FOLDER [--counts 1000 4000 10000] [--json FILE]
 
 ``recall`` takes FOLDER as good, replaces 250 of its pictures by spoilt ones, adds 50 copies, and
 prints the share of faults found of each kind and each manner, and the share of the good pictures
@@ -17,11 +17,9 @@ from FOLDER's, and prints seconds. ``--json`` writes what docs/cleaning.md shows
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 import resource
-import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
@@ -32,10 +30,6 @@ from typing import Any
 import cv2
 import numpy as np
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))  # run as a script, whose own folder is tests
-
-# ruff: noqa: E402
 from datasets.__main__ import main as datasets
 from datasets.cleaning import local
 from datasets.cleaning.scores import Scores
@@ -45,6 +39,8 @@ from edge_demo.measure import results
 from edge_demo.pictures.images import read_rgb, to_uint8
 from edge_demo.pictures.photographs import read_folder
 from tests import faults
+
+from .command import command_line
 
 EACH = 50
 RECALL, FLAGGED = 0.95, 0.03
@@ -203,7 +199,8 @@ def variants(folder: Path, out: Path, count: int) -> None:
         top, left = (int(length * rng.uniform(0, 0.3)) for length in (height, width))
         piece = rgb[top : top + int(0.7 * height), left : left + int(0.7 * width)]
         # At the first size, so that each picture takes as long as those linked.
-        piece = cv2.resize(piece, (width, height), interpolation=cv2.INTER_CUBIC)
+        large = cv2.resize(piece, (width, height), interpolation=cv2.INTER_CUBIC)
+        piece = np.asarray(large, np.uint8)
         if rng.random() < 0.5:
             piece = piece[:, ::-1]
         (out / f"{index:06d}.jpg").write_bytes(
@@ -239,7 +236,7 @@ def benchmark(folder: Path, count: int, workers: int) -> dict[str, float]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the script."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = command_line(__name__, __doc__)
     parser.add_argument("what", choices=("recall", "scores", "benchmark"))
     parser.add_argument("folder", type=Path)
     parser.add_argument("--good", type=Path, nargs="*", default=[])
@@ -276,7 +273,3 @@ def write(path: Path | None, folder: Path, **found: Any) -> None:
     """Write results for the pages."""
     if path:
         results.write_json(path, {"schema": 1, "data": shown(folder), **found}, True)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -1,12 +1,10 @@
-"""Draw README's picture from the shipped int8 model: ``python docs/make_pictures.py``.
+"""Draw README's picture from the shipped int8 model: ``python -m studies before_after``.
 
 The part of a test photograph where bilinear upsampling errs most, and below it its colour alone.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,10 +12,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))  # run as a script, whose own folder is docs
-
-# ruff: noqa: E402
 from datasets import sources
 from edge_demo.measure import metrics, quality, restoration
 from edge_demo.model import models_folder
@@ -27,10 +21,12 @@ from edge_demo.pictures.images import write_image
 from edge_demo.report import html
 from edge_demo.tasks import chroma
 
+from .command import PICTURES, command_line
+
 Pixels = NDArray[np.uint8]
 CHROMA = restoration.of("chroma")
 
-PICTURE = ROOT / "docs" / "pictures" / "before_after.png"
+PICTURE = PICTURES / "before_after.png"
 SIDE, ZOOM = 48, 8  # of the crop; README shows the picture at half its size
 GAP, LABEL = 16, 84  # pixels between columns, and between rows for text
 FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -90,14 +86,10 @@ def joined(columns: Sequence[Pixels]) -> Pixels:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Draw and write."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = command_line(__name__, __doc__)
     parser.add_argument("--out", type=Path, default=PICTURE, metavar="FILE.png")
     options = parser.parse_args(arguments)
     rgb = photographs.read(sources.sample_folder() / sources.SAMPLE_TEST[0])
     write_image(options.out, draw(rgb, TFLiteModel(models_folder.find(None))), overwrite=True)
     print(f"wrote {options.out}")
     return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -1,4 +1,4 @@
-"""Draw photographs coloured at several sizes: ``python docs/make_size_sheet.py FILE...``.
+"""Draw photographs coloured at several sizes: ``python -m studies size_sheet FILE...``.
 
 A row a photograph, a column a size: the side of the square that the network sees the photograph in.
 The graph of a file has one size, so a preset is exported anew for each.
@@ -6,21 +6,12 @@ The graph of a file has one size, so a preset is exported anew for each.
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
-import os
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))  # run as a script, whose own folder is docs
-
-# ruff: noqa: E402
-from docs.sheets import Pixels, sheet
 from edge_demo.device.colorizing import colorize_rgb
 from edge_demo.errors import UserError
 from edge_demo.model.tflite import TFLiteModel
@@ -28,7 +19,10 @@ from edge_demo.pictures import photographs
 from edge_demo.pictures.images import write_image
 from edge_demo.tasks import colorize
 
-PICTURE = ROOT / "docs" / "pictures" / "sizes.jpg"
+from .command import PICTURES, command_line
+from .sheets import Pixels, sheet
+
+PICTURE = PICTURES / "sizes.jpg"
 PRESET = "colorize_eccv16-lite.r1"
 SIZES = 96, 160, 256, 384, 512
 CELL = 180, 240  # height, width
@@ -70,7 +64,7 @@ def row(rgb: Pixels, models: Mapping[int, TFLiteModel]) -> list[Pixels]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Draw and write."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = command_line(__name__, __doc__)
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
     parser.add_argument("--model", default=PRESET, metavar="PRESET", help=f"default: {PRESET}")
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, metavar="PIXELS")
@@ -87,7 +81,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     print(f"wrote {options.out}")
     return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

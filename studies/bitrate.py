@@ -1,29 +1,24 @@
 """What is chroma reconstruction worth on JPEGs, and what does it gain by knowing their quality?
 
-Run from the repository's root: ``python docs/measure_bitrate.py --data folder:PHOTOGRAPHS``. Each
+Run from the repository's root: ``python -m studies bitrate --data folder:PHOTOGRAPHS``. Each
 photograph is made a JPEG of each quality, and every method rebuilds its chroma. Writes
 ``docs/results/bitrate.json``.
 """
 
 from __future__ import annotations
 
-import argparse
-import os
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))
-
-# ruff: noqa: E402
 from datasets import samples, sources
 from edge_demo.measure import quality, restoration, results
 from edge_demo.model import models_folder
 from edge_demo.model.tflite import TFLiteModel
 from export.calibrate import public_name
 
-OUT = ROOT / "docs" / "results" / "bitrate.json"
+from .command import RESULTS, command_line
+
+OUT = RESULTS / "bitrate.json"
 QUALITIES = (30, 50, 70, 85, 95, 98, 100)
 MODELS = ("chroma_residual-s.r1.float32", "chroma_residual-s.r1.qat",
           "chroma_bitrate-s.r2.float32", "chroma_bitrate-s.r2.int8")  # fmt: skip
@@ -46,12 +41,12 @@ def measured(source: sources.Source, jpeg_quality: int) -> dict[str, float]:
     return found
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and write."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__name__, __doc__)
     parser.add_argument("--data", required=True, metavar="SOURCE")
     parser.add_argument("--out", type=Path, default=OUT)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     source = sources.open_source(options.data, "test")
     rows = []
     for jpeg_quality in QUALITIES:
@@ -61,7 +56,3 @@ def main() -> None:
     document = {"data": public_name(source.text), "images": source.count, "rows": rows}
     results.write_json(options.out, document, overwrite=True)
     print(f"wrote {options.out}")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,4 @@
-"""Measures the web studio: ``python tests/measure_web.py load|memory|overload|fuzz|api|hints``.
+"""Measures the web studio: ``python -m studies web load|memory|overload|fuzz|api|hints``.
 
 From the repository's root. Each starts a server of its own, as a user does, with the shipped
 models, prints its figures, and with ``--json FILE`` puts them beside those of the others in that
@@ -33,10 +33,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))  # run as a script, whose own folder is tests
-
-# ruff: noqa: E402
 import cv2
 import numpy as np
 
@@ -44,6 +40,8 @@ from edge_demo.benchmark import host
 from edge_demo.errors import UserError
 from edge_demo.pictures.containers import inspect
 from tests.mutations import mutated
+
+from .command import ROOT, command_line
 
 _HALF = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420]
 # The task of each picture, by how its name begins.
@@ -59,6 +57,7 @@ MODELS = (
 
 
 def encoded(extension: str, bgr: Any, *params: int) -> bytes:
+    """A picture as a file."""
     done, data = cv2.imencode(extension, bgr, list(params))
     assert done
     return data.tobytes()
@@ -445,7 +444,7 @@ def examined(client: Any, pictures: Mapping[str, bytes], examples: int) -> Exami
         document = json.loads(described)
         _told(document, names, left_out)
         for result in schemathesis.openapi.from_dict(document).get_all_operations():
-            operation = result.ok()
+            operation: Any = result.ok()  # type: ignore[union-attr]
             found.statuses.setdefault(operation.label, Counter())
             for mode in schemathesis.GenerationMode:
 
@@ -520,16 +519,16 @@ MEASURES: dict[str, Callable[[argparse.Namespace], tuple[dict[str, Any], bool]]]
 }  # fmt: skip
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the script."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = command_line(__name__, __doc__)
     parser.add_argument("measure", choices=MEASURES)
     parser.add_argument("--requests", type=int, default=200)
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--examples", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     before = host.state()
     figures, good = MEASURES[options.measure](options)
     figures["load_average_before"] = before.get("load_average")
@@ -541,7 +540,3 @@ def main() -> int:
         kept[options.measure] = {**figures, "ok": good}
         options.json.write_text(json.dumps(kept, indent=2) + "\n")
     return 0 if good else 1
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

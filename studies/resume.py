@@ -2,7 +2,7 @@
 
 From the repository's root::
 
-    python tests/measure_resume.py MODEL --data SOURCE [--kills 5] [--set key=value ...]
+    python -m studies resume MODEL --data SOURCE [--kills 5] [--set key=value ...]
 
 fits MODEL twice under one seed: once undisturbed, and once in processes that are killed (SIGKILL)
 at random moments, each resuming where the last one had saved. It prints at which epoch each was
@@ -11,7 +11,6 @@ killed, and whether the weights of both models are the same to the last bit.
 
 from __future__ import annotations
 
-import argparse
 import random
 import re
 import signal
@@ -22,8 +21,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))  # run as a script, whose own folder is tests
+from .command import ROOT, command_line
 
 EPOCH = re.compile(r"epoch (\d+)/(\d+) ")
 
@@ -84,15 +82,15 @@ def same(one: Path, other: Path) -> bool:
     return all(np.array_equal(a, b) for a, b in pairs)
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the script."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = command_line(__name__, __doc__)
     parser.add_argument("model")
     parser.add_argument("--data", required=True)
     parser.add_argument("--kills", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     parser.add_argument("--set", action="append", default=[], dest="settings")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     settings = [word for setting in options.settings for word in ("--set", setting)]
     with tempfile.TemporaryDirectory() as scratch:
         left, disturbed = Path(scratch) / "left", Path(scratch) / "disturbed"
@@ -104,7 +102,3 @@ def main() -> int:
     print(f"killed {len(after)} times, after epochs {', '.join(map(str, after))}")
     print(f"weights are {'the same to the last bit' if identical else 'DIFFERENT'}")
     return 0 if identical and after else 1
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

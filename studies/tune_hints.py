@@ -1,9 +1,9 @@
 """Tunes how far hints reach: what ``edge_demo/device/hinting.py`` has as ``WIDE``.
 
-From the repository's root: ``python docs/tune_hints.py FOLDER``, where FOLDER holds photographs in
-colour; the constants came from 120 of those that the preset was trained on. Each is coloured by the
-shipped float32 model, given 10 and 50 true hints at random places, and compared with the truth on
-the network's own grid. The goal is the highest mean of both PSNR of a and b.
+``python -m studies tune_hints FOLDER``, where FOLDER holds photographs in colour; the constants
+came from 120 of those that the preset was trained on. Each is coloured by the shipped float32
+model, given 10 and 50 true hints at random places, and compared with the truth on the network's own
+grid. The goal is the highest mean of both PSNR of a and b.
 
 From rough lengths the search goes from number to number, one step up or down, while that helps,
 with smaller steps in the end. It takes six minutes of one core, prints and changes no file.
@@ -11,7 +11,6 @@ with smaller steps in the end. It takes six minutes of one core, prints and chan
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
@@ -21,10 +20,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))  # run as a script, whose own folder is docs
-
-# ruff: noqa: E402
 from edge_demo.device.colorizing import Look, answer, on_grid
 from edge_demo.device.hinting import Prior, Reach, described, spreading
 from edge_demo.errors import UserError
@@ -34,6 +29,8 @@ from edge_demo.model.tflite import TFLiteModel
 from edge_demo.pictures import photographs
 from edge_demo.pictures.images import EXTENSIONS
 from edge_demo.tasks import colorize
+
+from .command import command_line
 
 MODEL = "colorize_siggraph17-lite.r1.float32"
 NUMBERS = 10, 50
@@ -67,7 +64,8 @@ def cases(path: Path, model: TFLiteModel) -> list[Case]:
     grey = hint_response.given(rgb, max(NUMBERS), seed=len(path.name))
     small, colours = answer(colorize.Grey(grey.lightness), model, model.card.task, Look())
     ab, coarse = colours.ab, on_grid(small, colours.ab)
-    reduced = cv2.resize(truth, (ab.shape[1], ab.shape[0]), interpolation=cv2.INTER_AREA)
+    size = ab.shape[1], ab.shape[0]
+    reduced = np.asarray(cv2.resize(truth, size, interpolation=cv2.INTER_AREA), np.float32)
     known, at = described(ab, coarse, grey.hints)
     missed = np.array([hint.ab for hint in grey.hints], np.float32) - at[:, 3:]
     return [Case(ab, reduced, known, at[:n], missed[:n]) for n in NUMBERS]
@@ -113,7 +111,7 @@ def search(over: Sequence[Case]) -> list[float]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Search and print."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = command_line(__name__, __doc__)
     parser.add_argument("folder", type=Path, help="holds photographs in colour")
     parser.add_argument("--photographs", type=int, default=120, help="so many, evenly spread")
     options = parser.parse_args(arguments)
@@ -134,7 +132,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{share:.3f} {', '.join(f'{value:g}' for value in astuple(reach))}")
     print(f"doubt {found.doubt:g}")
     return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

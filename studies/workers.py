@@ -2,7 +2,7 @@
 
 From the repository's root::
 
-    python tests/measure_workers.py [MODEL] [--data SOURCE] [--workers 2] [--set key=value ...]
+    python -m studies workers [MODEL] [--data SOURCE] [--workers 2] [--set key=value ...]
         [--json FILE]
 
 starts the workers on this machine, each at a port of its own, and prints each epoch's loss beside
@@ -13,7 +13,6 @@ worker computes its part of it. ``--json`` writes what docs/scale.md shows
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import os
@@ -24,12 +23,10 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))  # run as a script, whose own folder is tests
-
-# ruff: noqa: E402
 from edge_demo.measure import results
-from tests.measure_backends import DEMO, compared, document
+
+from .backends import DEMO, compared, document
+from .command import ROOT, command_line
 
 ALIKE = 0.01
 
@@ -51,8 +48,12 @@ def start(fit: Sequence[str], count: int) -> list[subprocess.Popen[str]]:
     for index in range(count):
         task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
         environment = os.environ | {"TF_CONFIG": json.dumps(task)}
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        workers.append(subprocess.Popen(command, cwd=ROOT, env=environment, **pipes))
+        workers.append(
+            subprocess.Popen(
+                command, cwd=ROOT, env=environment, text=True,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            )
+        )  # fmt: skip
     return workers
 
 
@@ -65,17 +66,17 @@ def finish(workers: Sequence[subprocess.Popen[str]]) -> list[tuple[int, str, str
     return found
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the script."""
     from keras_models import runs
 
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = command_line(__name__, __doc__)
     parser.add_argument("model", nargs="?", default="chroma_residual")
     parser.add_argument("--data", default="sample")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--set", action="append", default=[], dest="settings")
     parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     settings = options.settings or DEMO
     words = [word for setting in settings for word in ("--set", setting)]
     with tempfile.TemporaryDirectory() as scratch:
@@ -95,7 +96,3 @@ def main() -> int:
     last = {name: rows[-1]["loss"] for name, rows in histories.items()}
     print(f"{table}\nfarthest from each other: {worst:.2%}, allowed {ALIKE:.0%}; last {last}")
     return 0 if worst <= ALIKE else 1
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

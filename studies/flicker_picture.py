@@ -1,14 +1,12 @@
-"""Draw the picture of ``docs/video.md``: ``python docs/make_video_picture.py``.
+"""Draw the picture of ``docs/video.md``: ``python -m studies flicker_picture``.
 
-A crop of one frame of the clip that ``measure_video.py`` makes, where the network trembles most,
+A crop of one frame of the clip that ``video.py`` makes, where the network trembles most,
 and below it the tremble itself: how the error changed against the frame before, along the motion.
 """
 
 from __future__ import annotations
 
-import argparse
 import itertools
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,11 +14,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))  # run as a script, whose own folder is docs
-
-# ruff: noqa: E402
-from docs import make_pictures, measure_video
 from edge_demo.colour.siting import baseline
 from edge_demo.colour.ycbcr import round_to_uint8
 from edge_demo.device import temporal
@@ -32,9 +25,12 @@ from edge_demo.model.tiling import Runner
 from edge_demo.pictures.images import write_image
 from edge_demo.tasks import chroma
 
+from . import before_after, video
+from .command import PICTURES, command_line
+
 Pixels = NDArray[np.uint8]
 
-PICTURE = ROOT / "docs" / "pictures" / "flicker.png"
+PICTURE = PICTURES / "flicker.png"
 FRAME = 30  # so that the filter has come to rest
 SIDE = 48
 GAIN = 12  # of the change of the error
@@ -86,24 +82,18 @@ def draw(frames: Sequence[Pixels], runner: Runner) -> Pixels:
         note = "4:4:4" if label == "truth" else f"chroma PSNR {psnr:.1f} dB"
         change = 128 + GAIN * changes[label][inside]
         colour = restoration.to_rgb(np.full((SIDE, SIDE), 128, np.uint8), round_to_uint8(change))
-        looks, below = (
-            make_pictures.enlarged(one) for one in (restoration.to_rgb(y, crop), colour)
-        )
-        drawn.append(np.concatenate([looks, make_pictures.text(label, note), below]))
-    return make_pictures.joined(drawn)
+        looks, below = (before_after.enlarged(one) for one in (restoration.to_rgb(y, crop), colour))
+        drawn.append(np.concatenate([looks, before_after.text(label, note), below]))
+    return before_after.joined(drawn)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Draw and write."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = command_line(__name__, __doc__)
     parser.add_argument("--out", type=Path, default=PICTURE, metavar="FILE.png")
     options = parser.parse_args(arguments)
-    frames = list(itertools.islice(measure_video.panned(), FRAME))
-    model = TFLiteModel(models_folder.find(measure_video.MODEL))
+    frames = list(itertools.islice(video.panned(), FRAME))
+    model = TFLiteModel(models_folder.find(video.MODEL))
     write_image(options.out, draw(frames, model), overwrite=True)
     print(f"wrote {options.out}")
     return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -2,8 +2,8 @@
 
 From the repository's root::
 
-    python tests/measure_pipeline.py stages --data SOURCE [--json FILE]
-    python tests/measure_pipeline.py waiting [MODEL ...] --data SOURCE [--json FILE]
+    python -m studies pipeline stages --data SOURCE [--json FILE]
+    python -m studies pipeline waiting [MODEL ...] --data SOURCE [--json FILE]
 
 ``stages`` is ``python -m datasets bench``, pictures a second beside a generator in Python;
 ``waiting`` is ``python -m training bench`` for several models, by default all. ``--repeat`` does it
@@ -13,22 +13,18 @@ docs/training.md shows (docs/results/pipeline.stages.json and pipeline.waiting.j
 
 from __future__ import annotations
 
-import argparse
 import statistics
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))  # run as a script, whose own folder is tests
-
-# ruff: noqa: E402
 from datasets import bench as pipeline
 from datasets import sources
 from edge_demo.benchmark import host
 from edge_demo.measure import results
 from training import bench, config
+
+from .command import command_line
 
 # Of a step that a pipeline may be waited for, and what it gives at least beside the generator.
 WAITING, FASTER = 0.05, 5.0
@@ -81,7 +77,7 @@ def waiting(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the script."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = command_line(__name__, __doc__)
     parser.add_argument("what", choices=("stages", "waiting"))
     parser.add_argument("models", nargs="*", metavar="MODEL")
     parser.add_argument("--data", required=True)
@@ -112,7 +108,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.json:
         results.write_json(options.json, found, True)
     return 0 if enough else 1
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -1,6 +1,6 @@
 """Tunes the classical low-light methods: what ``edge_demo/measure/classical.py`` has as defaults.
 
-From the repository's root: ``python docs/tune_classical.py FOLDER``, where FOLDER holds low/ and
+From the repository's root: ``python -m studies tune_classical FOLDER``, where FOLDER holds low/ and
 high/ with pictures of the same names. Only the first 80 % of the pairs in the order of their names
 are used; the rest stays unseen, for evaluation. The goal is the highest mean PSNR of RGB.
 
@@ -11,7 +11,6 @@ round changes nothing. It takes half an hour on two cores, prints tables and cha
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -24,10 +23,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))
+from edge_demo.measure import classical, metrics
 
-from edge_demo.measure import classical, metrics  # noqa: E402
+from .command import command_line
 
 Picture = NDArray[np.uint8]
 Pairs = Sequence[tuple[Picture, Picture]]
@@ -154,12 +152,12 @@ def line(name: str, method: Method, over: Pairs) -> None:
     print(f"| {name} | {psnr:.2f} | {ssim:.4f} |", flush=True)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Search and print."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = command_line(__name__, __doc__)
     parser.add_argument("folder", type=Path, help="holds low/ and high/")
     parser.add_argument("--usual", action="store_true", help="only the usual pipeline: minutes")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     every = pairs(options.folder)
     print(f"{len(every)} pairs\nclassical, its usual stages")
     usual = descend(classical.USUAL, lambda _: USUAL, every)
@@ -192,7 +190,3 @@ def main() -> None:
         line(f"classical_whole without {stage}", pipeline(replace(settings, order=rest)), every)
     for change in ({"tiles": 2}, {"tiles": 8}, {"amount": 0.0}, {"amount": 0.2}, {"amount": 0.5}):
         line(f"classical_whole, {change}", pipeline(replace(settings, **change)), every)
-
-
-if __name__ == "__main__":
-    main()

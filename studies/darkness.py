@@ -1,6 +1,6 @@
 """Measures how real pairs differ in linear light: the ground of ``runtime/lowlight.py``.
 
-From the repository's root: ``python docs/measure_darkness.py FOLDER``, where FOLDER holds low/ and
+From the repository's root: ``python -m studies darkness FOLDER``, where FOLDER holds low/ and
 high/ with pictures of the same names. Only the first 80 % of the pairs are looked at, and of those
 the ones that show one scene. The low picture's linear light is fitted as factor * the high one's +
 pedestal, for each colour, on both reduced to an eighth, where the noise has averaged out.
@@ -8,18 +8,16 @@ pedestal, for each colour, on both reduced to an eighth, where the noise has ave
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))
+from datasets import partners, sources
+from edge_demo.tasks.lowlight import to_linear
 
-from datasets import partners, sources  # noqa: E402
-from edge_demo.tasks.lowlight import to_linear  # noqa: E402
+from .command import command_line
 
 PERCENTILES = (5, 25, 50, 75, 95)
 REDUCTION = 8
@@ -43,15 +41,14 @@ def relation(low: NDArray[np.uint8], high: NDArray[np.uint8]) -> list[float]:
     return [green, red / green, blue / green, pedestals[1], pedestals[0], pedestals[2]]
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Print percentiles over the pairs."""
-    source = sources.open_source(f"pairs:{sys.argv[1]}:train")
+    parser = command_line(__name__, __doc__)
+    parser.add_argument("folder", metavar="FOLDER", help="holds low/ and high/")
+    options = parser.parse_args(arguments)
+    source = sources.open_source(f"pairs:{options.folder}:train")
     found = np.array([relation(*pair) for pair in partners.of_one_scene(sources.pairs(source))])
     names = ("factor", "red/green", "blue/green", "pedestal", "of red", "of blue")
     print(f"{len(found)} pairs".ljust(12) + "".join(f"{p:>9} %" for p in PERCENTILES))
     for name, values in zip(names, found.T, strict=True):
         print(name.ljust(12) + "".join(f"{v:11.4f}" for v in np.percentile(values, PERCENTILES)))
-
-
-if __name__ == "__main__":
-    main()

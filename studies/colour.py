@@ -2,9 +2,9 @@
 
 From the repository's root::
 
-    python docs/measure_colour.py scenes SOURCE     photographs that are all of a few kinds
-    python docs/measure_colour.py wanted SOURCE     with the truth's own colours as a global hint
-    python docs/measure_colour.py large FILE        a photograph of 12 megapixels, file to file
+    python -m studies colour scenes SOURCE     photographs that are all of a few kinds
+    python -m studies colour wanted SOURCE     with the truth's own colours as a global hint
+    python -m studies colour large FILE        a photograph of 12 megapixels, file to file
 
 SOURCE is as for ``training``. ``large`` enlarges the photograph FILE to 4000x3000 and colours it
 with ``python -m edge_demo run``, two threads, in processes of their own: wall time includes all
@@ -14,7 +14,6 @@ process to its end; so is the peak of its memory.
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 import subprocess
@@ -27,10 +26,6 @@ from typing import Any
 import cv2
 import numpy as np
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))  # run as a script, whose own folder is docs
-
-# ruff: noqa: E402
 from datasets import samples, sources
 from edge_demo.benchmark import host
 from edge_demo.colour.lab import rgb_to_lab
@@ -44,7 +39,8 @@ from edge_demo.pictures import photographs
 from edge_demo.pictures.images import write_image
 from export.calibrate import public_name
 
-RESULTS = ROOT / "docs" / "results"
+from .command import RESULTS, ROOT, command_line
+
 NETWORKS = tuple(f"colorize_{name}-lite.r1" for name in ("fusion", "eccv16", "siggraph17"))
 RECIPES = "float32", "int8"
 HINTED = f"{NETWORKS[-1]}.int8"
@@ -169,7 +165,7 @@ def _timed(source: Path, target: Path, model: str) -> tuple[float, float, int]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and write."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = command_line(__name__, __doc__)
     parser.add_argument("what", choices=("scenes", "wanted", "large"))
     parser.add_argument("source", metavar="SOURCE|FILE")
     parser.add_argument("--json", type=Path, metavar="FILE", help="default: in docs/results")
@@ -185,7 +181,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     print(f"wrote {target}")
     return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

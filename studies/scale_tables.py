@@ -1,7 +1,7 @@
 """Tables of the pages about cleaning, training and scale, from their measured results.
 
-``fill_tables.py`` puts them into the pages. Each function takes what a ``tests/measure_*.py`` wrote
-and ``fill_tables.table``.
+``pages.py`` puts them into the pages. Each function takes what a ``tests/measure_*.py`` wrote
+and ``pages.table``.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 From the repository's root, in an environment that has requirements-jax.txt, too::
 
-    python tests/measure_backends.py [MODEL] [--data SOURCE] [--set key=value ...] [--json FILE]
+    python -m studies backends [MODEL] [--data SOURCE] [--set key=value ...] [--json FILE]
 
 prints each epoch's loss under both and their ratio; by default for what ``make demo`` trains. The
 batches are the same by themselves. The first weights are not, because each backend draws its own,
@@ -21,11 +21,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))  # run as a script, whose own folder is tests
-
-# ruff: noqa: E402
 from edge_demo.measure import results
+
+from .command import ROOT, command_line
 
 BACKENDS = ("tensorflow", "jax")
 ALIKE = 0.02
@@ -94,14 +92,14 @@ def document(
             "histories": dict(found)}  # fmt: skip
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the script."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = command_line(__name__, __doc__)
     parser.add_argument("model", nargs="?", default="chroma_residual")
     parser.add_argument("--data", default="sample")
     parser.add_argument("--set", action="append", default=[], dest="settings")
     parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     settings = options.settings or DEMO
     with tempfile.TemporaryDirectory() as scratch:
         found = curves([options.model, "--data", options.data], settings, Path(scratch))
@@ -110,7 +108,3 @@ def main() -> int:
     table, worst = compared(found)
     print(f"{table}\nfarthest from each other: {worst:.2%}, allowed {ALIKE:.0%}")
     return 0 if worst <= ALIKE else 1
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -1,0 +1,23 @@
+"""What every study does alike: where results and pictures go, and how its command line answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edge_demo import cli
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "docs" / "results"
+PICTURES = ROOT / "docs" / "pictures"
+
+
+def command_line(module: str, doc: str | None) -> cli.Parser:
+    """The parser of a study's command line.
+
+    Args:
+        module: its ``__name__``.
+        doc: what it says of itself; the first line is shown.
+    """
+    name = module.rpartition(".")[2]
+    first = (doc or "").partition("\n")[0]
+    return cli.Parser(prog=f"python -m studies {name}", description=first)
