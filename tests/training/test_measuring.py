@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from datasets.bench import GENERATOR
 from studies import pipeline, precision
 from training import bench, config
 
