@@ -6,7 +6,7 @@ The TensorFlow twins of ``edge_demo.tasks.lowlight.darken`` and of
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,145 +20,270 @@ from .crops import Draws, crops, draws
 
 Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
+# A thumbnail of a whole picture, height and width: what networks judge the light by. It is made of
+# this many times as many pixels each way, taken evenly from the picture.
+THUMBNAIL, SAMPLED = (64, 96), 3
+# What a camera could as well have done, drawn for the dark half of some pairs: exposure, and white
+# balance in red and in blue, as factors of linear light; and the quality of a JPEG.
+EXPOSURE, BALANCE, QUALITY = (0.5, 1.3), (0.88, 1.14), (60, 96)
+
 
 @dataclass(frozen=True)
-class Bank:
-    """Square cells to crop from.
+class Part:
+    """Square cells of one kind to crop from.
 
     Attributes:
-        pairs: (N, size, size, 6) uint8: in low light, then by day, RGB each.
-        photographs: (M, size, size, 3) uint8 RGB, to be darkened.
-        count: how many pictures they come from.
+        cells: (N, size, size, C) uint8 RGB: of pairs in low light, then by day; of photographs by
+            day, to be darkened.
+        owners: (N,) int32, the picture that each is of.
+        wholes: (P, 192, 288, C) uint8, every picture as a whole, sampled.
+        share: of each batch, before they are made to add up to 1.
     """
 
-    pairs: NDArray[np.uint8]
-    photographs: NDArray[np.uint8]
-    count: int
+    cells: NDArray[np.uint8]
+    owners: NDArray[np.int32]
+    wholes: NDArray[np.uint8]
+    share: float
+
+    @property
+    def paired(self) -> bool:
+        """Whether these are pairs."""
+        return self.cells.shape[-1] == 6
 
 
-def cut(
-    pairs: Iterable[Pair],
-    photographs: Iterable[NDArray[np.uint8]],
-    *,
-    size: int,
-    limit_bytes: int,
-    photograph_count: int,
-    seed: int,
-) -> Bank:
-    """Cut pictures into overlapping cells.
+def cut_pairs(pairs: Iterable[Pair], *, size: int, share: float) -> Part:
+    """Cut pairs into overlapping cells.
 
     Args:
         pairs: low and high, (H, W, 3) uint8 of one size each.
+        size: side of a cell.
+        share: of each batch.
+    """
+    pictures = (np.concatenate([low, high], -1) for low, high in pairs)
+    return _part(((whole, grid(whole, size)) for whole in pictures), size, 6, share)
+
+
+def cut_photographs(
+    photographs: Iterable[NDArray[np.uint8]],
+    *,
+    size: int,
+    share: float,
+    limit_bytes: int,
+    count: int,
+    seed: int,
+) -> Part:
+    """Cut photographs into overlapping cells.
+
+    Args:
         photographs: by day, (H, W, 3) uint8.
         size: side of a cell.
-        limit_bytes: most memory for photographs' cells; beyond it a random choice of each one's.
-        photograph_count: how many photographs there are at most.
+        share: of each batch.
+        limit_bytes: most memory for cells; beyond it a random choice of each photograph's.
+        count: how many photographs there are at most.
         seed: of that choice.
     """
     rng = np.random.default_rng(seed)
-    of_pairs: list[NDArray[np.uint8]] = []
-    of_photographs: list[NDArray[np.uint8]] = []
-    count = 0
-    per_photo = max(1, limit_bytes // (size * size * 3) // max(1, photograph_count))
-    for low, high in pairs:
-        count += 1
-        of_pairs += grid(np.concatenate([low, high], -1), size)
-    for picture in photographs:
-        count += 1
-        of_photographs += at_most(per_photo, grid(picture, size), rng)
-    return Bank(_stacked(of_pairs, size, 6), _stacked(of_photographs, size, 3), count)
+    most = max(1, limit_bytes // (size * size * 3) // max(1, count))
+    cells = ((whole, at_most(most, grid(whole, size), rng)) for whole in photographs)
+    return _part(cells, size, 3, share)
 
 
-def _stacked(cells: list[NDArray[np.uint8]], size: int, channels: int) -> NDArray[np.uint8]:
-    return np.stack(cells) if cells else np.zeros((0, size, size, channels), np.uint8)
+def _part(
+    cut: Iterable[tuple[NDArray[np.uint8], list[NDArray[np.uint8]]]],
+    size: int,
+    channels: int,
+    share: float,
+) -> Part:
+    cells: list[NDArray[np.uint8]] = []
+    owners: list[int] = []
+    wholes: list[NDArray[np.uint8]] = []
+    for whole, squares in cut:
+        owners += [len(wholes)] * len(squares)
+        cells += squares
+        wholes.append(sampled(whole))
+    if not cells:
+        height, width = (side * SAMPLED for side in THUMBNAIL)
+        empty = np.zeros((0, size, size, channels), np.uint8)
+        return Part(empty, np.zeros(0, np.int32), empty[:, :height, :width], share)
+    return Part(np.stack(cells), np.array(owners, np.int32), np.stack(wholes), share)
+
+
+def sampled(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Pixels of a picture (H, W, C), evenly spread: (192, 288, C). Not their means, so that the
+    noise is the picture's.
+    """
+    rows, columns = (
+        ((np.arange(side * SAMPLED) + 0.5) * (length / (side * SAMPLED))).astype(int)
+        for side, length in zip(THUMBNAIL, picture.shape[:2], strict=True)
+    )
+    return np.ascontiguousarray(picture[rows][:, columns])
+
+
+def thumbnails(encoded: tf.Tensor) -> tf.Tensor:
+    """Of sampled pictures, encoded (B, 192, 288, 6): (B, 64, 96, 6)."""
+    return tf.nn.avg_pool2d(encoded, SAMPLED, SAMPLED, "VALID")
+
+
+def counts(shares: Sequence[float], batch: int) -> list[int]:
+    """How many crops of a batch each part gives, by largest remainders."""
+    total = sum(shares)
+    exact = [share * batch / total for share in shares]
+    found = [int(value) for value in exact]
+    for index in sorted(range(len(found)), key=lambda i: found[i] - exact[i]):
+        if sum(found) < batch:
+            found[index] += 1
+    return found
 
 
 def batches(
-    bank: Bank,
+    parts: Sequence[Part],
     *,
     patch: int,
     batch: int,
     start: int,
     stop: int,
     seed: int,
-    synthetic: float,
+    varied: float = 0.0,
+    compressed: float = 0.0,
     without_truth: bool = False,
+    with_thumbnail: bool = False,
 ) -> tf.data.Dataset:
     """Random crops, flipped and turned.
 
     A pure function of its arguments: a resumed run sees what it would have seen.
 
     Args:
-        bank: where to crop from.
+        parts: where to crop from; each has cells.
         patch: side of a crop, a multiple of the task's, at most the cells' size.
         batch: crops in a batch.
         start, stop: the steps to give batches for.
         seed: of everything random here.
-        synthetic: share of a batch that is darkened photographs, where the bank holds both kinds.
+        varied: share of pairs whose low picture gets another exposure and white balance.
+        compressed: share of all crops that are made JPEGs first.
         without_truth: give the low picture in place of the truth: what curves that are learnt
             without pairs are applied to.
+        with_thumbnail: give each crop its whole picture's thumbnail, darkened and varied alike.
 
     Returns:
         Pairs of ``picture`` (batch, patch, patch, 6) and the truth (batch, patch, patch, 3), both
-        float32 in 0..1.
+        float32 in 0..1; with thumbnails ``(picture, thumbnail)`` in place of the first.
     """
     if patch % enhance.TASK.size_multiple:
         raise ValueError(f"a patch of {patch} must be a multiple of {enhance.TASK.size_multiple}")
-    dark = _counts(bank, batch, synthetic)
-    real = batch - dark
-    parts: list[tuple[Draws, tf.Tensor]] = []
+    wanted = counts([part.share for part in parts], batch)
+    taken = [(i, part, n) for i, (part, n) in enumerate(zip(parts, wanted, strict=True)) if n]
     with tf.device("cpu"):
-        if real:
-            parts.append((Draws(len(bank.pairs), real, seed), tf.constant(bank.pairs)))
-        if dark:
-            cells = tf.constant(bank.photographs)
-            parts.append((Draws(len(bank.photographs), dark, seed + 1), cells))
+        banks = [
+            (tf.constant(part.cells), tf.constant(part.owners), tf.constant(part.wholes))
+            for _, part, _ in taken
+        ]
 
     def draw(step: tf.Tensor) -> tuple[tf.Tensor, ...]:
         out: list[tf.Tensor] = [step]
-        for wanted, cells in parts:
-            chosen = draws(wanted, step, cells.shape[1], patch)
-            squares = crops(cells, chosen, patch)
-            out.append(tf.stack(squares))
-        if dark:
-            # Not in the compiled part below, where it takes fifteen times as long.
-            key = tf.stack([tf.cast(seed + 3, tf.int64), step])
-            out.append(tf.random.stateless_normal([dark, patch, patch, 3], key))
+        for (index, part, count), (cells, owners, wholes) in zip(taken, banks, strict=True):
+            own = seed + 1000 * index
+            chosen = draws(Draws(len(part.cells), count, own), step, cells.shape[1], patch)
+            given = [tf.stack(crops(cells, chosen, patch))]
+            if with_thumbnail:
+                given.append(tf.gather(wholes, tf.gather(owners, chosen.positions)))
+            out += given
+            if not part.paired:
+                # Not in the compiled part below, where it takes fifteen times as long.
+                for offset, values in enumerate(given):
+                    key = tf.stack([tf.cast(own + 3 + offset, tf.int64), step])
+                    out.append(tf.random.stateless_normal(values.shape, key))
         return tuple(out)
 
     # Compiled, so that its many small operations are one pass over memory.
     @tf.function(jit_compile=True)
-    def encoded(step: tf.Tensor, *given: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def darkened(step: tf.Tensor, *given: tf.Tensor) -> tuple[tf.Tensor, ...]:
         rest = list(given)
-        lows, goals = [], []
-        if real:
-            both = rest.pop(0)
-            lows.append(tf.cast(both[..., :3], tf.float32))
-            goals.append(_unit(both[..., :3]) if without_truth else _unit(both[..., 3:]))
-        if dark:
-            truth, noise = rest
-            low = darken(truth, draw_cameras(dark, seed, step), noise)
-            lows.append(low)
-            goals.append(_unit(low) if without_truth else _unit(truth))
-        return encode(tf.concat(lows, 0)), tf.concat(goals, 0)
+        lows, goals, wholes = [], [], []
+        forms = 2 if with_thumbnail else 1
+        for index, part, count in taken:
+            values = [rest.pop(0) for _ in range(forms)]
+            if part.paired:
+                low = [tf.cast(one[..., :3], tf.float32) for one in values]
+                if varied:
+                    table = draw_tables(count, seed + 1000 * index, step, varied)
+                    low = [relit(one, table) for one in low]
+                truth = values[0][..., 3:]
+            else:
+                noise = [rest.pop(0) for _ in range(forms)]
+                cameras = draw_cameras(count, seed + 1000 * index, step)
+                low = [darken(a, cameras, b) for a, b in zip(values, noise, strict=True)]
+                truth = values[0]
+            lows.append(low[0])
+            goals.append(_unit(low[0]) if without_truth else _unit(truth))
+            wholes += low[1:]
+        whole = [tf.cast(tf.concat(wholes, 0), tf.uint8)] if wholes else []
+        return step, tf.cast(tf.concat(lows, 0), tf.uint8), tf.concat(goals, 0), *whole
 
-    def with_shape(picture: tf.Tensor, truth: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return (
-            tf.ensure_shape(picture, [batch, patch, patch, 6]),
-            tf.ensure_shape(truth, [batch, patch, patch, 3]),
-        )
+    def as_jpeg(step: tf.Tensor, low: tf.Tensor, *others: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        key = tf.stack([tf.cast(seed + 7, tf.int64), step])
+        chance = tf.random.stateless_uniform([batch, 2], key)
+        quality = tf.cast(QUALITY[0] + chance[:, 1] * (QUALITY[1] - QUALITY[0]), tf.int32)
+        out = []
+        for index in range(batch):
+            out.append(
+                tf.cond(
+                    chance[index, 0] < compressed,
+                    lambda i=index: _jpeg(low[i], quality[i]),
+                    lambda i=index: low[i],
+                )
+            )
+        return step, tf.stack(out), *others
 
-    data = tf.data.Dataset.range(start, stop).map(draw).map(encoded)
-    return data.map(with_shape).prefetch(4)
+    @tf.function(jit_compile=True)
+    def encoded(low: tf.Tensor, goal: tf.Tensor, *whole: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        small = [thumbnails(encode(one)) for one in whole]
+        return encode(low), goal, *small
+
+    def shaped(picture: tf.Tensor, truth: tf.Tensor, *small: tf.Tensor) -> tuple[object, tf.Tensor]:
+        picture = tf.ensure_shape(picture, [batch, patch, patch, 6])
+        truth = tf.ensure_shape(truth, [batch, patch, patch, 3])
+        if not small:
+            return picture, truth
+        return (picture, tf.ensure_shape(small[0], [batch, *THUMBNAIL, 6])), truth
+
+    data = tf.data.Dataset.range(start, stop).map(draw).map(darkened)
+    if compressed:
+        data = data.map(as_jpeg)
+    return data.map(lambda step, *values: encoded(*values)).map(shaped).prefetch(4)
 
 
-def _counts(bank: Bank, batch: int, synthetic: float) -> int:
-    """How many of a batch's crops are darkened photographs."""
-    if not len(bank.photographs):
-        return 0
-    if not len(bank.pairs):
-        return batch
-    return min(batch, round(batch * synthetic))
+def _jpeg(low: tf.Tensor, quality: tf.Tensor) -> tf.Tensor:
+    """Codes (H, W, 3) uint8 as a JPEG of 4:2:0 gives them back."""
+    data = tf.raw_ops.EncodeJpegVariableQuality(images=low, quality=quality)
+    return tf.ensure_shape(tf.io.decode_jpeg(data, 3), low.shape)
+
+
+def draw_tables(count: int, seed: int, step: tf.Tensor, share: float) -> tf.Tensor:
+    """What each code becomes in another light: (count, 256, 3) whole codes, float32.
+
+    Args:
+        count: how many; each its own.
+        seed, step: of what is drawn.
+        share: of those that change anything.
+    """
+    key = tf.stack([tf.cast(seed + 4, tf.int64), step])
+    even = tf.random.stateless_uniform([count, 4], key)
+    limits = np.log(np.array([EXPOSURE, BALANCE, BALANCE], np.float32))
+    drawn = tf.exp(limits[:, 0] + even[:, :3] * (limits[:, 1] - limits[:, 0]))
+    drawn = tf.where(even[:, 3:] < share, drawn, 1.0)
+    exposure, red, blue = (drawn[:, i, None] for i in range(3))
+    gains = exposure * tf.concat([red, tf.ones_like(red), blue], -1)
+    linear = _to_linear(tf.range(256, dtype=tf.float32) / 255.0)
+    return tf.round(_from_linear(linear[None, :, None] * gains[:, None]) * 255.0)
+
+
+def relit(low: tf.Tensor, tables: tf.Tensor) -> tf.Tensor:
+    """Whole codes (B, H, W, 3) through their tables (B, 256, 3)."""
+    codes = tf.cast(low, tf.int32)
+    channels = [
+        tf.gather(tables[..., i], codes[..., i], batch_dims=1) for i in range(low.shape[-1])
+    ]
+    return tf.stack(channels, -1)
 
 
 def encode(low: tf.Tensor) -> tf.Tensor:
@@ -207,19 +332,41 @@ def _from_linear(values: tf.Tensor) -> tf.Tensor:
 
 
 def fixed(
-    pairs: Iterable[Pair], size: int, without_truth: bool = False, batch: int = 4
+    pairs: Iterable[Pair],
+    size: int,
+    without_truth: bool = False,
+    with_thumbnail: bool = False,
+    batch: int = 4,
 ) -> tf.data.Dataset:
     """Encoded centre crops of pairs, in order, for validation.
 
     Args:
         pairs: low and high.
         size: side of a crop.
-        without_truth: as for ``batches``.
+        without_truth, with_thumbnail: as for ``batches``.
         batch: crops in a batch.
     """
-    pictures, goals = [], []
+    pictures, goals, small = [], [], []
     for low, high in pairs:
-        pictures.append(enhance.encode(centre(low, size))["picture"])
+        picture, *rest = inputs(low, size, with_thumbnail)
+        pictures.append(picture)
+        small += rest
         goals.append(centre(low if without_truth else high, size).astype(np.float32) / 255.0)
-    data = tf.data.Dataset.from_tensor_slices((np.stack(pictures), np.stack(goals)))
+    given = (np.stack(pictures), np.stack(small)) if small else np.stack(pictures)
+    data = tf.data.Dataset.from_tensor_slices((given, np.stack(goals)))
     return data.batch(batch).cache().prefetch(1)
+
+
+def inputs(
+    low: NDArray[np.uint8], size: int, with_thumbnail: bool
+) -> tuple[NDArray[np.float32], ...]:
+    """What a network in training is given of a low picture's centre crop.
+
+    Returns:
+        (size, size, 6), and the whole picture's thumbnail (64, 96, 6) where it is wanted.
+    """
+    crop = enhance.encode(centre(low, size))["picture"]
+    if not with_thumbnail:
+        return (crop,)
+    whole = enhance.encode(sampled(low))["picture"]
+    return crop, thumbnails(whole[None])[0].numpy()

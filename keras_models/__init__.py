@@ -56,6 +56,18 @@ def halo(name: str, size: str) -> int:
     return int(reach(size)) if reach else 0
 
 
+def fitted(name: str, model: keras.Model) -> keras.Model:
+    """What of a network is fitted: what its file's ``fitted`` makes of it, or all of it."""
+    make = getattr(get(name), "fitted", None)
+    part: keras.Model = make(model) if make else model
+    return part
+
+
+def sees_thumbnail(name: str, size: str) -> bool:
+    """Whether a network in training is given its whole picture's thumbnail beside a crop."""
+    return len(fitted(name, build(name, size)).inputs) > 1
+
+
 def build(name: str, size: str) -> keras.Model:
     """The Keras model of a name and a size, with fresh weights.
 

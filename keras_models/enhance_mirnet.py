@@ -14,8 +14,10 @@ structure, on the picture itself with a long skip. As in the authors' network, u
 share their weights between a block's columns, and so do resamplers of one kind. Sizes ``lite`` and
 ``test`` are made for 8-bit integers on small devices: the streams start at a quarter of the
 picture's size, with a shallow ladder down to it and back; ReLU and biases; strided convolutions and
-bilinear upsampling as resamplers; channel attention alone; a learned colour matrix over both forms
-of the input as the long skip.
+bilinear upsampling as resamplers. What light a picture was taken in is judged from a thumbnail of
+the whole; it chooses the colour curves that are the long skip, and it alone decides attention and
+fusion, so that a crop in training with its picture's thumbnail is what a device sees. ``fitted``
+gives the network with the thumbnail as an input of its own.
 
 kMAC per luma pixel: test 1.3, lite 15.4, s 144.8, paper 6779.4.
 """
@@ -45,21 +47,29 @@ class Size:
         blocks: multi-scale residual blocks in a group.
         ladder: channels at full size, half, ... on the way down to the streams and back; none for
             the published structure, whose first stream has the picture's size.
+        light: features of the whole picture's light, behind its thumbnail.
+        curve: pieces of the colour curves that the light chooses among.
     """
 
     features: tuple[int, ...]
     groups: int
     blocks: int
     ladder: tuple[int, ...] = ()
+    light: int = 0
+    curve: int = 0
 
 
 SIZES: dict[str, Size] = {
-    "test": Size((8, 8), 1, 1, ladder=(4, 6)),
-    "lite": Size((32, 48, 64), 1, 1, ladder=(12, 24)),
+    "test": Size((8, 8), 1, 1, ladder=(4, 6), light=8, curve=4),
+    "lite": Size((32, 48, 64), 1, 1, ladder=(12, 24), light=64, curve=16),
     "s": Size((16, 32, 64), 2, 1),
     "paper": Size((64, 128, 256), 3, 2),
 }
 COLUMNS = 2
+# Means of squares of this many pixels, and then height and width: of the thumbnail of a picture
+# that small sizes see.
+THUMBNAIL_POOL, THUMBNAIL_SIZE = 4, (64, 96)
+THUMBNAIL = "thumbnail"  # its layer
 
 
 def build(size: str) -> keras.Model:
@@ -77,6 +87,24 @@ def build(size: str) -> keras.Model:
         ops.clip(whole, TASK.outputs[0].low, TASK.outputs[0].high)
     )
     return keras.Model(picture, enhanced, name=f"enhance_mirnet-{size}")
+
+
+def fitted(model: keras.Model) -> keras.Model:
+    """The same layers with the whole picture's thumbnail as a second input, for crops of it.
+
+    Args:
+        model: from ``build``, or a fake-quantised copy.
+    """
+    if THUMBNAIL not in {layer.name for layer in model.layers}:
+        return model
+    thumbnail = model.get_layer(THUMBNAIL).output
+    return keras.Model([model.inputs[0], thumbnail], model.outputs, name=model.name)
+
+
+def thumbnail(picture: Any) -> Any:
+    """What ``fitted`` is given beside crops of an encoded picture (B, H, W, 6): (B, h, w, 6)."""
+    reduced = ops.average_pool(picture, THUMBNAIL_POOL, data_format="channels_last")
+    return Thumbnail()(reduced)
 
 
 # ---------------------------------------------------------------------------- what both kinds share
@@ -159,17 +187,22 @@ def _branch_end(filters: int, name: str, **options: Any) -> layers.Conv2D:
 def _lite(picture: Any, size: Size) -> tuple[Any, Any]:
     """The residual and what it is added to, (B, H, W, 3) each."""
     features, ladder = size.features, size.ladder
+    light = _light(picture, size.light)
+    base = _recoloured(picture, light, size.curve)
+    # What the body sees is as bright as the result, whatever the camera.
+    seen = layers.Concatenate(name="seen")([picture, base])
     # Down the ladder: a rung of features at full size, half, ...
-    rungs = [_conv(ladder[0], 3, "rung0")(picture)]
-    x = picture
+    rungs = [_conv(ladder[0], 3, "rung0")(seen)]
+    x = seen
     for rung, channels in enumerate((*ladder[1:], features[0]), 1):
         x = _conv(channels, 4, f"down{rung}", strides=2, activation="relu")(x)
         if rung < len(ladder):
             rungs.append(_conv(channels, 3, f"rung{rung}")(x))
+    x = layers.Add(name="lit")([x, _branch_end(features[0], "light_shift")(light)])
     for group in range(1, size.groups + 1):
         y = x
         for block in range(1, size.blocks + 1):
-            y = _lite_block(y, features, f"group{group}_block{block}")
+            y = _lite_block(y, light, features, f"group{group}_block{block}")
         y = _branch_end(features[0], f"group{group}_last")(y)
         x = layers.Add(name=f"group{group}_add")([x, y])
     # And up: what the body found decides what of each rung is kept.
@@ -181,36 +214,99 @@ def _lite(picture: Any, size: Size) -> tuple[Any, Any]:
         y = _conv(channels, 3, f"smooth{rung}_a", activation="relu")(x)
         x = layers.Add(name=f"smooth{rung}_add")([x, _branch_end(channels, f"smooth{rung}_b")(y)])
     residual = _branch_end(3, "tail", dtype="float32")(x)
-    base = _conv(3, 1, "colours", kernel_initializer=Lifted(), dtype="float32")(picture)
     return residual, base
+
+
+def _light(picture: Any, features: int) -> Any:
+    """What light the whole picture was taken in: features (B, 1, 1, C).
+
+    From a thumbnail, whose means are those of the picture: how its values are distributed, and
+    what larger shapes it shows.
+    """
+    x = layers.AveragePooling2D(THUMBNAIL_POOL, name="reduced")(picture)
+    x = Thumbnail(name=THUMBNAIL)(x)
+    values = _conv(features // 2, 1, "light_values", activation="relu")(x)
+    means = [layers.GlobalAveragePooling2D(keepdims=True, name="light_values_pool")(values)]
+    for level, share in enumerate((4, 2, 1)):
+        x = _conv(features // share, 3, f"light{level}", strides=2, activation="relu")(x)
+    means.append(layers.GlobalAveragePooling2D(keepdims=True, name="light_pool")(x))
+    x = layers.Concatenate(name="light_means")(means)
+    return _conv(features, 1, "light", activation="relu")(x)
+
+
+def _recoloured(picture: Any, light: Any, pieces: int) -> Any:
+    """The picture in other colours, each pixel by itself: (B, H, W, 3).
+
+    A mixture of piecewise linear curves of both forms of the input. What each counts, and what is
+    added to all pixels, the light of the whole picture decides.
+    """
+    x = _conv(
+        pieces, 1, "curves", activation="relu", kernel_initializer=Lifted(), dtype="float32"
+    )(picture)
+    start = {"kernel_initializer": keras.initializers.VarianceScaling(0.05), "dtype": "float32"}
+    share = _conv(pieces, 1, "curves_share", bias_initializer="ones", **start)(light)
+    x = layers.Multiply(name="curves_scale", dtype="float32")([x, share])
+    x = _conv(3, 1, "colours", kernel_initializer=First(), dtype="float32")(x)
+    shift = _conv(3, 1, "colours_shift", **start)(light)
+    return layers.Add(name="recoloured", dtype="float32")([x, shift])
+
+
+@keras.saving.register_keras_serializable("chromaedge")
+class Thumbnail(layers.Layer):
+    """A picture (B, h, w, C) at ``THUMBNAIL_SIZE``, bilinearly."""
+
+    def call(self, inputs: Any) -> Any:
+        """Resize."""
+        return ops.image.resize(inputs, THUMBNAIL_SIZE, data_format="channels_last")
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Of a thumbnail."""
+        return (input_shape[0], *THUMBNAIL_SIZE, input_shape[-1])
 
 
 @keras.saving.register_keras_serializable("chromaedge")
 class Lifted(keras.initializers.Initializer):
-    """A 1x1 kernel (1, 1, 6, 3) that takes the lifted channels, the last three of six."""
+    """A 1x1 kernel (1, 1, 6, N): the lifted channels, then random mixtures of all six."""
+
+    def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
+        """The kernel."""
+        kernel = np.asarray(keras.random.normal(shape, stddev=0.5))
+        kernel = kernel.copy()
+        kernel[..., :3] = 0.0
+        kernel[0, 0, 3:, :3] = np.eye(3)
+        return ops.convert_to_tensor(kernel, dtype)
+
+
+@keras.saving.register_keras_serializable("chromaedge")
+class First(keras.initializers.Initializer):
+    """A 1x1 kernel (1, 1, N, 3) that takes the first three of N channels."""
 
     def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
         """The kernel."""
         kernel = np.zeros(shape, np.float32)
-        kernel[0, 0, 3:] = np.eye(3)
+        kernel[0, 0, :3] = np.eye(3)
         return ops.convert_to_tensor(kernel, dtype)
 
 
-def _lite_block(x: Any, features: tuple[int, ...], name: str) -> Any:
+def _lite_block(x: Any, light: Any, features: tuple[int, ...], name: str) -> Any:
+    """A multi-scale residual block whose attention looks at the light of the whole picture.
+
+    As published, it looks at means of the features themselves; those of a crop in training are not
+    those of a picture on a device.
+    """
+
     def unit(x: Any, level: int, column: int) -> Any:
         channels, own = features[level], f"{name}_unit{column}{level}"
         y = _conv(channels, 3, f"{own}_a", activation="relu")(x)
         y = _branch_end(channels, f"{own}_b")(y)
-        squeeze = _conv(max(4, channels // 4), 1, f"{own}_squeeze", activation="relu")
-        y = _channel_attention(y, squeeze, _conv(channels, 1, f"{own}_excite"), own)
+        weights = _conv(channels, 1, f"{own}_excite")(light)
+        weights = layers.Activation("sigmoid", name=f"{own}_gate")(weights)
+        y = layers.Multiply(name=f"{own}_scale")([y, weights])
         return layers.Add(name=f"{own}_add")([x, y])
 
     def fuse(streams: list[Any], level: int, column: int) -> Any:
         channels, own = features[level], f"{name}_fuse{column}{level}"
-        total = layers.Add(name=f"{own}_sum")(streams)
-        means = layers.GlobalAveragePooling2D(keepdims=True, name=f"{own}_pool")(total)
-        squeezed = _conv(max(4, channels // 8), 1, f"{own}_squeeze", activation="relu")(means)
-        logits = _conv(channels * len(streams), 1, f"{own}_excite")(squeezed)
+        logits = _conv(channels * len(streams), 1, f"{own}_excite")(light)
         return _weighed(streams, logits, own)
 
     def move(x: Any, source: int, goal: int, column: int) -> Any:

@@ -38,6 +38,11 @@ class FitConfig:
     # Low light: stages of training, each a share of all steps, then patch, batch and synthetic in
     # place of the three above; () for none.
     progressive: tuple[tuple[float, int, int, float], ...] = ()
+    # Low light: what of each batch every source of --data gives, in their order, in place of
+    # synthetic; () counts pairs alike.
+    shares: tuple[float, ...] = ()
+    varied: float = 0.0  # low light: share of pairs in another exposure and white balance
+    compressed: float = 0.0  # low light: share of crops that are made JPEGs first
     cell: int = 192  # photographs are kept as squares of this side to crop from
     copies: int = 3  # augmented copies of each photograph
     cells_gib: float = 1.5  # most memory for the cells
@@ -66,6 +71,7 @@ class FitConfig:
     weight_decay: float = 0.0  # a step takes this share of the learning rate off kernels
     charbonnier: float = 0.5  # that loss is quadratic below this error, in 8-bit code values
     ms_ssim: float = 0.1  # share of the second in charbonnier_ms_ssim
+    coarse: float = 0.0  # charbonnier_ms_ssim: weight of the error of 16x16 pixels' means
     exposure: float = 0.45  # zero_reference: the brightness that it strives for, 0..1
     exposure_power: float = 0.0  # zero_reference: how far that follows the picture's own mean
     # adversarial: weights of what the discriminator says and of the likeness of its features,
@@ -208,7 +214,7 @@ def _validate(config: FitConfig) -> None:
     if not 0 <= config.ema < 1:
         raise UserError(f"--set ema={config.ema}: must be in 0..1, 1 excluded")
     for key in ("copies", "warmup_steps", "exposure_power", "log_floor", "regression",
-                "weight_decay", "adversarial", "feature", "emphasis"):  # fmt: skip
+                "weight_decay", "coarse", "adversarial", "feature", "emphasis"):  # fmt: skip
         if getattr(config, key) < 0:
             raise UserError(f"--set {key}={getattr(config, key)}: must be 0 or more")
     if config.precision not in PRECISIONS:
@@ -220,7 +226,8 @@ def _validate(config: FitConfig) -> None:
     if config.qat and config.start_from:
         raise UserError("--qat starts from its own RUN: --set start_from has no place beside it")
     _check_progressive(config)
-    for key in ("synthetic", "ms_ssim", "rebalance", "unbalance", "teaching"):
+    _check_shares(config)
+    for key in ("synthetic", "varied", "compressed", "ms_ssim", "rebalance", "unbalance", "teaching"):
         if not 0 <= getattr(config, key) <= 1:
             raise UserError(f"--set {key}={getattr(config, key)}: must be in 0..1")
     if not 0 < config.exposure < 1:
@@ -248,6 +255,16 @@ def _check_qualities(config: FitConfig) -> None:
     # A JPEG's blocks of chroma are 16 pixels wide.
     if config.model == "chroma_bitrate" and (config.patch % 16 or config.val_crop % 16):
         raise UserError(f"{config.model} needs a patch and a val_crop that are multiples of 16")
+
+
+def _check_shares(config: FitConfig) -> None:
+    where = f"--set shares={config.shares}"
+    if not all(isinstance(share, int | float) and share > 0 for share in config.shares):
+        raise UserError(f"{where}: a number above 0 for each source is needed")
+    for batch in {stage.batch for stage in plan(config)}:
+        least = min(config.shares, default=1.0) / sum(config.shares or (1.0,)) * batch
+        if config.shares and least < 0.5:
+            raise UserError(f"{where}: one is too small for a batch of {batch}")
 
 
 def _check_progressive(config: FitConfig) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import zlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -12,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+import keras_models
 from datasets import lowlight, partners, sources
 from datasets.cells import centre
 from edge_demo.colour.ycbcr import round_to_uint8
@@ -31,42 +33,78 @@ def prepare(
     size = enhance.TASK.size_multiple
     side = min(config.val_crop, *(min(low.shape[:2]) // size * size for low, _ in kept))
     free = config.loss == "zero_reference"
-    photographs = [source for source in train if not source.low]
-    bank = lowlight.cut(
-        itertools.chain.from_iterable(_pairs(source, free) for source in train if source.low),
-        (rgb for source in photographs for rgb in _photographs(source, config)),
-        size=config.cell,
-        limit_bytes=int(config.cells_gib * 2**30),
-        photograph_count=sum(source.count for source in photographs),
-        seed=config.seed,
-    )
-    if not len(bank.pairs) + len(bank.photographs):
+    thumbnail = keras_models.sees_thumbnail(config.model, config.size)
+    parts = _parts(config, train, free)
+    used = [part for part in parts if len(part.cells)]
+    if not used:
         raise UserError("not one pair to train on: their two pictures have nothing in common")
+    of_pairs = sum(len(part.cells) for part in used if part.paired)
+    of_photographs = sum(len(part.cells) for part in used) - of_pairs
     summary = (
-        f"{len(bank.pairs)} cells of pairs and {len(bank.photographs)} of photographs "
-        f"from {bank.count} pictures"
+        f"{of_pairs} cells of pairs and {of_photographs} of photographs "
+        f"from {sum(len(part.wholes) for part in used)} pictures"
     )
     return (
         summary,
-        lambda start, stop: _batches(config, bank, start, stop),
-        lowlight.fixed(kept, side, free),
-        lambda model: comparison(model, kept[:_SHOWN], side),
+        lambda start, stop: _batches(config, used, start, stop, thumbnail),
+        lowlight.fixed(kept, side, free, thumbnail),
+        lambda model: comparison(model, kept[:_SHOWN], side, thumbnail),
     )
 
 
-def _batches(config: FitConfig, bank: lowlight.Bank, start: int, stop: int) -> tf.data.Dataset:
+def _parts(
+    config: FitConfig, train: Sequence[sources.Source], free: bool
+) -> tuple[lowlight.Part, ...]:
+    """Pairs and photographs; each source by itself where the config states its share."""
+
+    def photographs(chosen: Sequence[sources.Source], share: float) -> lowlight.Part:
+        return lowlight.cut_photographs(
+            (rgb for source in chosen for rgb in _photographs(source, config)),
+            size=config.cell,
+            share=share,
+            limit_bytes=int(config.cells_gib * 2**30),
+            count=sum(source.count for source in chosen),
+            seed=config.seed,
+        )
+
+    def pairs(chosen: Sequence[sources.Source], share: float) -> lowlight.Part:
+        found = itertools.chain.from_iterable(_pairs(source, free) for source in chosen)
+        return lowlight.cut_pairs(found, size=config.cell, share=share)
+
+    if config.shares:
+        if len(config.shares) != len(train):
+            raise UserError(
+                f"--set shares={config.shares}: --data names {len(train)} sources, each needs one"
+            )
+        given = zip(config.shares, train, strict=True)
+        return tuple((pairs if one.low else photographs)([one], share) for share, one in given)
+    # What they count is a matter of each stage, see _batches.
+    return (
+        pairs([source for source in train if source.low], 1.0),
+        photographs([source for source in train if not source.low], 1.0),
+    )
+
+
+def _batches(
+    config: FitConfig, parts: Sequence[lowlight.Part], start: int, stop: int, thumbnail: bool
+) -> tf.data.Dataset:
     """Steps of one stage of the plan."""
     _, epoch_steps = epochs(config)
     stage = next(s for s in plan(config) if start < s.stop * epoch_steps)
+    if not config.shares and len(parts) > 1:
+        shares = (1.0 - stage.synthetic, stage.synthetic)
+        parts = [replace(part, share=s) for part, s in zip(parts, shares, strict=True)]
     return lowlight.batches(
-        bank,
+        parts,
         patch=stage.patch,
         batch=stage.batch,
         start=start,
         stop=stop,
         seed=config.seed,
-        synthetic=stage.synthetic,
+        varied=config.varied,
+        compressed=config.compressed,
         without_truth=config.loss == "zero_reference",
+        with_thumbnail=thumbnail,
     )
 
 
@@ -97,14 +135,15 @@ def _validation_pairs(source: sources.Source) -> Iterator[lowlight.Pair]:
             yield enhance.degrade(rgb, zlib.crc32(path.name.encode())), rgb
 
 
-def comparison(model: keras.Model, pairs: Sequence[lowlight.Pair], side: int) -> NDArray[np.uint8]:
+def comparison(
+    model: keras.Model, pairs: Sequence[lowlight.Pair], side: int, thumbnail: bool
+) -> NDArray[np.uint8]:
     """Truth, input and prediction side by side, centre crops: RGB (rows * side, 3 * side, 3)."""
     lines = []
     for low, high in pairs:
         dark = centre(low, side)
-        output = np.asarray(
-            model(enhance.encode(dark)["picture"][None], training=False), np.float32
-        )[0]
+        given = [value[None] for value in lowlight.inputs(low, side, thumbnail)]
+        output = np.asarray(model(given if thumbnail else given[0], training=False), np.float32)[0]
         found = enhance.decode({model.output_names[0]: output}, dark)
         lines.append(np.concatenate([centre(high, side), dark, round_to_uint8(found)], axis=1))
     return np.concatenate(lines)

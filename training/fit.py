@@ -206,6 +206,7 @@ def compiled(
         prior: how common each colour is, for losses that count the rare ones more.
     """
     model = ab_classes.trained_part(network(config, config.precision, ranges))
+    model = keras_models.fitted(config.model, model)
     scale = task.outputs[0].scale
     if config.loss == "adversarial":
         if task.name != chroma.TASK.name or task.form == chroma.BITRATE.form:
@@ -261,7 +262,7 @@ def _loss(config: FitConfig, scale: float, prior: NDArray[np.floating] | None) -
     if config.loss == "log_error":
         return LogError(scale, config.log_floor)
     if config.loss == "charbonnier_ms_ssim":
-        return CharbonnierMsSsim(scale, config.charbonnier, config.ms_ssim)
+        return CharbonnierMsSsim(scale, config.charbonnier, config.ms_ssim, config.coarse)
     if config.loss == "zero_reference":
         return ZeroReference(config.exposure, config.exposure_power, smooth=config.smooth)
     return Charbonnier(scale, config.charbonnier)

@@ -19,6 +19,7 @@ from .losses import Charbonnier
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 # The Gaussian window: its side and its standard deviation, pixels.
 WINDOW, SIGMA = 11, 1.5
+COARSE = 16  # side of the squares whose means the loss may look at, pixels
 _C1, _C2 = 0.01**2, 0.03**2
 # A similarity below this is taken as this: a power of 0 has no gradient.
 _LEAST = 1e-4
@@ -104,21 +105,29 @@ class CharbonnierMsSsim(keras.losses.Loss):
     """Charbonnier's loss and MS-SSIM: (1 - share) * Charbonnier + share * 255 * (1 - MS-SSIM).
 
     The first asks for the right value of each pixel, the second for the right structure, which the
-    eye sees first. For tensors (B, H, W, C) that are pictures, from 0 to 255 / ``scale``.
+    eye sees first. For tensors (B, H, W, C) that are pictures, from 0 to 255 / ``scale``. Besides,
+    ``coarse`` times Charbonnier's loss of means over 16x16 pixels: brightness and colour of places.
 
     Args:
         scale: 8-bit code values per unit of the tensors.
         epsilon: as ``Charbonnier``'s, in code values.
         share: of the second, 0..1.
+        coarse: weight of the third.
     """
 
     def __init__(
-        self, scale: float, epsilon: float, share: float, name: str = "charbonnier_ms_ssim"
+        self,
+        scale: float,
+        epsilon: float,
+        share: float,
+        coarse: float,
+        name: str = "charbonnier_ms_ssim",
     ) -> None:
         super().__init__(name=name)
         self.scale = scale
         self.epsilon = epsilon
         self.share = share
+        self.coarse = coarse
         self._charbonnier = Charbonnier(scale, epsilon)
 
     def call(self, y_true, y_pred):  # type: ignore[no-untyped-def]
@@ -126,10 +135,19 @@ class CharbonnierMsSsim(keras.losses.Loss):
         error = ops.mean(self._charbonnier.call(y_true, y_pred), axis=(1, 2, 3))
         unit = self.scale / 255.0
         similarity = ms_ssim(ops.cast(y_true, "float32") * unit, ops.cast(y_pred, "float32") * unit)
-        return (1.0 - self.share) * error + self.share * 255.0 * (1.0 - similarity)
+        loss = (1.0 - self.share) * error + self.share * 255.0 * (1.0 - similarity)
+        if self.coarse:
+            means = [
+                ops.average_pool(ops.cast(values, "float32"), COARSE, data_format="channels_last")
+                for values in (y_true, y_pred)
+            ]
+            places = ops.mean(self._charbonnier.call(*means), axis=(1, 2, 3))
+            loss = loss + self.coarse * places
+        return loss
 
     def get_config(self) -> dict:
         """What ``from_config`` needs."""
         return {
-            "scale": self.scale, "epsilon": self.epsilon, "share": self.share, "name": self.name,
+            "scale": self.scale, "epsilon": self.epsilon, "share": self.share,
+            "coarse": self.coarse, "name": self.name,
         }  # fmt: skip

@@ -22,13 +22,20 @@ from training.config import FitConfig
 CONFIG = FitConfig(
     model="enhance_mirnet",
     size="lite",
-    steps=9_000,
-    progressive=((0.4, 192, 6, 0.5), (0.3, 256, 4, 0.25), (0.3, 384, 2, 0.0)),
-    cell=384,
+    steps=24_000,
+    patch=192,
+    batch=8,
+    # LOL, ELIEI, SICE, ELIEI's pictures in good light, photographs.
+    shares=(3, 2, 1, 1, 1),
+    varied=0.5,
+    compressed=0.25,
+    cell=256,
     learning_rate=1e-3,
     loss="charbonnier_ms_ssim",
     charbonnier=5.0,
-    epoch_steps=300,
+    coarse=0.5,
+    epoch_steps=500,
+    val_photographs=57,
     val_crop=384,
 )
 
