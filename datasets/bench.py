@@ -59,9 +59,9 @@ def bench(
         rounds: alternating.
     """
     bank = cells.cut(source, size=cell, least_side=patch)
-    night = lowlight.cut(
-        (), (rgb for _, rgb in sources.photographs(source, patch)), size=cell,
-        limit_bytes=2**30, photograph_count=len(source.paths), seed=0,
+    night = lowlight.cut_photographs(
+        (rgb for _, rgb in sources.photographs(source, patch)), size=cell, share=1.0,
+        limit_bytes=2**30, count=len(source.paths), seed=0,
     )  # fmt: skip
     stages: Mapping[str, tuple[str, Iterator[int]]] = {
         "decode": ("photographs", _decoded(source, patch)),
@@ -120,10 +120,8 @@ def _chroma(bank: cells.Cells, patch: int, batch: int) -> Iterator[int]:
     return _counted(data, batch)
 
 
-def _darkened(bank: lowlight.Bank, patch: int, batch: int) -> Iterator[int]:
-    data = lowlight.batches(
-        bank, patch=patch, batch=batch, start=0, stop=2**40, seed=0, synthetic=1.0
-    )
+def _darkened(bank: lowlight.Part, patch: int, batch: int) -> Iterator[int]:
+    data = lowlight.batches([bank], patch=patch, batch=batch, start=0, stop=2**40, seed=0)
     return _counted(data, batch)
 
 

@@ -139,6 +139,7 @@ _OWN = (layers.Add, layers.Subtract, layers.Multiply, layers.GlobalAveragePoolin
 # What gives its output the range of its input.
 _PASSING = (
     layers.MaxPooling2D, layers.AveragePooling2D, layers.UpSampling2D, layers.ZeroPadding2D,
+    layers.Resizing,
 )  # fmt: skip
 # What TFLite can do within the operation before it.
 _FUSED = ("linear", "relu", "relu6")
@@ -186,7 +187,8 @@ def _check(operation: Any, calls: int) -> None:
                 f"{operation.name}: its {function} must be a layer of its own to be quantised"
             )
         return
-    if isinstance(operation, layers.UpSampling2D) and operation.interpolation != "bilinear":
+    resizes = isinstance(operation, layers.UpSampling2D | layers.Resizing)
+    if resizes and operation.interpolation != "bilinear":
         raise ValueError(f"{operation.name}: only bilinear upsampling can be quantised")
     if isinstance(operation, layers.Softmax):
         last = len(operation.output.shape) - 1

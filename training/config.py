@@ -227,7 +227,15 @@ def _validate(config: FitConfig) -> None:
         raise UserError("--qat starts from its own RUN: --set start_from has no place beside it")
     _check_progressive(config)
     _check_shares(config)
-    for key in ("synthetic", "varied", "compressed", "ms_ssim", "rebalance", "unbalance", "teaching"):
+    for key in (
+        "synthetic",
+        "varied",
+        "compressed",
+        "ms_ssim",
+        "rebalance",
+        "unbalance",
+        "teaching",
+    ):
         if not 0 <= getattr(config, key) <= 1:
             raise UserError(f"--set {key}={getattr(config, key)}: must be in 0..1")
     if not 0 < config.exposure < 1:

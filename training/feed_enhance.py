@@ -23,6 +23,7 @@ from edge_demo.tasks import enhance
 from .config import FitConfig, epochs, plan
 
 _SHOWN = 3
+_WHOLES = 96  # pictures that the ranges of 8-bit training are chosen from
 
 
 def prepare(
@@ -49,7 +50,23 @@ def prepare(
         lambda start, stop: _batches(config, used, start, stop, thumbnail),
         lowlight.fixed(kept, side, free, thumbnail),
         lambda model: comparison(model, kept[:_SHOWN], side, thumbnail),
+        None,
+        (lambda: _wholes(used)) if thumbnail else None,
     )
+
+
+def _wholes(parts: Sequence[lowlight.Part]) -> NDArray[np.float32]:
+    """Dark pictures, encoded, of every source; of photographs, as cameras drawn for each see them.
+
+    Every so many of a source, as many of each as there is room for.
+    """
+    found: list[NDArray[np.float32]] = []
+    for part in parts:
+        most = _WHOLES // len(parts)
+        for index, whole in enumerate(part.wholes[:: max(1, len(part.wholes) // most)][:most]):
+            low = whole[..., :3] if part.paired else enhance.degrade(whole, index)
+            found.append(enhance.encode(low)["picture"])
+    return np.stack(found)
 
 
 def _parts(

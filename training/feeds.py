@@ -26,6 +26,8 @@ class Feed:
         validation: the batches that each epoch is measured on.
         draw: truth, input and prediction side by side, RGB (H, W, 3) uint8, of a model.
         prior: how common each of the 313 colours is; only of colorization.
+        wholes: encoded whole pictures (N, h, w, C), reduced, of networks that judge a crop by the
+            whole that it is of.
     """
 
     summary: str
@@ -33,6 +35,7 @@ class Feed:
     validation: tf.data.Dataset
     draw: Callable[[keras.Model], NDArray[np.uint8]]
     prior: Callable[[], NDArray[np.float64]] | None = None
+    wholes: Callable[[], NDArray[np.float32]] | None = None
 
 
 def prepare(config: FitConfig, train: Sequence[sources.Source], held_out: sources.Source) -> Feed:

@@ -181,12 +181,16 @@ def network(config: FitConfig, precision: str, ranges: Ranges | None) -> keras.M
 
 
 def calibrated(config: FitConfig, feed: feeds.Feed, task: Task) -> Ranges:
-    """A range for every activation of the run that ``config.qat`` names, on training crops.
+    """A range for every activation of the run that ``config.qat`` names.
 
-    The same on every call, so that a resumed run goes on with its own.
+    On training crops, or on whole pictures where a network judges crops by them. The same on every
+    call, so that a resumed run goes on with its own.
     """
-    before = feed.batches(0, math.ceil(_CALIBRATION_CROPS / plan(config)[0].batch))
-    inputs = np.concatenate([np.asarray(values) for values, _ in before])
+    if feed.wholes:
+        inputs = feed.wholes()
+    else:
+        before = feed.batches(0, math.ceil(_CALIBRATION_CROPS / plan(config)[0].batch))
+        inputs = np.concatenate([np.asarray(values) for values, _ in before])
     model = runs.load_model(Path(config.qat))
     return fakequant.choose_ranges(model, inputs, fakequant.stated_ranges(task))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -19,19 +20,28 @@ def dark(natural: NDArray[np.uint8], seed: int = 0) -> NDArray[np.uint8]:
     return enhance.degrade(natural, seed)
 
 
-def bank(natural: NDArray[np.uint8], pairs: int = 2, photographs: int = 2) -> twin.Bank:
-    return twin.cut(
-        [(dark(natural, seed), natural) for seed in range(pairs)],
-        [np.roll(natural, 9 * i, 1) for i in range(photographs)],
-        size=48,
-        limit_bytes=2**20,
-        photograph_count=photographs,
-        seed=0,
+def parts(
+    natural: NDArray[np.uint8], pairs: int = 2, photographs: int = 2, share: float = 0.5
+) -> list[twin.Part]:
+    """Of pairs and of photographs, where there are any; the second's share of a batch."""
+    made = [
+        twin.cut_pairs(
+            [(dark(natural, seed), natural) for seed in range(pairs)], size=48, share=1 - share
+        ),
+        cut([np.roll(natural, 9 * i, 1) for i in range(photographs)], share),
+    ]
+    return [part for part in made if len(part.cells)]
+
+
+def cut(photographs: list[NDArray[np.uint8]], share: float, limit: int = 2**20) -> twin.Part:
+    count = len(photographs)
+    return twin.cut_photographs(
+        photographs, size=48, share=share, limit_bytes=limit, count=count, seed=0
     )
 
 
-def draw(cells: twin.Bank, **changes: Any) -> list[Pair]:
-    options = {"patch": 32, "batch": 4, "start": 0, "stop": 3, "seed": 5, "synthetic": 0.5}
+def draw(cells: list[twin.Part], **changes: Any) -> list[Pair]:
+    options = {"patch": 32, "batch": 4, "start": 0, "stop": 3, "seed": 5}
     return [(a.numpy(), b.numpy()) for a, b in twin.batches(cells, **(options | changes))]
 
 
@@ -78,7 +88,7 @@ def test_cameras_are_drawn_from_the_stated_ranges() -> None:
 
 
 def test_shapes_shares_and_values(natural: NDArray[np.uint8]) -> None:
-    for picture, truth in draw(bank(natural)):
+    for picture, truth in draw(parts(natural)):
         assert picture.shape == (4, 32, 32, 6) and truth.shape == (4, 32, 32, 3)
         assert picture.min() >= 0 and picture.max() <= 1 and truth.max() <= 1
         # Each is darker than its truth, and its lift lies above it.
@@ -88,42 +98,109 @@ def test_shapes_shares_and_values(natural: NDArray[np.uint8]) -> None:
 
 def test_kinds_that_are_missing_leave_the_batch_to_the_other(natural: NDArray[np.uint8]) -> None:
     for pairs, photographs in ((2, 0), (0, 2)):
-        drawn = draw(bank(natural, pairs, photographs))
+        drawn = draw(parts(natural, pairs, photographs))
         assert {p.shape[0] for p, _ in drawn} == {4}
-    real = draw(bank(natural, 2, 2), synthetic=0.0)
-    assert same(real, draw(bank(natural, 2, 0)))
+    real = draw(parts(natural, 2, 2, share=0.0))
+    assert same(real, draw(parts(natural, 2, 0)))
 
 
 def test_a_resumed_run_sees_what_it_would_have_seen(natural: NDArray[np.uint8]) -> None:
-    whole = draw(bank(natural), stop=4)
-    assert same(whole[2:], draw(bank(natural), start=2, stop=4))
-    assert not same(whole, draw(bank(natural), stop=4, seed=6))
+    whole = draw(parts(natural), stop=4)
+    assert same(whole[2:], draw(parts(natural), start=2, stop=4))
+    assert not same(whole, draw(parts(natural), stop=4, seed=6))
     assert not same(whole[:1], whole[1:2])
 
 
 def test_photographs_are_darkened_anew_at_each_step(natural: NDArray[np.uint8]) -> None:
-    drawn = draw(bank(natural, 0, 1), stop=8, batch=2)
+    drawn = draw(parts(natural, 0, 1), stop=8, batch=2)
     means = {round(float(p[..., :3].mean()), 4) for p, _ in drawn}
     assert len(means) == 8
 
 
 def test_without_truth_the_goal_is_the_low_picture(natural: NDArray[np.uint8]) -> None:
-    for picture, goal in draw(bank(natural), without_truth=True):
+    for picture, goal in draw(parts(natural), without_truth=True):
         np.testing.assert_array_equal(picture[..., :3], goal)
 
 
 def test_a_patch_must_fit_the_networks() -> None:
-    empty = twin.Bank(*(np.zeros(0, np.uint8),) * 2, 0)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="multiple of"):
-        twin.batches(empty, patch=33, batch=1, start=0, stop=1, seed=0, synthetic=0.0)
+        twin.batches([], patch=33, batch=1, start=0, stop=1, seed=0)
 
 
 def test_cells_of_photographs_stay_below_the_limit(natural: NDArray[np.uint8]) -> None:
-    cell = 48 * 48 * 3
-    made = twin.cut([], [natural, natural], size=48, limit_bytes=4 * cell, photograph_count=2,
-                    seed=0)  # fmt: skip
-    assert len(made.photographs) == 4
-    assert made.count == 2
+    made = cut([natural, natural], 1.0, limit=4 * 48 * 48 * 3)
+    assert len(made.cells) == 4
+    assert len(made.wholes) == 2 and made.owners.tolist() == [0, 0, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("shares", "batch", "expected"),
+    [((3, 2, 1, 1, 1), 8, [3, 2, 1, 1, 1]), ((1, 1), 3, [2, 1]), ((0.7, 0.3), 2, [1, 1])],
+)
+def test_shares_are_counted_by_largest_remainders(
+    shares: tuple[float, ...], batch: int, expected: list[int]
+) -> None:
+    assert twin.counts(shares, batch) == expected
+
+
+def test_a_crop_comes_with_the_thumbnail_of_its_own_picture(natural: NDArray[np.uint8]) -> None:
+    """Of pictures that are each of one grey, crop and thumbnail are of the same grey."""
+    greys = [np.full((96, 128, 3), value, np.uint8) for value in range(10, 90, 8)]
+    made = twin.cut_pairs([(grey, grey * 2) for grey in greys], size=48, share=1.0)
+    data = twin.batches(
+        [made], patch=32, batch=4, start=0, stop=6, seed=1, varied=0.5, with_thumbnail=True
+    )
+    seen = set()
+    for (picture, thumbnail), _ in data:
+        assert thumbnail.shape == (4, 64, 96, 6)
+        assert np.abs(picture.numpy().mean((1, 2)) - thumbnail.numpy().mean((1, 2))).max() < 1e-3
+        seen |= set(picture.numpy()[:, 0, 0, 1].tolist())
+    assert len(seen) > 8
+    # And of photographs, the crop and the whole are taken by one camera.
+    (((picture, thumbnail), _),) = twin.batches(
+        [cut(greys, 1.0)], patch=32, batch=8, start=0, stop=1, seed=1, with_thumbnail=True
+    )
+    means = picture.numpy().mean((1, 2)), thumbnail.numpy().mean((1, 2))
+    assert np.abs(means[0] - means[1]).max() < 0.02 and np.ptp(means[0][:, 4]) > 0.1
+
+
+def test_varied_pairs_are_as_bright_as_another_exposure_makes_them() -> None:
+    grey = np.full((96, 128, 3), 60, np.uint8)
+    made = twin.cut_pairs([(grey, grey * 2)], size=48, share=1.0)
+    drawn = draw([made], varied=0.5, stop=40)
+    found = np.rint(np.concatenate([p[:, 0, 0, :3] * 255 for p, _ in drawn]))
+    unchanged = (found == 60).all(1)
+    assert 0.35 < unchanged.mean() < 0.65
+    linear = lowlight.to_linear(found[~unchanged] / 255) / lowlight.to_linear(np.float32(60 / 255))
+    assert linear[:, 1].min() > twin.EXPOSURE[0] * 0.97
+    assert linear[:, 1].max() < twin.EXPOSURE[1] * 1.03
+    red = linear[:, 0] / linear[:, 1]
+    assert red.min() > twin.BALANCE[0] * 0.94 and red.max() < twin.BALANCE[1] * 1.06
+    assert np.ptp(red) > 0.1
+
+
+def test_some_low_pictures_are_made_jpegs(natural: NDArray[np.uint8]) -> None:
+    plain = draw(parts(natural, 2, 0), stop=20)
+    some = draw(parts(natural, 2, 0), stop=20, compressed=0.5)
+    changed = [
+        bool(np.abs(a - b).max() > 0)
+        for one, other in zip(plain, some, strict=True)
+        for a, b in zip(one[0], other[0], strict=True)
+    ]
+    assert 0.3 < np.mean(changed) < 0.7
+    assert all(np.array_equal(a[1], b[1]) for a, b in zip(plain, some, strict=True))
+
+
+def test_the_thumbnail_is_the_networks(natural: NDArray[np.uint8]) -> None:
+    """What training is given beside crops, and what the graph makes of the whole picture."""
+    from keras_models import enhance_mirnet
+
+    low = dark(cv2.resize(natural, (384, 256)))
+    _, ours = twin.inputs(low, 64, with_thumbnail=True)
+    theirs = np.asarray(enhance_mirnet.thumbnail(enhance.encode(low)["picture"][None]))[0]
+    assert ours.shape == theirs.shape
+    np.testing.assert_allclose(ours.mean((0, 1)), theirs.mean((0, 1)), atol=0.002)
+    assert np.abs(ours - theirs).mean() < 0.02
 
 
 def test_fixed_crops_are_centres(natural: NDArray[np.uint8]) -> None:

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import keras_models
-from keras_models.enhance_mirnet import Blur, Lifted
+from keras_models import enhance_mirnet
+from keras_models.enhance_mirnet import Blur
 
 # Of the authors' network of 64 features, three groups of two blocks, without biases.
 PUBLISHED = 31_787_419
@@ -19,13 +20,50 @@ def test_the_published_size_has_the_published_number_of_parameters() -> None:
 
 
 def test_lite_is_within_its_budget() -> None:
-    assert keras_models.build("enhance_mirnet", "lite").count_params() < 500_000
+    assert keras_models.build("enhance_mirnet", "lite").count_params() < 600_000
 
 
 def test_the_long_skip_starts_as_the_lifted_picture() -> None:
-    kernel = np.asarray(Lifted()((1, 1, 6, 3)))
-    picture = np.random.default_rng(0).random((5, 4, 6), np.float32)
-    np.testing.assert_array_equal(picture @ kernel[0, 0], picture[..., 3:])
+    model = keras_models.build("enhance_mirnet", "test")
+    share = model.get_layer("curves_share")
+    share.set_weights([np.zeros_like(share.get_weights()[0]), share.get_weights()[1]])
+    shift = model.get_layer("colours_shift")
+    shift.set_weights([np.zeros_like(value) for value in shift.get_weights()])
+    base = keras.Model(model.input, model.get_layer("recoloured").output)
+    picture = np.random.default_rng(0).random((1, 16, 32, 6), np.float32)
+    np.testing.assert_allclose(np.asarray(base(picture)), picture[..., 3:], atol=1e-6)
+
+
+def test_what_is_fitted_is_the_same_network_beside_a_thumbnail() -> None:
+    model = keras_models.build("enhance_mirnet", "test")
+    part = keras_models.fitted("enhance_mirnet", model)
+    assert [tuple(one.shape[1:]) for one in part.inputs] == [(None, None, 6), (64, 96, 6)]
+    picture = keras.ops.convert_to_tensor(
+        np.random.default_rng(0).random((2, 128, 192, 6), np.float32)
+    )
+    small = enhance_mirnet.thumbnail(picture)
+    whole = np.asarray(model(picture))
+    np.testing.assert_allclose(np.asarray(part([picture, small])), whole, atol=1e-6)
+    # And its weights are the same variables, not copies.
+    assert {id(w) for w in part.trainable_weights} == {id(w) for w in model.trainable_weights}
+
+
+def test_a_crop_with_its_pictures_thumbnail_is_a_crop_of_the_result() -> None:
+    """Far from the borders, whose padding reaches some way in."""
+    model = keras_models.build("enhance_mirnet", "test")
+    part = keras_models.fitted("enhance_mirnet", model)
+    picture = keras.ops.convert_to_tensor(
+        np.random.default_rng(0).random((1, 256, 256, 6), np.float32)
+    )
+    whole = np.asarray(model(picture))[:, 64:192, 64:192]
+    crop = np.asarray(part([picture[:, 64:192, 64:192], enhance_mirnet.thumbnail(picture)]))
+    inside = np.s_[:, 56:-56, 56:-56]
+    np.testing.assert_allclose(crop[inside], whole[inside], atol=1e-5)
+
+
+def test_the_published_structure_sees_no_thumbnail() -> None:
+    assert not keras_models.sees_thumbnail("enhance_mirnet", "s")
+    assert keras_models.sees_thumbnail("enhance_mirnet", "test")
 
 
 def test_blur_is_binomial_at_every_second_pixel() -> None:

@@ -52,10 +52,12 @@ def opened(pairs: Path, photographs: Path) -> tuple[list[sources.Source], source
 
 def test_crops_grow_from_stage_to_stage(pairs: Path, small_photographs: Path) -> None:
     feed = feeds.prepare(small(), *opened(pairs, small_photographs))
-    shapes = [tuple(p.shape) for a, b in ((0, 4), (4, 6)) for p, _ in feed.batches(a, b)]
-    assert shapes == [(4, 32, 32, 6)] * 4 + [(2, 64, 64, 6)] * 2
-    ((picture, truth),) = list(feed.validation)
+    drawn = [p for a, b in ((0, 4), (4, 6)) for p, _ in feed.batches(a, b)]
+    assert [tuple(p.shape) for p, _ in drawn] == [(4, 32, 32, 6)] * 4 + [(2, 64, 64, 6)] * 2
+    assert {tuple(t.shape[1:]) for _, t in drawn} == {(64, 96, 6)}
+    (((picture, thumbnail), truth),) = list(feed.validation)
     assert picture.shape[1:] == (64, 64, 6) and truth.shape[1:] == (64, 64, 3)
+    assert thumbnail.shape[1:] == (64, 96, 6)
 
 
 def test_a_stage_without_photographs_takes_the_pairs_alone(
@@ -68,13 +70,43 @@ def test_a_stage_without_photographs_takes_the_pairs_alone(
         for share in (0.0, 1.0)
     ]
     alone = feeds.prepare(small(progressive=((1.0, 32, 2, 0.0),), seed=3), *pairs_only(pairs))
-    (real, *_), (dark, *_), (same, *_) = (next(iter(f.batches(0, 1))) for f in (*stages, alone))
+    (real, *_), (dark, *_), (same, *_) = (next(iter(f.batches(0, 1)))[0] for f in (*stages, alone))
     assert np.array_equal(real, same)
     assert not np.array_equal(real, dark)
 
 
 def pairs_only(pairs: Path) -> tuple[list[sources.Source], sources.Source]:
     return [sources.open_source(f"pairs:{pairs}:train")], sources.open_source(f"pairs:{pairs}:test")
+
+
+def test_each_source_has_its_stated_share(pairs: Path, small_photographs: Path) -> None:
+    """All crops of the pairs alone, of a config that leaves the photographs' share out."""
+    stage = ((1.0, 32, 4, 0.0),)
+    both = feeds.prepare(
+        small(progressive=stage, shares=(3.0, 1.0)), *opened(pairs, small_photographs)
+    )
+    alone = feeds.prepare(small(progressive=stage), *pairs_only(pairs))
+    ((mixed, _), _), ((real, _), _) = (next(iter(f.batches(0, 1))) for f in (both, alone))
+    same = [any(np.array_equal(one, other) for other in real) for one in mixed]
+    # The same cells in the same order, of which the batch takes three.
+    assert same == [True, True, True, False]
+    with pytest.raises(UserError, match="2 sources"):
+        feeds.prepare(small(shares=(1.0,)), *opened(pairs, small_photographs))
+
+
+def test_ranges_of_8_bits_are_chosen_from_dark_whole_pictures(
+    pairs: Path, small_photographs: Path
+) -> None:
+    feed = feeds.prepare(small(), *opened(pairs, small_photographs))
+    assert feed.wholes is not None
+    wholes = feed.wholes()
+    assert wholes.shape[1:] == (192, 288, 6) and len(wholes) > len(small_pictures(pairs))
+    assert wholes[..., :3].mean() < 0.3 < wholes[..., 3:].mean() + 0.1
+
+
+def small_pictures(pairs: Path) -> list[Path]:
+    """Of the pairs that are trained on."""
+    return list(sources.open_source(f"pairs:{pairs}:train").paths)
 
 
 def test_pairs_that_all_show_different_things_are_a_mistake(
@@ -95,16 +127,15 @@ def test_pairs_that_all_show_different_things_are_a_mistake(
 def test_validation_without_pairs_is_of_darkened_photographs(small_photographs: Path) -> None:
     source = sources.open_source(f"folder:{small_photographs}")
     feed = feeds.prepare(small(val_photographs=2), [source], source)
-    ((picture, truth),) = list(feed.validation)
+    (((picture, _), truth),) = list(feed.validation)
     assert len(picture) == 2
     assert (np.mean(picture[..., :3], (1, 2, 3)) < np.mean(truth, (1, 2, 3))).all()
 
 
 def test_the_picture_shows_truth_input_and_prediction(pairs: Path, small_photographs: Path) -> None:
     feed = feeds.prepare(small(), *opened(pairs, small_photographs))
-    lift = keras.Sequential([keras.layers.Lambda(lambda x: x[..., 3:])])
-    lift.build((None, None, None, 6))
-    lift.output_names = ["enhanced"]
+    given = [keras.Input((None, None, 6)), keras.Input((64, 96, 6))]
+    lift = keras.Model(given, keras.layers.Identity(name="enhanced")(given[0][..., 3:]))
     picture = feed.draw(lift)
     side = picture.shape[1] // 3
     truth, low, found = (picture[:side, i * side : (i + 1) * side] for i in range(3))
