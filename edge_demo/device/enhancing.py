@@ -18,6 +18,7 @@ from ..colour import guided
 from ..colour.ycbcr import round_to_uint8
 from ..model.tiling import Runner, window
 from ..tasks import enhance
+from . import visible
 
 Array = NDArray[np.float32]
 Size = tuple[int, int]  # height, width
@@ -37,8 +38,11 @@ def enhance_picture(
     strength: float = 1.0,
     progress: Callable[[int, int], None] | None = None,
     render_size: int | None = None,
+    seen: NDArray[np.bool_] | None = None,
 ) -> NDArray[Any]:
     """Brighten a picture as far as it is dark.
+
+    Bars and frames of one colour at its borders, and hidden pixels, are neither judged nor changed.
 
     Args:
         rgb: (H, W, 3) in code values 0..255, uint8, or float32 of a source of more bits.
@@ -47,6 +51,7 @@ def enhance_picture(
         progress: told 1 of 1 when all is done.
         render_size: the graph sees the picture reduced to the area of a square of this side, and
             to ``MAX_PIXELS`` in any case; None: no further.
+        seen: (H, W), False where a pixel is transparent; None: all are seen.
 
     Returns:
         (H, W, 3) of the picture's own type, float32 unrounded; the picture's own values, without a
@@ -57,18 +62,64 @@ def enhance_picture(
     """
     if not 0.0 <= strength <= 1.0:
         raise ValueError(f"a strength is 0..1, not {strength}")
-    amount = strength * enhance.darkness(rgb)
     out = rgb.copy()
-    if amount > 0.0:
+    inside = visible.content(rgb)
+    judged = _judged(rgb, inside, seen)
+    amount = 0.0 if judged is None else strength * enhance.darkness(judged)
+    if judged is not None and amount > 0.0:
         most = min(MAX_PIXELS, render_size**2) if render_size else MAX_PIXELS
-        enhanced = _enhanced(rgb, runner, most)
-        for top in range(0, len(rgb), _STRIP):
+        enhanced = _enhanced(judged, runner, most)
+        changed, source = out[inside], rgb[inside]
+        for top in range(0, len(judged), _STRIP):
             rows = slice(top, top + _STRIP)
-            blended = enhance.blend(rgb[rows], enhanced[rows], amount)
-            out[rows] = round_to_uint8(blended) if rgb.dtype == np.uint8 else blended
+            blended = enhance.blend(judged[rows], enhanced[rows], amount)
+            values = round_to_uint8(blended) if rgb.dtype == np.uint8 else blended
+            if seen is not None:
+                values = np.where(seen[inside][rows][..., None], values, source[rows])
+            changed[rows] = values
     if progress:
         progress(1, 1)
     return out
+
+
+def darkness(rgb: NDArray[Any], seen: NDArray[np.bool_] | None = None) -> float:
+    """How far a picture is to be enhanced by what of it is seen: 1 in the dark, 0 by day.
+
+    Args:
+        rgb, seen: as of ``enhance_picture``.
+    """
+    judged = _judged(rgb, visible.content(rgb), seen)
+    return 0.0 if judged is None else enhance.darkness(judged)
+
+
+def _judged(
+    rgb: NDArray[Any], inside: visible.Window, seen: NDArray[np.bool_] | None
+) -> NDArray[Any] | None:
+    """The picture inside its frame, hidden pixels filled; None where nothing is seen."""
+    inner = np.ascontiguousarray(rgb[inside])
+    if seen is None:
+        return inner
+    shown = seen[inside]
+    if shown.all():
+        return inner
+    return visible.filled(inner, shown) if shown.any() else None
+
+
+def _with_levels(enhanced: Array, rgb: Array) -> Array:
+    """What was enhanced of a source of more than 8 bits, with the levels between its codes.
+
+    Networks see whole codes. What lies between goes through a power law, the one that describes
+    best how this picture was brightened.
+    """
+    # Measured from just below black, so that black has a logarithm, too.
+    known = enhance.as_seen(rgb) + np.float32(0.5)
+    some = np.s_[::7, ::7]
+    before = np.log(known[some]).ravel()
+    after = np.log(np.maximum(enhanced[some], 0.0).ravel() + np.float32(0.5 / 255))
+    covariance = np.cov(before, after)
+    varied = covariance[0, 0] > 1e-4
+    power = np.clip(covariance[0, 1] / covariance[0, 0], 0.0, 1.0) if varied else enhance.LIFT
+    return enhanced * np.power((rgb + np.float32(0.5)) / known, np.float32(power))
 
 
 def _enhanced(rgb: NDArray[Any], runner: Runner, most: int) -> Array:
@@ -87,8 +138,11 @@ def _enhanced(rgb: NDArray[Any], runner: Runner, most: int) -> Array:
     ((name, values),) = outputs.items()
     values = _cut(values, taken, working)
     # Curves are applied at full size anyway.
-    if name == enhance.TASK.outputs[0].name and working != size:
-        values = _brought_to_full_size(values, small, rgb)
+    if name == enhance.TASK.outputs[0].name:
+        if working != size:
+            values = _brought_to_full_size(values, small, rgb)
+        elif rgb.dtype != np.uint8:
+            values = _with_levels(values, rgb)
     return enhance.decode({name: values}, rgb)
 
 

@@ -31,7 +31,7 @@ from ..pictures.planes import decode_planes
 from ..tasks import chroma, colorize, enhance
 from . import steering
 from .colorizing import Look, colorize_rgb
-from .enhancing import enhance_picture
+from .enhancing import darkness, enhance_picture
 from .hints import Hints, ab_of
 
 # Rows converted to RGB at a time, so that memory stays small on large pictures.
@@ -332,9 +332,10 @@ def _brightened(
     rgb: NDArray[Any] = picture.rgb
     deep = rgb.dtype == np.uint16
     codes = rgb / np.float32(257.0) if deep else rgb
-    bright = strength > 0.0 and enhance.darkness(codes) == 0.0
+    seen = None if picture.alpha is None else picture.alpha > 0
+    bright = strength > 0.0 and darkness(codes, seen) == 0.0
     if strength > 0.0 and not bright:
-        rgb = enhance_picture(codes, model, strength, progress, render_size)
+        rgb = enhance_picture(codes, model, strength, progress, render_size, seen)
         if deep:
             rgb = np.clip(np.rint(rgb * np.float32(257.0)), 0, 65535).astype(np.uint16)
     clock.lap("restore")

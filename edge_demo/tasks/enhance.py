@@ -110,6 +110,18 @@ def _lifted_codes(values: NDArray[Any]) -> Array:
     return np.rint(lifted * 255.0) * np.float32(1 / 255)
 
 
+def as_seen(picture: NDArray[Any]) -> Array:
+    """The values that a network sees of a picture (H, W, 3) of fractions of codes, in codes.
+
+    Those of the finer of both forms: in the dark the lifted one's.
+    """
+    values = np.clip(picture, 0, 255).astype(np.float32)
+    lifted = np.power(_lifted_codes(values), np.float32(1 / LIFT)) * np.float32(255.0)
+    # Where a step of the lifted codes is one of the codes themselves.
+    even = 255.0 * LIFT ** (1 / (1 - LIFT))
+    return np.where(values < even, lifted, np.rint(values))
+
+
 def decode(outputs: dict[str, Array], picture: NDArray[Any]) -> Array:
     """The graph's output as a picture; what curves have brightened is smoothed, too.
 

@@ -263,3 +263,51 @@ def test_curves_that_darken_or_do_nothing_smooth_nothing() -> None:
         curves = np.full((4, 4, 3), value, np.float32)
         plain = enhance.apply_curves(noisy / np.float32(255), curves) * 255
         np.testing.assert_allclose(enhance.decode({"curves": curves}, noisy), plain, atol=1e-3)
+
+
+def framed(picture: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:
+    return np.pad(picture, ((width, width), (width, width), (0, 0)))
+
+
+def test_a_frame_is_neither_judged_nor_changed(
+    dark: NDArray[np.uint8], natural: NDArray[np.uint8]
+) -> None:
+    inside = np.s_[40:-40, 40:-40]
+    by_day = framed(natural, 40)
+    assert enhance.darkness(by_day) > 0.0 == enhancing.darkness(by_day)
+    network = lifting()
+    np.testing.assert_array_equal(enhance_picture(by_day, network), by_day)
+    assert not network.seen
+    found = enhance_picture(framed(dark, 40), lifting())
+    np.testing.assert_array_equal(found[inside], enhance_picture(dark, lifting()))
+    found[inside] = 0
+    assert not found.any()
+
+
+@pytest.mark.parametrize("hidden", [0, 255])
+def test_hidden_pixels_are_neither_judged_nor_changed(
+    dark: NDArray[np.uint8], natural: NDArray[np.uint8], hidden: int
+) -> None:
+    seen = np.zeros(dark.shape[:2], bool)
+    seen[16:80, 32:96] = True
+    night, day = (np.where(seen[..., None], p, hidden).astype(np.uint8) for p in (dark, natural))
+    assert enhancing.darkness(day, seen) == 0.0 < enhancing.darkness(night, seen)
+    np.testing.assert_array_equal(enhance_picture(day, lifting(), seen=seen), day)
+    found = enhance_picture(night, lifting(), seen=seen)
+    np.testing.assert_array_equal(found[~seen], night[~seen])
+    np.testing.assert_array_equal(found[seen], enhance_picture(dark, lifting())[seen])
+    nothing = np.zeros_like(seen)
+    np.testing.assert_array_equal(enhance_picture(night, lifting(), seen=nothing), night)
+
+
+def test_a_dark_source_of_16_bits_keeps_its_levels() -> None:
+    """600 levels in 32 codes leave as 600, in their order but for less than half a code."""
+    levels = np.linspace(0, 32 * 257, 600).astype(np.uint16)
+    ramp = np.tile(levels[None, :, None], (32, 1, 3)) / np.float32(257)
+    found = enhance_picture(ramp, lifting())
+    written = np.rint(found * 257).astype(np.uint16)[0, :, 0]
+    assert len(np.unique(written)) >= 590
+    assert np.diff(found[0, :, 0]).min() > -0.5
+    # And as bright as the picture of whole codes.
+    whole = enhance_picture(np.rint(ramp).astype(np.uint8), lifting())
+    assert np.abs(found[:, 100:] - whole[:, 100:]).max() < 6
