@@ -218,6 +218,27 @@ def flat_noise(prediction: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float
     return float(np.std((luma - _local_mean(luma))[flat], dtype=np.float64))
 
 
+def colour_cast(
+    prediction: NDArray[np.uint8], truth: NDArray[np.uint8]
+) -> tuple[float, float, float, float]:
+    """How far a and b of CIE Lab are off on the mean, (H, W, 3) each: a cast of one colour.
+
+    Returns:
+        The absolute mean error of a and of b over the picture, then both over the tenth of its
+        pixels that are brightest in the truth, where a cast is seen first.
+
+    Raises:
+        TypeError, ValueError: as ``psnr``, and for pictures that are not (H, W, 3).
+    """
+    _check(prediction, truth)
+    wanted = rgb_to_lab(truth)
+    error = (rgb_to_lab(prediction) - wanted)[..., 1:]
+    bright = wanted[..., 0] >= np.quantile(wanted[..., 0], 0.9)
+    means = np.abs([*error.mean((0, 1), np.float64), *error[bright].mean(0, np.float64)])
+    a, b, a_bright, b_bright = (float(mean) for mean in means)
+    return a, b, a_bright, b_bright
+
+
 def _local_mean(values: NDArray[Any]) -> NDArray[np.float32]:
     return np.asarray(cv2.blur(values, (FLAT_WINDOW, FLAT_WINDOW)), np.float32)
 

@@ -285,6 +285,9 @@ def of_chroma(task: Task, quality: int | None = None, detail: float = chroma.DET
 # Enhance --------------------------------------------------------------------------------------
 
 
+_CASTS = ("cast_a", "cast_b", "cast_a_bright", "cast_b_bright")
+
+
 def _enhance_baselines() -> Mapping[str, Method]:
     return {name: classical.METHODS[name] for name in enhance.TASK.baselines}
 
@@ -297,6 +300,7 @@ def _enhance_measure(truth: Picture, _: Picture, result: Picture) -> dict[str, f
         "rgb_psnr_gt_mean": metrics.psnr(metrics.mean_scaled(result, truth), truth),
         "flat_noise": metrics.flat_noise(result, truth),
         "clipped": metrics.clipped(result),
+        **dict(zip(_CASTS, metrics.colour_cast(result, truth), strict=True)),
     }
     if lpips_metric.available():
         found["lpips"] = lpips_metric.lpips(result, truth)
@@ -320,6 +324,7 @@ _ENHANCE = Restoration(
     task=enhance.TASK,
     metrics=(
         "rgb_psnr", "rgb_ssim", "delta_e_2000", "rgb_psnr_gt_mean", "flat_noise", "clipped",
+        *_CASTS,
     ),
     sitings=(),
     whole=True,

@@ -67,6 +67,11 @@ METRICS = {
     "rgb_psnr_gt_mean": Metric("RGB PSNR with the truth's brightness", "dB", 2),
     "flat_noise": Metric("noise", "codes", 2, higher=False),
     "clipped": Metric("clipped", "", 4, higher=False),
+    # Of Lab, on the mean of a picture, and of its brightest tenth.
+    "cast_a": Metric("cast in a", "", 2, higher=False),
+    "cast_b": Metric("in b", "", 2, higher=False),
+    "cast_a_bright": Metric("cast of the brightest in a", "", 2, higher=False),
+    "cast_b_bright": Metric("of the brightest in b", "", 2, higher=False),
     "lpips": Metric("LPIPS", "", 4, higher=False),
     # Of videos, see ``flicker``.
     "flicker": Metric("flicker", "", 3, higher=False),

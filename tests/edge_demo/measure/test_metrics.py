@@ -11,11 +11,12 @@ import skimage.data
 from numpy.typing import NDArray
 from skimage.metrics import structural_similarity
 
-from edge_demo.colour.lab import rgb_to_lab
+from edge_demo.colour.lab import lab_to_rgb, rgb_to_lab
 from edge_demo.measure.metrics import (
     PSNR_LIMIT,
     ciede2000,
     clipped,
+    colour_cast,
     delta_e_2000,
     flat_noise,
     mean_scaled,
@@ -107,7 +108,7 @@ def test_the_smallest_picture_of_ssim() -> None:
         ssim(truth[:10], truth[:10])
 
 
-@pytest.mark.parametrize("metric", [psnr, ssim, delta_e_2000, mean_scaled, flat_noise])
+@pytest.mark.parametrize("metric", [psnr, ssim, delta_e_2000, mean_scaled, flat_noise, colour_cast])
 def test_only_equal_shapes_of_uint8(metric) -> None:
     truth = crop(3)
     with pytest.raises(TypeError, match="uint8"):
@@ -239,3 +240,18 @@ def test_clipped_is_the_share_of_values() -> None:
 def test_luma_is_of_rgb(metric) -> None:
     with pytest.raises(ValueError, match="H, W, 3"):
         metric(crop(2), crop(2))
+
+
+def test_a_cast_is_the_mean_error_of_a_and_b(natural: NDArray[np.uint8]) -> None:
+    assert colour_cast(natural, natural) == (0, 0, 0, 0)
+    lab = rgb_to_lab(natural)
+    bright = lab[..., 0] >= np.quantile(lab[..., 0], 0.9)
+    tinted = lab + np.float32([0, 3, -5]) * ~bright[..., None]
+    found = colour_cast(lab_to_rgb_codes(tinted), natural)
+    # Of nine pixels in ten; some colours are out of gamut, and 8 bits round.
+    assert found[:2] == pytest.approx((2.7, 4.5), abs=0.4)
+    assert max(found[2:]) < 0.2
+
+
+def lab_to_rgb_codes(lab: NDArray[np.float32]) -> NDArray[np.uint8]:
+    return np.clip(np.rint(lab_to_rgb(lab)), 0, 255).astype(np.uint8)
