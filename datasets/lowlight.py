@@ -26,6 +26,9 @@ THUMBNAIL, SAMPLED = (64, 96), 3
 # What a camera could as well have done, drawn for the dark half of some pairs: exposure, and white
 # balance in red and in blue, as factors of linear light; and the quality of a JPEG.
 EXPOSURE, BALANCE, QUALITY = (0.5, 1.3), (0.88, 1.14), (60, 96)
+# Uneven light, as of lamps in the night: random values on a grid of that many rows and columns,
+# smooth in between; and how much of a picture's side a crop of it sees.
+LAMPS, VIEW = (4, 6), (0.3, 0.6)
 
 
 @dataclass(frozen=True)
@@ -145,6 +148,7 @@ def batches(
     seed: int,
     varied: float = 0.0,
     compressed: float = 0.0,
+    uneven: float = 0.0,
     without_truth: bool = False,
     with_thumbnail: bool = False,
 ) -> tf.data.Dataset:
@@ -160,6 +164,7 @@ def batches(
         seed: of everything random here.
         varied: share of pairs whose low picture gets another exposure and white balance.
         compressed: share of all crops that are made JPEGs first.
+        uneven: share of photographs whose exposure differs from place to place.
         without_truth: give the low picture in place of the truth: what curves that are learnt
             without pairs are applied to.
         with_thumbnail: give each crop its whole picture's thumbnail, darkened and varied alike.
@@ -192,6 +197,8 @@ def batches(
                 for offset, values in enumerate(given):
                     key = tf.stack([tf.cast(own + 3 + offset, tf.int64), step])
                     out.append(tf.random.stateless_normal(values.shape, key))
+                sizes = [tuple(values.shape[1:3]) for values in given]
+                out += draw_light(count, own, step, uneven, sizes)
         return tuple(out)
 
     # Compiled, so that its many small operations are one pass over memory.
@@ -211,7 +218,11 @@ def batches(
             else:
                 noise = [rest.pop(0) for _ in range(forms)]
                 cameras = draw_cameras(count, seed + 1000 * index, step)
-                low = [darken(a, cameras, b) for a, b in zip(values, noise, strict=True)]
+                light = [rest.pop(0) for _ in range(forms)]
+                low = [
+                    darken(picture, cameras, grain, where)
+                    for picture, grain, where in zip(values, noise, light, strict=True)
+                ]
                 truth = values[0]
             lows.append(low[0])
             goals.append(_unit(low[0]) if without_truth else _unit(truth))
@@ -310,11 +321,44 @@ def draw_cameras(count: int, seed: int, step: tf.Tensor) -> tf.Tensor:
     return tf.where(logarithmic, tf.exp(values), values)
 
 
-def darken(truth: tf.Tensor, cameras: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
-    """``lowlight.darken`` of a batch: whole code values (B, H, W, 3), float32."""
+def draw_light(
+    count: int, seed: int, step: tf.Tensor, share: float, sizes: Sequence[tuple[int, int]]
+) -> list[tf.Tensor]:
+    """Where pictures are lit: 0 as the camera exposes them, up to 1 as by day; (count, h, w, 1).
+
+    Args:
+        count: how many pictures.
+        seed, step: of what is drawn.
+        share: of those that are lit unevenly; the others are 0 throughout.
+        sizes: of a crop, anywhere in the picture, and of the whole where that is wanted, too.
+    """
+    if not share:
+        return [tf.zeros([count, 1, 1, 1])] * len(sizes)
+    key = tf.stack([tf.cast(seed + 5, tf.int64), step])
+    even = tf.random.stateless_uniform([count, 5], key)
+    grid = tf.random.stateless_uniform([count, *LAMPS, 1], tf.stack([key[0] + 1, step]))
+    # Most places are dark and a few are bright, of some pictures more than of others.
+    grid = tf.pow(grid, 1.0 + 3.0 * even[:, 0, None, None, None])
+    grid = tf.where(even[:, 1, None, None, None] < share, grid, 0.0)
+    view = VIEW[0] + even[:, 2] * (VIEW[1] - VIEW[0])
+    top, left = (even[:, i] * (1.0 - view) for i in (3, 4))
+    boxes = tf.stack([top, left, top + view, left + view], -1)
+    found = [tf.image.crop_and_resize(grid, boxes, tf.range(count), sizes[0])]
+    return found + [tf.image.resize(grid, size) for size in sizes[1:]]
+
+
+def darken(
+    truth: tf.Tensor, cameras: tf.Tensor, noise: tf.Tensor, light: tf.Tensor | float = 0.0
+) -> tf.Tensor:
+    """``lowlight.darken`` of a batch: whole code values (B, H, W, 3), float32.
+
+    ``light`` (B, H, W, 1), as of ``draw_light``, takes a place from the camera's exposure (0) to
+    that by day (1), in equal steps of stops.
+    """
     exposure, red, blue, shot, read, pedestal, purple = (
         cameras[:, i, None, None, None] for i in range(cameras.shape[1])
     )
+    exposure = tf.pow(exposure, 1.0 - light)
     gains = exposure * tf.concat([red, tf.ones_like(red), blue], -1)
     pedestals = pedestal + tf.concat([purple, tf.zeros_like(purple), purple], -1)
     signal = _to_linear(_unit(truth)) * gains + pedestals

@@ -43,6 +43,7 @@ class FitConfig:
     shares: tuple[float, ...] = ()
     varied: float = 0.0  # low light: share of pairs in another exposure and white balance
     compressed: float = 0.0  # low light: share of crops that are made JPEGs first
+    uneven: float = 0.0  # low light: share of darkened photographs that are lit unevenly
     cell: int = 192  # photographs are kept as squares of this side to crop from
     copies: int = 3  # augmented copies of each photograph
     cells_gib: float = 1.5  # most memory for the cells

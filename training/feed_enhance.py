@@ -120,6 +120,7 @@ def _batches(
         seed=config.seed,
         varied=config.varied,
         compressed=config.compressed,
+        uneven=config.uneven,
         without_truth=config.loss == "zero_reference",
         with_thumbnail=thumbnail,
     )

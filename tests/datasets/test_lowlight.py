@@ -8,6 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import tensorflow as tf
 from numpy.typing import NDArray
 
 from datasets import lowlight as twin
@@ -211,3 +212,27 @@ def test_fixed_crops_are_centres(natural: NDArray[np.uint8]) -> None:
     np.testing.assert_array_equal(
         picture[0], enhance.encode(np.ascontiguousarray(low[centre]))["picture"]
     )
+
+
+def test_light_is_smooth_and_dark_in_most_places() -> None:
+    step = tf.constant(3, tf.int64)
+    crop, whole = (x.numpy() for x in twin.draw_light(64, 0, step, 0.5, [(32, 32), (192, 288)]))
+    assert crop.shape == (64, 32, 32, 1) and whole.shape == (64, 192, 288, 1)
+    lit = whole.max((1, 2, 3)) > 0
+    assert 0.3 < lit.mean() < 0.7
+    # A crop is lit where its picture is, and by no more than it, but for how grids are resized.
+    np.testing.assert_array_equal(crop.max((1, 2, 3)) > 0, lit)
+    assert (crop.max((1, 2, 3)) <= whole.max((1, 2, 3)) + 0.1).all()
+    assert whole.min() >= 0 and whole.max() <= 1 and whole[lit].mean() < 0.4
+    assert np.abs(np.diff(whole, axis=1)).max() < 0.05
+
+
+def test_a_place_in_full_light_stays_as_it_is(natural: NDArray[np.uint8]) -> None:
+    camera = lowlight.Camera(0.02, 1.0, 1.0, 1e-9, 1e-9, 0.0, 0.0)
+    cameras, noise = np.float32([dataclasses.astuple(camera)]), np.zeros((1, *natural.shape))
+    light = np.zeros((1, *natural.shape[:2], 1), np.float32)
+    light[:, 40:] = 1
+    found = twin.darken(natural[None], cameras, np.float32(noise), light)[0].numpy()
+    assert np.abs(found[40:] - natural[40:]).max() <= 1
+    expected = lowlight.darken(natural, camera, np.float32(noise[0])).astype(np.float32)
+    np.testing.assert_allclose(found[:40], expected[:40], atol=1)

@@ -22,13 +22,14 @@ from training.config import FitConfig
 CONFIG = FitConfig(
     model="enhance_mirnet",
     size="lite",
-    steps=24_000,
+    steps=30_000,
     patch=192,
     batch=8,
     # LOL, ELIEI, SICE, ELIEI's pictures in good light, photographs.
-    shares=(3, 2, 1, 1, 1),
-    varied=0.5,
+    shares=(2, 2, 1, 1, 2),
+    varied=0.4,
     compressed=0.25,
+    uneven=0.6,
     cell=256,
     learning_rate=1e-3,
     loss="charbonnier_ms_ssim",
