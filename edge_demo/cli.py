@@ -49,6 +49,18 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
+def parse_size(text: str, example: str) -> tuple[int, int]:
+    """What ``--size`` wants, ``640x480`` as (width, height).
+
+    Raises:
+        UserError: another text; an example is told.
+    """
+    width, separator, height = text.lower().partition("x")
+    if not (separator and width.isdecimal() and height.isdecimal()):
+        raise UserError(f"--size wants WIDTHxHEIGHT in pixels, such as {example}, not {text!r}")
+    return int(width), int(height)
+
+
 def cores() -> int:
     """Processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):

@@ -20,6 +20,7 @@ from edge_demo.errors import UserError
 from edge_demo.files import check_free
 from edge_demo.measure import restoration, results
 from edge_demo.quiet import quiet_stderr
+from edge_demo.report import tables
 from edge_demo.tasks.record import Task
 
 from .recipes import RECIPES, find, parse, with_most_loss
@@ -242,7 +243,7 @@ def _compare(options: argparse.Namespace) -> int:
 def _sensitivity(options: argparse.Namespace) -> int:
     import dataclasses
 
-    from . import compare, reports
+    from . import reports
 
     check_free(options.overwrite, options.json, options.markdown, options.html)
     if not options.calibrate:
@@ -250,12 +251,12 @@ def _sensitivity(options: argparse.Namespace) -> int:
     network = _network(options, True)
     analysis = network.analysis
     header, lines = reports.operations_table(analysis)
-    print(compare.aligned(header, lines, text_columns=2))
+    print(tables.aligned(header, lines, header[:2]))
     print(reports.lead_of(analysis))
     _write_outputs(
         options,
         json=lambda: json.dumps(dataclasses.asdict(analysis), indent=2) + "\n",
-        markdown=lambda: compare.markdown_table(header, lines, text_columns=2),
+        markdown=lambda: tables.markdown(header, lines, text_columns=2),
         html=lambda: reports.sensitivity(
             analysis, restoration.of(network.task), str(options.run), options.calibrate
         ),

@@ -23,6 +23,7 @@ from edge_demo.errors import UserError
 from edge_demo.measure import restoration, results
 from edge_demo.measure.results import Row
 from edge_demo.model import package
+from edge_demo.report import tables
 from edge_demo.tasks.record import Task
 
 ROOT = Path(__file__).parent.parent
@@ -224,31 +225,10 @@ def title(table: Mapping[str, Any]) -> str:
 
 def text(table: Mapping[str, Any]) -> str:
     """The table for a terminal."""
-    return f"{title(table)}\n{aligned(*columns(table))}"
-
-
-def aligned(header: Sequence[str], lines: Sequence[Sequence[str]], text_columns: int = 1) -> str:
-    """Lines of cells for a terminal; all columns but the first few stand on the right."""
-    widths = [max(map(len, column)) for column in zip(header, *lines, strict=True)]
-
-    def line(cells: Sequence[str]) -> str:
-        padded = (
-            cell.ljust(width) if index < text_columns else cell.rjust(width)
-            for index, (cell, width) in enumerate(zip(cells, widths, strict=True))
-        )
-        return "  ".join(padded).rstrip()
-
-    return "\n".join(map(line, (header, *lines)))
+    header, lines = columns(table)
+    return f"{title(table)}\n{tables.aligned(header, lines, header[:1])}"
 
 
 def markdown(table: Mapping[str, Any]) -> str:
     """The table for a page."""
-    return f"{markdown_table(*columns(table))}\n{title(table)}.\n"
-
-
-def markdown_table(
-    header: Sequence[str], lines: Sequence[Sequence[str]], text_columns: int = 1
-) -> str:
-    """Lines of cells as Markdown."""
-    rule = ["---"] * text_columns + ["---:"] * (len(header) - text_columns)
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in (header, rule, *lines))
+    return f"{tables.markdown(*columns(table))}\n{title(table)}.\n"

@@ -1,6 +1,6 @@
 """Measures whether TensorFlow and JAX train alike: one fit under each, from the same weights.
 
-From the repository's root, in an environment that has requirements-jax.txt, too::
+In an environment that has requirements-jax.txt, too::
 
     python -m studies backends [MODEL] [--data SOURCE] [--set key=value ...] [--json FILE]
 
@@ -17,17 +17,16 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from edge_demo.measure import results
+from edge_demo import cli
 
-from .command import ROOT, command_line
+from . import curves
+from .command import ROOT, command_line, write
 
 BACKENDS = ("tensorflow", "jax")
 ALIKE = 0.02
-DEMO = ("steps=2500", "epoch_steps=250", "picture_every=4", "ema=0.99")
 
 
 def fit(backend: str, arguments: Sequence[str], settings: Sequence[str], out: Path) -> None:
@@ -44,7 +43,7 @@ def fit(backend: str, arguments: Sequence[str], settings: Sequence[str], out: Pa
         raise RuntimeError(f"fit under {backend} failed with exit code {done.returncode}")
 
 
-def curves(
+def measure(
     arguments: Sequence[str], settings: Sequence[str], folder: Path
 ) -> dict[str, list[dict[str, float]]]:
     """The history of the same fit under each backend, from the same first weights.
@@ -64,47 +63,22 @@ def curves(
     return {backend: runs.history(folder / backend) for backend in BACKENDS}
 
 
-def compared(found: Mapping[str, Sequence[Mapping[str, float]]]) -> tuple[str, float]:
-    """A table of the losses of two runs for each epoch, and how far the farthest ratio is from 1.
-
-    Args:
-        found: name to history, of the two.
-    """
-    (name, first), (other_name, second) = found.items()
-    kinds = [kind for kind in ("loss", "val_loss") if kind in first[0]]
-    heads = (f"{kind:>10} {name:>10} {other_name:>10} {'ratio':>7}" for kind in kinds)
-    lines, worst = ["epoch" + "".join(heads)], 0.0
-    for one, other in zip(first, second, strict=True):
-        line = f"{one['epoch']:>5.0f}"
-        for kind in kinds:
-            ratio = other[kind] / one[kind]
-            worst = max(worst, abs(ratio - 1.0))
-            line += f"{'':>10} {one[kind]:>10.4f} {other[kind]:>10.4f} {ratio:>7.4f}"
-        lines.append(line)
-    return "\n".join(lines), worst
-
-
-def document(
-    options: argparse.Namespace, settings: Sequence[str], found: Mapping[str, Any]
-) -> dict[str, Any]:
-    """What ``--json`` writes; ``found`` is name to history."""
-    return {"schema": 1, "model": options.model, "data": options.data, "settings": list(settings),
-            "histories": dict(found)}  # fmt: skip
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the script."""
+    """Measure and print; the exit code."""
     parser = command_line(__name__, __doc__)
     parser.add_argument("model", nargs="?", default="chroma_residual")
     parser.add_argument("--data", default="sample")
     parser.add_argument("--set", action="append", default=[], dest="settings")
     parser.add_argument("--json", type=Path)
-    options = parser.parse_args(arguments)
-    settings = options.settings or DEMO
+    return cli.run(parser, _run, arguments)
+
+
+def _run(options: argparse.Namespace) -> int:
+    settings = options.settings or curves.DEMO
     with tempfile.TemporaryDirectory() as scratch:
-        found = curves([options.model, "--data", options.data], settings, Path(scratch))
+        found = measure([options.model, "--data", options.data], settings, Path(scratch))
     if options.json:
-        results.write_json(options.json, document(options, settings, found), True)
-    table, worst = compared(found)
-    print(f"{table}\nfarthest from each other: {worst:.2%}, allowed {ALIKE:.0%}")
+        write(options.json, curves.document(options, settings, found))
+    worst = curves.apart(found)
+    print(f"{curves.text(found)}\nfarthest from each other: {worst:.2%}, allowed {ALIKE:.0%}")
     return 0 if worst <= ALIKE else 1

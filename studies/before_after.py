@@ -1,10 +1,11 @@
-"""Draw README's picture from the shipped int8 model: ``python -m studies before_after``.
+"""Draws README's picture from the shipped int8 model.
 
 The part of a test photograph where bilinear upsampling errs most, and below it its colour alone.
 """
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets import sources
+from edge_demo import cli
 from edge_demo.measure import metrics, quality, restoration
 from edge_demo.model import models_folder
 from edge_demo.model.tflite import TFLiteModel
@@ -88,8 +90,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Draw and write."""
     parser = command_line(__name__, __doc__)
     parser.add_argument("--out", type=Path, default=PICTURE, metavar="FILE.png")
-    options = parser.parse_args(arguments)
+    return cli.run(parser, _run, arguments)
+
+
+def _run(options: argparse.Namespace) -> None:
     rgb = photographs.read(sources.sample_folder() / sources.SAMPLE_TEST[0])
     write_image(options.out, draw(rgb, TFLiteModel(models_folder.find(None))), overwrite=True)
     print(f"wrote {options.out}")
-    return 0

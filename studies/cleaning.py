@@ -1,7 +1,5 @@
 """Measures ``python -m datasets clean``: what it finds, what it wrongly flags, and how fast it is.
 
-From the repository's root::
-
     python -m studies cleaning recall FOLDER [--draws 5] [--good OTHER ...] [--json FILE]
     python -m studies cleaning scores FOLDER
     python -m studies cleaning benchmark FOLDER [--counts 1000 4000 10000] [--json FILE]
@@ -17,13 +15,14 @@ from FOLDER's, and prints seconds. ``--json`` writes what docs/cleaning.md shows
 
 from __future__ import annotations
 
+import argparse
 import json
 import random
 import resource
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +32,17 @@ import numpy as np
 from datasets.__main__ import main as datasets
 from datasets.cleaning import local
 from datasets.cleaning.scores import Scores
+from edge_demo import cli
 from edge_demo.benchmark import host
-from edge_demo.cli import cores
 from edge_demo.measure import results
 from edge_demo.pictures.images import read_rgb, to_uint8
 from edge_demo.pictures.photographs import read_folder
+from edge_demo.report.tables import markdown
 from tests import faults
 
+from . import wording
 from .command import command_line
+from .wording import Json
 
 EACH = 50
 RECALL, FLAGGED = 0.95, 0.03
@@ -234,18 +236,87 @@ def benchmark(folder: Path, count: int, workers: int) -> dict[str, float]:
     return {"pictures": count, "seconds": round(seconds, 1), "processor_seconds": round(used, 1)}
 
 
+def table(found: Json) -> str:
+    """What is found and flagged, or how time grows with the number of pictures."""
+    return _table_of_recall(found) if "draws" in found else _table_of_times(found)
+
+
+def _table_of_recall(found: Json) -> str:
+    """What is found of each fault, and what is flagged of good photographs."""
+    draws = found["draws"]
+    cells = []
+    for kind in draws[0]["found"]:
+        counts = [list(draw["found"][kind].values()) for draw in draws]
+        hits = [sum(one for one, _ in each) for each in counts]
+        of = [sum(one for _, one in each) for each in counts]
+        names = ", ".join(draws[0]["found"][kind])
+        worst = min(one / count for one, count in zip(hits, of, strict=True))
+        cells.append([f"`{kind}`", names, f"{sum(hits)} of {sum(of)}",
+                      f"{sum(hits) / sum(of):.1%}", f"{worst:.0%}"])  # fmt: skip
+    faults_found = markdown(["fault", "in these manners", "found", "share", "worst draw"], cells, 2)
+    wrongly = markdown(
+        ["good photographs", "flagged as", "flagged", "share", "worst draw"],
+        [_good_cells(found), *map(_other_cells, found["others"])], 2,
+    )  # fmt: skip
+    each = sum(sum(of for _, of in manners.values()) for manners in draws[0]["found"].values())
+    return (
+        f"{faults_found}\n{wrongly}"
+        f"\nDraws of {each} faults among the photographs of `{found['data']}`: {len(draws)}.\n"
+    )
+
+
+def _good_cells(found: Json) -> list[str]:
+    good = [draw["good"] for draw in found["draws"]]
+    kinds: Counter[str] = Counter()
+    for one in good:
+        kinds.update(one["kinds"])
+    flagged, pictures = (sum(one[key] for one in good) for key in ("flagged", "pictures"))
+    worst = max(one["flagged"] / one["pictures"] for one in good)
+    return [f"`{found['data']}`", _kinds(kinds), f"{flagged} of {pictures}",
+            f"{flagged / pictures:.1%}", f"{worst:.1%}"]  # fmt: skip
+
+
+def _other_cells(found: Json) -> list[str]:
+    share = f"{found['flagged'] / found['pictures']:.1%}"
+    return [f"`{found['folder']}`", _kinds(found["kinds"]),
+            f"{found['flagged']} of {found['pictures']}", share, share]  # fmt: skip
+
+
+def _kinds(counts: Mapping[str, int]) -> str:
+    total = sum(counts.values())
+    return ", ".join(f"{kind} {count / total:.0%}" for kind, count in Counter(counts).most_common())
+
+
+def _table_of_times(found: Json) -> str:
+    """How cleaning grows with the number of pictures."""
+    cells = [
+        [f"{row['pictures']:,}", f"{row['seconds']:.1f}",
+         f"{row['seconds'] / row['pictures'] * 1e3:.1f}",
+         f"{row['processor_seconds'] / row['pictures'] * 1e3:.1f}"]
+        for row in found["rows"]
+    ]  # fmt: skip
+    header = ["pictures", "seconds", "milliseconds each", "of a processor, each"]
+    return (
+        f"{markdown(header, cells, 0)}\n{found['workers']} processes; pictures made from "
+        f"`{found['data']}`; on {wording.machine(found['host'])}.\n"
+    )
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the script."""
+    """Measure and print; the exit code."""
     parser = command_line(__name__, __doc__)
     parser.add_argument("what", choices=("recall", "scores", "benchmark"))
     parser.add_argument("folder", type=Path)
     parser.add_argument("--good", type=Path, nargs="*", default=[])
     parser.add_argument("--draws", type=int, default=5)
     parser.add_argument("--counts", type=int, nargs="*", default=[1000, 4000, 10000])
-    parser.add_argument("--workers", type=int, default=cores())
+    parser.add_argument("--workers", type=int, default=cli.cores())
     parser.add_argument("--seed", type=int, default=0, help="of the first draw")
     parser.add_argument("--json", type=Path)
-    options = parser.parse_args(arguments)
+    return cli.run(parser, _run, arguments)
+
+
+def _run(options: argparse.Namespace) -> int:
     folder, workers = options.folder, options.workers
     if options.what == "scores":
         distributions(folder, workers, options.seed)
@@ -255,21 +326,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for count in options.counts:
             rows.append(benchmark(folder, count, workers))
             # As they come: thousands of pictures take a while.
-            write(options.json, folder, workers=workers, host=host.describe(), rows=rows)
+            keep(options.json, folder, workers=workers, host=host.describe(), rows=rows)
         return 0
     draws: list[dict[str, Any]] = []
     others: list[dict[str, Any]] = []
     for seed in range(options.seed, options.seed + options.draws):
         draws.append(recall(folder, workers, seed))
-        write(options.json, folder, draws=draws, others=others)
+        keep(options.json, folder, draws=draws, others=others)
     for other in options.good:
         others.append(flagged(other, workers))
-        write(options.json, folder, draws=draws, others=others)
+        keep(options.json, folder, draws=draws, others=others)
     print(f"\n{text({'draws': draws, 'others': others})}")
     return 0 if all(map(is_enough, draws)) else 1
 
 
-def write(path: Path | None, folder: Path, **found: Any) -> None:
+def keep(path: Path | None, folder: Path, **found: Any) -> None:
     """Write results for the pages."""
     if path:
         results.write_json(path, {"schema": 1, "data": shown(folder), **found}, True)

@@ -1,7 +1,5 @@
 """Measures the shipped presets of colour beyond their own tables; writes ``docs/results``.
 
-From the repository's root::
-
     python -m studies colour scenes SOURCE     photographs that are all of a few kinds
     python -m studies colour wanted SOURCE     with the truth's own colours as a global hint
     python -m studies colour large FILE        a photograph of 12 megapixels, file to file
@@ -14,6 +12,7 @@ process to its end; so is the peak of its memory.
 
 from __future__ import annotations
 
+import argparse
 import json
 import statistics
 import subprocess
@@ -27,6 +26,7 @@ import cv2
 import numpy as np
 
 from datasets import samples, sources
+from edge_demo import cli
 from edge_demo.benchmark import host
 from edge_demo.colour.lab import rgb_to_lab
 from edge_demo.device.colorizing import Look, colorize_picture
@@ -37,9 +37,12 @@ from edge_demo.model import models_folder
 from edge_demo.model.tflite import TFLiteModel
 from edge_demo.pictures import photographs
 from edge_demo.pictures.images import write_image
+from edge_demo.report.tables import markdown
 from export.calibrate import public_name
 
-from .command import RESULTS, ROOT, command_line
+from . import reports, wording
+from .command import RESULTS, ROOT, command_line, write
+from .wording import Json
 
 NETWORKS = tuple(f"colorize_{name}-lite.r1" for name in ("fusion", "eccv16", "siggraph17"))
 RECIPES = "float32", "int8"
@@ -163,21 +166,61 @@ def _timed(source: Path, target: Path, model: str) -> tuple[float, float, int]:
     return wall, processor, peak
 
 
+def table(found: Json) -> str:
+    """What was measured on colour: a table of schema 1, or a part of this study."""
+    if "what" not in found:
+        return reports.quality(found)
+    return _table_wanted(found) if found["what"] == "wanted" else _table_large(found)
+
+
+def _table_wanted(found: Json) -> str:
+    """What global hints bring."""
+    plain = found["rows"][0]["ab_psnr"]
+    cells = [
+        [row["name"], f"{row['ab_psnr']:.2f}", f"{row['ab_psnr'] - plain:+.2f}",
+         f"{row['colorfulness_ratio']:.3f}", f"{row['delta_e_2000']:.2f}"]
+        for row in found["rows"]
+    ]  # fmt: skip
+    metrics = [results.METRICS[n].column for n in ("ab_psnr", "colorfulness_ratio", "delta_e_2000")]
+    header = ["of the whole picture is told", metrics[0], "gain, dB", *metrics[1:]]
+    return (
+        f"{markdown(header, cells)}\n`{found['model']}`, means over {found['images']} photographs "
+        f"(`{wording.data(found)}`).\n"
+    )
+
+
+def _table_large(found: Json) -> str:
+    """How long a large photograph takes, and how much memory."""
+    cells = [
+        [f"`{row['name']}`",
+         *(f"{row[kind][key]:.2f}" for kind in ("processor_s", "wall_s")
+           for key in ("best", "median")),
+         f"{row['peak_rss_bytes'] / 1e6:.0f}"]
+        for row in found["rows"]
+    ]  # fmt: skip
+    header = ["file", "processor s, best", "median", "wall s, best", "median", "peak MB"]
+    width, height = found["size"]
+    busy = found["host"].get("load_average")
+    load = f" at a load average of {busy:.1f}" if busy is not None else ""
+    return (
+        f"{markdown(header, cells)}\nA JPEG of {width}x{height}, from the start of the process to "
+        f"its end, {found['threads']} threads, {found['rounds']} rounds, on "
+        f"{wording.host(found['host'])}{load}.\n"
+    )
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and write."""
-    parser = command_line(__name__, __doc__)
-    parser.add_argument("what", choices=("scenes", "wanted", "large"))
-    parser.add_argument("source", metavar="SOURCE|FILE")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="default: in docs/results")
-    options = parser.parse_args(arguments)
-    measured: dict[str, Callable[[str], dict[str, Any]]] = {
+    kinds: dict[str, Callable[[str], dict[str, Any]]] = {
         "scenes": scenes, "wanted": wanted, "large": large,
     }  # fmt: skip
-    try:
+    parser = command_line(__name__, __doc__)
+    parser.add_argument("what", choices=kinds)
+    parser.add_argument("source", metavar="SOURCE|FILE")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="default: in docs/results")
+
+    def run(options: argparse.Namespace) -> None:
         target = options.json or RESULTS / f"colour.{options.what}.json"
-        results.write_json(target, measured[options.what](options.source), overwrite=True)
-    except UserError as error:
-        print(f"{parser.prog}: {error}", file=sys.stderr)
-        return 2
-    print(f"wrote {target}")
-    return 0
+        write(target, kinds[options.what](options.source))
+
+    return cli.run(parser, run, arguments)

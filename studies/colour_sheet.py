@@ -1,4 +1,4 @@
-"""Draw photographs in colour, in grey and coloured: ``python -m studies colour_sheet FILE...``.
+"""Draws photographs in colour, in grey and coloured.
 
 A row a photograph, a column a method: the truth, its lightness, the shipped int8 models without a
 hint, and the one that takes hints with ten true ones.
@@ -6,12 +6,12 @@ hint, and the one that takes hints with ten true ones.
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from edge_demo import cli
 from edge_demo.device.colorizing import colorize_rgb
-from edge_demo.errors import UserError
 from edge_demo.measure import hint_response
 from edge_demo.model import models_folder
 from edge_demo.model.tflite import TFLiteModel
@@ -49,15 +49,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = command_line(__name__, __doc__)
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
     parser.add_argument("--out", type=Path, default=PICTURE, metavar="FILE")
-    options = parser.parse_args(arguments)
-    try:
-        names = {name for name, _ in COLUMNS.values()}
-        models = {name: TFLiteModel(models_folder.find(name), threads=2) for name in names}
-        rows = [row(photographs.read(path, halved=False), models) for path in options.files]
-        drawn = sheet(["the photograph", "its lightness", *COLUMNS], rows, SIZE)
-        write_image(options.out, drawn, quality=85, overwrite=True)
-    except UserError as error:
-        print(f"{parser.prog}: {error}", file=sys.stderr)
-        return 2
+    return cli.run(parser, _run, arguments)
+
+
+def _run(options: argparse.Namespace) -> None:
+    names = {name for name, _ in COLUMNS.values()}
+    models = {name: TFLiteModel(models_folder.find(name), threads=2) for name in names}
+    rows = [row(photographs.read(path, halved=False), models) for path in options.files]
+    drawn = sheet(["the photograph", "its lightness", *COLUMNS], rows, SIZE)
+    write_image(options.out, drawn, quality=85, overwrite=True)
     print(f"wrote {options.out}")
-    return 0

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from edge_demo import cli
+from edge_demo.measure import results
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "docs" / "results"
@@ -21,3 +24,9 @@ def command_line(module: str, doc: str | None) -> cli.Parser:
     name = module.rpartition(".")[2]
     first = (doc or "").partition("\n")[0]
     return cli.Parser(prog=f"python -m studies {name}", description=first)
+
+
+def write(path: Path, found: Mapping[str, Any]) -> None:
+    """Write results as JSON, over those that are there, and say so."""
+    results.write_json(path, found, overwrite=True)
+    print(f"wrote {path}")

@@ -1,9 +1,9 @@
-"""Measures how real pairs differ in linear light: the ground of ``runtime/lowlight.py``.
+"""Measures how real pairs differ in linear light: the ground of ``edge_demo/tasks/lowlight.py``.
 
-From the repository's root: ``python -m studies darkness FOLDER``, where FOLDER holds low/ and
-high/ with pictures of the same names. Only the first 80 % of the pairs are looked at, and of those
-the ones that show one scene. The low picture's linear light is fitted as factor * the high one's +
-pedestal, for each colour, on both reduced to an eighth, where the noise has averaged out.
+``python -m studies darkness FOLDER``, where FOLDER holds low/ and high/ with pictures of the same
+names. Only the first 80 % of the pairs are looked at, and of those the ones that show one scene.
+The low picture's linear light is fitted as factor * the high one's + pedestal, for each colour, on
+both reduced to an eighth, where the noise has averaged out.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets import partners, sources
+from edge_demo import cli
+from edge_demo.report.tables import aligned
 from edge_demo.tasks.lowlight import to_linear
 
 from .command import command_line
@@ -41,14 +43,25 @@ def relation(low: NDArray[np.uint8], high: NDArray[np.uint8]) -> list[float]:
     return [green, red / green, blue / green, pedestals[1], pedestals[0], pedestals[2]]
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Print percentiles over the pairs."""
+def measure(folder: str) -> NDArray[np.float64]:
+    """The relation of each pair of a folder: a row a pair."""
+    source = sources.open_source(f"pairs:{folder}:train")
+    return np.array([relation(*pair) for pair in partners.of_one_scene(sources.pairs(source))])
+
+
+def table(found: NDArray[np.float64]) -> str:
+    """Percentiles over the pairs, for a terminal."""
+    names = ("factor", "red/green", "blue/green", "pedestal", "of red", "of blue")
+    header = [f"{len(found)} pairs", *(f"{share} %" for share in PERCENTILES)]
+    lines = [
+        [name, *(f"{value:.4f}" for value in np.percentile(values, PERCENTILES))]
+        for name, values in zip(names, found.T, strict=True)
+    ]
+    return aligned(header, lines, header[:1])
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and print."""
     parser = command_line(__name__, __doc__)
     parser.add_argument("folder", metavar="FOLDER", help="holds low/ and high/")
-    options = parser.parse_args(arguments)
-    source = sources.open_source(f"pairs:{options.folder}:train")
-    found = np.array([relation(*pair) for pair in partners.of_one_scene(sources.pairs(source))])
-    names = ("factor", "red/green", "blue/green", "pedestal", "of red", "of blue")
-    print(f"{len(found)} pairs".ljust(12) + "".join(f"{p:>9} %" for p in PERCENTILES))
-    for name, values in zip(names, found.T, strict=True):
-        print(name.ljust(12) + "".join(f"{v:11.4f}" for v in np.percentile(values, PERCENTILES)))
+    return cli.run(parser, lambda options: print(table(measure(options.folder))), arguments)

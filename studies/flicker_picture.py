@@ -1,4 +1,4 @@
-"""Draw the picture of ``docs/video.md``: ``python -m studies flicker_picture``.
+"""Draws the picture of ``docs/video.md``: where a network trembles, and how it is held steady.
 
 A crop of one frame of the clip that ``video.py`` makes, where the network trembles most,
 and below it the tremble itself: how the error changed against the frame before, along the motion.
@@ -6,6 +6,7 @@ and below it the tremble itself: how the error changed against the frame before,
 
 from __future__ import annotations
 
+import argparse
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_demo import cli
 from edge_demo.colour.siting import baseline
 from edge_demo.colour.ycbcr import round_to_uint8
 from edge_demo.device import temporal
@@ -91,9 +93,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Draw and write."""
     parser = command_line(__name__, __doc__)
     parser.add_argument("--out", type=Path, default=PICTURE, metavar="FILE.png")
-    options = parser.parse_args(arguments)
+    return cli.run(parser, _run, arguments)
+
+
+def _run(options: argparse.Namespace) -> None:
     frames = list(itertools.islice(video.panned(), FRAME))
     model = TFLiteModel(models_folder.find(video.MODEL))
     write_image(options.out, draw(frames, model), overwrite=True)
     print(f"wrote {options.out}")
-    return 0

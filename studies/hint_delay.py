@@ -1,31 +1,30 @@
-"""Measures how long a hint takes to be seen, in a browser: ``python -m studies hint_delay``.
+"""Measures how long a hint takes to be seen, in a browser.
 
-From the repository's root, with Chromium and its driver installed. A server starts as a user starts
-it, headless Chromium opens its page with a grey photograph, and points all over it are given the
-second of the colours suggested there. Measured is, within the page, the time from the click on the
-colour until a recoloured picture is drawn: the small copy, 256 pixels on its longer side, unless
-the whole one comes sooner. With every click the hints are one more. Exit code 1 where more than one
-in twenty takes more than 300 ms.
+With Chromium and its driver installed. A server starts as a user starts it, headless Chromium opens
+its page with a grey photograph, and points all over it are given the second of the colours
+suggested there. Measured is, within the page, the time from the click on the colour until a
+recoloured picture is drawn: the small copy, 256 pixels on its longer side, unless the whole one
+comes sooner. With every click the hints are one more. Exit code 1 where more than one in twenty
+takes more than 300 ms.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from edge_demo import cli
 from edge_demo.benchmark import host
-from edge_demo.errors import UserError
-from tests.edge_demo.web.browser.conftest import served
-from tests.edge_demo.web.browser.page import Page, start
+from tests.edge_demo.web.browser.page import Page
 
-from .command import ROOT, command_line
+from .browser import browsed
+from .command import ROOT, command_line, write
 
 BAR = 300.0  # ms
 # Notes the time of a click on a colour, and that of the frame in which its answer is drawn.
@@ -91,19 +90,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
                         help="grey; default: the studio's sample, 512x512")  # fmt: skip
     parser.add_argument("--count", type=int, default=30, help="hints; default: 30")
     parser.add_argument("--json", type=Path, metavar="FILE")
-    options = parser.parse_args(arguments)
-    programs = [shutil.which(name) for name in ("chromium", "chromedriver")]
-    if None in programs:
-        raise UserError("needs chromium and chromedriver: apt install chromium chromium-driver")
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name, served() as address:
-        folder = Path(name)
-        (folder / "downloads").mkdir()
-        driver = start(str(programs[0]), str(programs[1]), folder / "profile", folder / "downloads")
-        try:
-            page = Page(driver, address, folder / "downloads", folder)
-            times = measure(page, options.picture.resolve(), options.count)
-        finally:
-            driver.quit()
+    return cli.run(parser, _run, arguments)
+
+
+def _run(options: argparse.Namespace) -> int:
+    with browsed() as page:
+        times = measure(page, options.picture.resolve(), options.count)
     found: dict[str, Any] = {
         "ms": summary(times),
         "load_average": round(os.getloadavg()[0], 1),
@@ -111,5 +103,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
     }
     print(json.dumps(found, indent=2))
     if options.json:
-        options.json.write_text(json.dumps(found, indent=2) + "\n")
+        write(options.json, found)
     return int(found["ms"]["p95"] > BAR)

@@ -1,4 +1,4 @@
-"""Draw photographs in low light before and after: ``python -m studies night_sheet FOLDER``.
+"""Draws photographs in low light before and after.
 
 A row a photograph, a column a method: none, the classical pipeline, the shipped int8 models.
 ``docs/pictures/night.jpg`` is of the photographs of LIME (Guo et al., 2017): no references exist.
@@ -6,14 +6,14 @@ A row a photograph, a column a method: none, the classical pipeline, the shipped
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from datasets import sources
-from edge_demo.errors import UserError
+from edge_demo import cli
 from edge_demo.measure import restoration
 from edge_demo.model import models_folder
 from edge_demo.model.tflite import TFLiteModel
@@ -51,14 +51,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("folder", metavar="FOLDER")
     parser.add_argument("--models", default=",".join(MODELS), metavar="NAME,NAME")
     parser.add_argument("--out", type=Path, default=PICTURE, metavar="FILE")
-    options = parser.parse_args(arguments)
-    try:
-        paths = sources.open_source(f"folder:{options.folder}").paths
-        columns = methods(options.models.split(","))
-        drawn = draw([np.asarray(read_rgb(path).rgb, np.uint8) for path in paths], columns)
-        write_image(options.out, drawn, quality=80, overwrite=True)
-    except UserError as error:
-        print(f"{parser.prog}: {error}", file=sys.stderr)
-        return 2
+    return cli.run(parser, _run, arguments)
+
+
+def _run(options: argparse.Namespace) -> None:
+    paths = sources.open_source(f"folder:{options.folder}").paths
+    columns = methods(options.models.split(","))
+    drawn = draw([np.asarray(read_rgb(path).rgb, np.uint8) for path in paths], columns)
+    write_image(options.out, drawn, quality=80, overwrite=True)
     print(f"wrote {options.out}")
-    return 0

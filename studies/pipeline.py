@@ -1,7 +1,5 @@
 """Measures how fast data come: each stage of the pipeline, and what a training step waits for it.
 
-From the repository's root::
-
     python -m studies pipeline stages --data SOURCE [--json FILE]
     python -m studies pipeline waiting [MODEL ...] --data SOURCE [--json FILE]
 
@@ -13,6 +11,7 @@ docs/training.md shows (docs/results/pipeline.stages.json and pipeline.waiting.j
 
 from __future__ import annotations
 
+import argparse
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,11 +19,14 @@ from typing import Any
 
 from datasets import bench as pipeline
 from datasets import sources
+from edge_demo import cli
 from edge_demo.benchmark import host
-from edge_demo.measure import results
+from edge_demo.report.tables import markdown
 from training import bench, config
 
-from .command import command_line
+from . import wording
+from .command import command_line, write
+from .wording import Json
 
 # Of a step that a pipeline may be waited for, and what it gives at least beside the generator.
 WAITING, FASTER = 0.05, 5.0
@@ -75,8 +77,52 @@ def waiting(
     return rows
 
 
+def waits(rows: Sequence[Json]) -> bool:
+    """Whether a training waits for its data, in the median of a stage's repetitions."""
+    return any(statistics.median(row["shares"]) >= WAITING for row in rows)
+
+
+def table(found: Json) -> str:
+    """What each stage of the pipeline gives, or the share of a step that waits for data."""
+    return _table_of_waiting(found) if "steps" in found else _table_of_stages(found)
+
+
+def _table_of_stages(found: Json) -> str:
+    """What each stage of the pipeline gives."""
+    slow = found["rows"][-1]["per_second"]
+    cells = []
+    for row in found["rows"]:
+        ratios = [rate / one for rate, one in zip(row["per_second"], slow, strict=True)]
+        shown = f"{min(ratios):.1f}x to {max(ratios):.1f}x" if row["unit"] == "crops" else ""
+        median = statistics.median(row["per_second"])
+        cells.append([row["name"], row["unit"], f"{median:.0f}", shown])
+    header = ["stage", "of", "a second", "of the generator"]
+    return (
+        f"{markdown(header, cells, 2)}\nCrops of {found['patch']} pixels, {found['batch']} a step, "
+        f"from `{found['data']}`; medians of {len(slow)} repetitions of {found['rounds']} "
+        f"alternating rounds, on {wording.machine(found['host'])}.\n"
+    )
+
+
+def _table_of_waiting(found: Json) -> str:
+    """The share of a step that waits for data."""
+    cells = [
+        [f"`{row['network']}`", row["crops"], f"{row['ms']:.0f}",
+         f"{statistics.median(row['shares']):+.1%}",
+         f"{min(row['shares']):+.1%} to {max(row['shares']):+.1%}"]
+        for row in found["rows"]
+    ]  # fmt: skip
+    header = ["network", "crops of a step", "ms a step", "waiting", "least and most"]
+    count = len(found["rows"][0]["shares"])
+    return (
+        f"{markdown(header, cells, 2)}\n`{found['data']}`; {count} repetitions of "
+        f"{found['rounds']} alternating rounds of {found['steps']} steps, on "
+        f"{wording.machine(found['host'])}. Below 0 is noise.\n"
+    )
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the script."""
+    """Measure and print; the exit code."""
     parser = command_line(__name__, __doc__)
     parser.add_argument("what", choices=("stages", "waiting"))
     parser.add_argument("models", nargs="*", metavar="MODEL")
@@ -87,7 +133,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=2.0, help="of a stage, in a round")
     parser.add_argument("--set", action="append", default=[], dest="settings")
     parser.add_argument("--json", type=Path)
-    options = parser.parse_args(arguments)
+    return cli.run(parser, _run, arguments)
+
+
+def _run(options: argparse.Namespace) -> int:
     head = {"schema": 1, "data": Path(options.data).name, "host": host.describe(),
             "rounds": options.rounds}  # fmt: skip
     found: dict[str, Any]
@@ -103,8 +152,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         found = head | {"steps": options.steps, "rows": rows}
         shares = [share for row in rows for share in row["shares"]]
         below = sum(share < WAITING for share in shares)
-        enough = all(statistics.median(row["shares"]) < WAITING for row in rows)
+        enough = not waits(rows)
         print(f"below {WAITING:.0%} in {below} of {len(shares)} measurements")
     if options.json:
-        results.write_json(options.json, found, True)
+        write(options.json, found)
     return 0 if enough else 1

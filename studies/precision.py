@@ -1,7 +1,5 @@
 """Measures what bfloat16 and XLA are worth: a step of each model with and without either.
 
-From the repository's root::
-
     python -m studies precision [MODEL ...] [--data SOURCE] [--set key=value ...]
         [--json FILE]
 
@@ -13,6 +11,7 @@ docs/scale.md shows (docs/results/precision.json).
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import statistics
 import time
@@ -23,18 +22,21 @@ from typing import Any
 import tensorflow as tf
 
 import keras_models
+from edge_demo import cli
 from edge_demo.benchmark import host
-from edge_demo.measure import results
+from edge_demo.report.tables import markdown
 from training import config, feeds
 from training.bench import step_ms
 from training.fit import compiled, split
 
-from .command import command_line
+from . import wording
+from .command import command_line, write
+from .wording import Json
 
 WAYS = tuple((precision, jit) for precision in config.PRECISIONS[::-1] for jit in ("off", "on"))
 
 
-def measured(base: config.FitConfig, data: str, rounds: int, steps: int) -> dict[str, Any]:
+def measure(base: config.FitConfig, data: str, rounds: int, steps: int) -> dict[str, Any]:
     """Milliseconds of a step of a config, in each way.
 
     Returns:
@@ -68,8 +70,24 @@ def measured(base: config.FitConfig, data: str, rounds: int, steps: int) -> dict
             "ways": ways}  # fmt: skip
 
 
+def table(found: Json) -> str:
+    """A step in each precision, with and without XLA."""
+    ways = [(way["precision"], way["jit_compile"]) for way in found["rows"][0]["ways"]]
+    cells = [
+        [f"`{row['model']}-{row['size']}`", f"{row['batch']} x {row['patch']}",
+         *(f"{way['ms']:.0f}" for way in row["ways"])]
+        for row in found["rows"]
+    ]  # fmt: skip
+    header = ["network", "crops of a step"]
+    header += [f"{kind}{', XLA' if jit == 'on' else ''}, ms" for kind, jit in ways]
+    return (
+        f"{markdown(header, cells, 2)}\nMedians of {found['rounds']} alternating rounds of "
+        f"{found['steps']} steps on one batch, on {wording.machine(found['host'])}.\n"
+    )
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the script."""
+    """Measure and print."""
     parser = command_line(__name__, __doc__)
     parser.add_argument("models", nargs="*", metavar="MODEL")
     parser.add_argument("--data", default="sample")
@@ -77,11 +95,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--set", action="append", default=[], dest="settings")
     parser.add_argument("--json", type=Path)
-    options = parser.parse_args(arguments)
+    return cli.run(parser, _run, arguments)
+
+
+def _run(options: argparse.Namespace) -> None:
     rows = []
     for name in options.models or config.available():
         base = config.override(config.load(name), options.settings)
-        rows.append(measured(base, options.data, options.rounds, options.steps))
+        rows.append(measure(base, options.data, options.rounds, options.steps))
         for way in rows[-1]["ways"]:
             print(
                 f"{name}-{base.size}  {way['precision']:<16} jit {way['jit_compile']:<4}"
@@ -91,5 +112,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.json:
         found = {"schema": 1, "data": options.data, "rounds": options.rounds,
                  "steps": options.steps, "host": host.describe(), "rows": rows}  # fmt: skip
-        results.write_json(options.json, found, True)
-    return 0
+        write(options.json, found)

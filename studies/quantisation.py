@@ -1,30 +1,35 @@
 """What do 8 bits cost, by who quantises and by how ranges are chosen?
 
-Run from the repository's root: ``python -m studies quantisation PRESET --calibrate SOURCE
---evaluate SOURCE``. Writes ``docs/results/quantisation.json``.
+``python -m studies quantisation PRESET --calibrate SOURCE --evaluate SOURCE`` writes
+``docs/results/quantisation.json``.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 from ai_edge_quantizer import quantizer
 from ai_edge_quantizer import recipe as quantizer_recipes
 
 from datasets import samples, sources
+from edge_demo import cli
 from edge_demo.measure import quality, restoration
-from edge_demo.model import package
+from edge_demo.model import models_folder, package
 from edge_demo.model.tflite import TFLiteModel
 from edge_demo.quiet import quiet_stderr
+from edge_demo.report.tables import markdown
 from edge_demo.tasks import chroma
 from export import calibrate, convert, files, quantise
 from keras_models import runs
 
-from .command import RESULTS, ROOT, command_line
+from .command import RESULTS, command_line, write
+from .wording import Json
 
 CHROMA = restoration.of("chroma")
 
@@ -59,18 +64,49 @@ def dynamic_by_quantizer(network: convert.Network) -> bytes:
         return bytes(made.quantize(enable_progress_report=False).quantized_model)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure, print and write."""
-    parser = command_line(__name__, __doc__)
-    parser.add_argument("preset")
-    parser.add_argument("--calibrate", required=True)
-    parser.add_argument("--evaluate", required=True)
-    options = parser.parse_args(arguments)
-    source = sources.open_source(options.calibrate, "train")
-    evaluation = sources.open_source(options.evaluate, "test")
+def measure(preset: str, calibration: str, evaluation: str) -> dict[str, Any]:
+    """Chroma PSNR of a preset by each way to 8 bits.
+
+    Args:
+        preset: its name.
+        calibration, evaluation: sources of photographs.
+    """
+    source = sources.open_source(calibration, "train")
+    photographs = sources.open_source(evaluation, "test")
     tiles = calibrate.collect(CHROMA, source, convert.TILE)
     varied = calibrate.collect(CHROMA, source, convert.TILE, augmented=True)
-    network = convert.Network(runs.load_model(Path(options.preset)), chroma.TASK, tiles)
+    network = convert.Network(runs.load_model(Path(preset)), chroma.TASK, tiles)
+    kinds = ways(network, tiles, varied)
+    card = package.read_card(models_folder.find(f"{preset}.float32")).values
+    with tempfile.TemporaryDirectory() as folder:
+        methods: dict[str, restoration.Method] = {}
+        for index, (kind, make) in enumerate(kinds.items()):
+            path = Path(folder) / f"{index}.tflite"
+            files.write(path, make(), card)
+            methods[kind] = CHROMA.method(TFLiteModel(path, threads=2))
+        names, values = quality.evaluate(CHROMA, samples.samples(CHROMA, photographs), methods)
+    rows = []
+    for kind in kinds:
+        psnr = [value for value in values[kind]["chroma_psnr"] if value is not None]
+        rows.append({"kind": kind, "chroma_psnr": round(sum(psnr) / len(psnr), 4)})
+    return {
+        "preset": preset,
+        "data": calibrate.public_name(evaluation),
+        "images": len(names),
+        "calibration": tiles.manifest,
+        "rows": rows,
+    }
+
+
+def ways(
+    network: convert.Network, tiles: calibrate.Calibration, varied: calibrate.Calibration
+) -> dict[str, Callable[[], bytes]]:
+    """What a row is called, and what makes its graph.
+
+    Args:
+        network: of chroma.
+        tiles, varied: for calibration, as photographs are and in varied light.
+    """
 
     def ours(choice: str, calibration: calibrate.Calibration) -> Callable[[], bytes]:
         def make() -> bytes:
@@ -81,7 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
         return make
 
-    kinds: dict[str, Callable[[], bytes]] = {
+    return {
         "float32": lambda: network.floats,
         "dynamic, TensorFlow's converter (shipped)": lambda: convert.float_graph(
             network.plain, chroma.TASK, network.tile, "dynamic"
@@ -96,28 +132,33 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "least-error", varied
         ),
     }
-    shipped = ROOT / "edge_demo" / "models" / f"{options.preset}.float32.tflite"
-    card = package.read_card(shipped).values
-    with tempfile.TemporaryDirectory() as folder:
-        methods: dict[str, restoration.Method] = {}
-        for index, (kind, make) in enumerate(kinds.items()):
-            path = Path(folder) / f"{index}.tflite"
-            files.write(path, make(), card)
-            methods[kind] = CHROMA.method(TFLiteModel(path, threads=2))
-        measured = samples.samples(CHROMA, evaluation)
-        names, values = quality.evaluate(CHROMA, measured, methods)
-    rows = []
-    for kind in kinds:
-        psnr = [value for value in values[kind]["chroma_psnr"] if value is not None]
-        rows.append({"kind": kind, "chroma_psnr": round(sum(psnr) / len(psnr), 4)})
-    found = {
-        "preset": options.preset,
-        "data": calibrate.public_name(options.evaluate),
-        "images": len(names),
-        "calibration": tiles.manifest,
-        "rows": rows,
-    }
-    target = RESULTS / "quantisation.json"
-    target.parent.mkdir(exist_ok=True)
-    target.write_text(json.dumps(found, indent=2) + "\n")
-    print(json.dumps(found, indent=2))
+
+
+def table(found: Json) -> str:
+    """What 8 bits cost, by who quantises and how."""
+    whole = found["rows"][0]["chroma_psnr"]
+    cells = [
+        [row["kind"], f"{row['chroma_psnr']:.2f}", f"{row['chroma_psnr'] - whole:+.3f}"]
+        for row in found["rows"]
+    ]
+    used = found["calibration"]
+    return (
+        f"{markdown(['network', 'chroma PSNR, dB', 'against float32, dB'], cells)}\n"
+        f"`{found['preset']}`: means over {found['images']} photographs ({found['data']}), "
+        f"calibrated on {used['tiles']} tiles of {used['photographs']} others.\n"
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print and write."""
+    parser = command_line(__name__, __doc__)
+    parser.add_argument("preset")
+    parser.add_argument("--calibrate", required=True, metavar="SOURCE")
+    parser.add_argument("--evaluate", required=True, metavar="SOURCE")
+
+    def run(options: argparse.Namespace) -> None:
+        found = measure(options.preset, options.calibrate, options.evaluate)
+        print(json.dumps(found, indent=2))
+        write(RESULTS / "quantisation.json", found)
+
+    return cli.run(parser, run, arguments)

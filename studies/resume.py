@@ -1,7 +1,5 @@
 """Measures whether a run that is killed again and again ends like one that was left alone.
 
-From the repository's root::
-
     python -m studies resume MODEL --data SOURCE [--kills 5] [--set key=value ...]
 
 fits MODEL twice under one seed: once undisturbed, and once in processes that are killed (SIGKILL)
@@ -11,6 +9,7 @@ killed, and whether the weights of both models are the same to the last bit.
 
 from __future__ import annotations
 
+import argparse
 import random
 import re
 import signal
@@ -20,6 +19,8 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+
+from edge_demo import cli
 
 from .command import ROOT, command_line
 
@@ -83,14 +84,17 @@ def same(one: Path, other: Path) -> bool:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the script."""
+    """Measure and print; the exit code."""
     parser = command_line(__name__, __doc__)
     parser.add_argument("model")
     parser.add_argument("--data", required=True)
     parser.add_argument("--kills", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     parser.add_argument("--set", action="append", default=[], dest="settings")
-    options = parser.parse_args(arguments)
+    return cli.run(parser, _run, arguments)
+
+
+def _run(options: argparse.Namespace) -> int:
     settings = [word for setting in options.settings for word in ("--set", setting)]
     with tempfile.TemporaryDirectory() as scratch:
         left, disturbed = Path(scratch) / "left", Path(scratch) / "disturbed"

@@ -1,4 +1,4 @@
-"""Draw photographs coloured at several sizes: ``python -m studies size_sheet FILE...``.
+"""Draws photographs coloured at several sizes.
 
 A row a photograph, a column a size: the side of the square that the network sees the photograph in.
 The graph of a file has one size, so a preset is exported anew for each.
@@ -6,12 +6,13 @@ The graph of a file has one size, so a preset is exported anew for each.
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from edge_demo import cli
 from edge_demo.device.colorizing import colorize_rgb
 from edge_demo.errors import UserError
 from edge_demo.model.tflite import TFLiteModel
@@ -69,15 +70,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--model", default=PRESET, metavar="PRESET", help=f"default: {PRESET}")
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, metavar="PIXELS")
     parser.add_argument("--out", type=Path, default=PICTURE, metavar="FILE")
-    options = parser.parse_args(arguments)
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            models = exported(options.model, options.sizes, Path(folder))
-            rows = [row(photographs.read(path, halved=False), models) for path in options.files]
-        titles = ["the photograph", *(f"{size} pixels" for size in options.sizes)]
-        write_image(options.out, sheet(titles, rows, CELL), quality=85, overwrite=True)
-    except UserError as error:
-        print(f"{parser.prog}: {error}", file=sys.stderr)
-        return 2
+    return cli.run(parser, _run, arguments)
+
+
+def _run(options: argparse.Namespace) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        models = exported(options.model, options.sizes, Path(folder))
+        rows = [row(photographs.read(path, halved=False), models) for path in options.files]
+    titles = ["the photograph", *(f"{size} pixels" for size in options.sizes)]
+    write_image(options.out, sheet(titles, rows, CELL), quality=85, overwrite=True)
     print(f"wrote {options.out}")
-    return 0

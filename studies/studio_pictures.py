@@ -1,4 +1,4 @@
-"""Takes the pictures of the web studio: ``python -m studies studio_pictures``.
+"""Takes the pictures of the web studio.
 
 Headless Chromium visits a server with what ships, as the tests do, and colours the studio's grey
 sample with hints whose colours are those of the photograph before it became grey.
@@ -6,9 +6,8 @@ sample with hints whose colours are those of the photograph before it became gre
 
 from __future__ import annotations
 
+import argparse
 import json
-import shutil
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,9 +16,10 @@ import cv2
 import numpy as np
 import skimage.data
 
-from tests.edge_demo.web.browser.conftest import served
-from tests.edge_demo.web.browser.page import Page, start
+from edge_demo import cli
+from tests.edge_demo.web.browser.page import Page
 
+from .browser import browsed
 from .command import PICTURES, ROOT, command_line
 
 QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 86]
@@ -59,24 +59,16 @@ def kept(page: Page, name: str) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Take them; the exit code."""
-    command_line(__name__, __doc__).parse_args(arguments)
-    programs = [shutil.which(name) for name in ("chromium", "chromedriver")]
-    if None in programs:
-        print("needs chromium and chromedriver (Debian: chromium-driver)", file=sys.stderr)
-        return 2
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name, served() as address:
-        folder = Path(name)
-        (folder / "downloads").mkdir()
-        (folder / "hints.json").write_text(hints())
-        driver = start(str(programs[0]), str(programs[1]), folder / "profile", folder / "downloads")
-        try:
-            page = Page(driver, address, folder / "downloads", folder)
-            page.visit(DESKTOP)
-            coloured(page, folder / "hints.json", 0.38)
-            kept(page, "studio-desktop")
-            page.visit(PHONE, "dark")
-            coloured(page, folder / "hints.json", 0.38)
-            kept(page, "studio-phone")
-        finally:
-            driver.quit()
-    return 0
+    return cli.run(command_line(__name__, __doc__), _run, arguments)
+
+
+def _run(_: argparse.Namespace) -> None:
+    with tempfile.TemporaryDirectory() as folder, browsed() as page:
+        document = Path(folder) / "hints.json"
+        document.write_text(hints())
+        page.visit(DESKTOP)
+        coloured(page, document, 0.38)
+        kept(page, "studio-desktop")
+        page.visit(PHONE, "dark")
+        coloured(page, document, 0.38)
+        kept(page, "studio-phone")

@@ -1,4 +1,4 @@
-"""Makes the samples of the web studio: ``python -m studies studio_samples``.
+"""Makes the samples of the web studio.
 
 All are NASA's portrait of Eileen Collins (public domain), as scikit-image ships it: with chroma of
 4:2:0, in grey, and darkened as a camera in low light would have taken it.
@@ -6,12 +6,14 @@ All are NASA's portrait of Eileen Collins (public domain), as scikit-image ships
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 
 import cv2
 import numpy as np
 import skimage.data
 
+from edge_demo import cli
 from edge_demo.tasks import enhance
 
 from .command import ROOT, command_line
@@ -23,9 +25,12 @@ _HALF = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420]
 _FULL = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Write the three files."""
-    command_line(__name__, __doc__).parse_args(arguments)
+    return cli.run(command_line(__name__, __doc__), _run, arguments)
+
+
+def _run(_: argparse.Namespace) -> None:
     photograph = skimage.data.astronaut()
     bgr = np.ascontiguousarray(photograph[..., ::-1])
     dark = np.ascontiguousarray(enhance.degrade(photograph, _SEED)[..., ::-1])

@@ -1,8 +1,8 @@
 """Tunes the classical low-light methods: what ``edge_demo/measure/classical.py`` has as defaults.
 
-From the repository's root: ``python -m studies tune_classical FOLDER``, where FOLDER holds low/ and
-high/ with pictures of the same names. Only the first 80 % of the pairs in the order of their names
-are used; the rest stays unseen, for evaluation. The goal is the highest mean PSNR of RGB.
+``python -m studies tune_classical FOLDER``, where FOLDER holds low/ and high/ with pictures of the
+same names. Only the first 80 % of the pairs in the order of their names are used; the rest stays
+unseen, for evaluation. The goal is the highest mean PSNR of RGB.
 
 What decides the brightness is searched together, on pictures of half the size. From there the
 search goes from setting to setting, keeping the best value of each while the others stay, until a
@@ -11,7 +11,7 @@ round changes nothing. It takes half an hour on two cores, prints tables and cha
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -23,6 +23,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_demo import cli
+from edge_demo.errors import UserError
 from edge_demo.measure import classical, metrics
 
 from .command import command_line
@@ -67,14 +69,14 @@ def pairs(folder: Path) -> Pairs:
     names = sorted(path.name for path in (folder / "high").iterdir() if path.name in low)
     used = names[: int(len(names) * SHARE)]
     if not used:
-        sys.exit(f"{folder}: no pairs of the same name in low/ and high/")
+        raise UserError(f"{folder}: no pairs of the same name in low/ and high/")
     return [(_read(low[name]), _read(folder / "high" / name)) for name in used]
 
 
 def _read(path: Path) -> Picture:
     picture = cv2.imread(str(path))
     if picture is None:
-        sys.exit(f"{path}: not a picture that OpenCV reads")
+        raise UserError(f"{path}: not a picture that OpenCV reads")
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
 
 
@@ -152,12 +154,15 @@ def line(name: str, method: Method, over: Pairs) -> None:
     print(f"| {name} | {psnr:.2f} | {ssim:.4f} |", flush=True)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Search and print."""
     parser = command_line(__name__, __doc__)
     parser.add_argument("folder", type=Path, help="holds low/ and high/")
     parser.add_argument("--usual", action="store_true", help="only the usual pipeline: minutes")
-    options = parser.parse_args(arguments)
+    return cli.run(parser, _run, arguments)
+
+
+def _run(options: argparse.Namespace) -> None:
     every = pairs(options.folder)
     print(f"{len(every)} pairs\nclassical, its usual stages")
     usual = descend(classical.USUAL, lambda _: USUAL, every)

@@ -11,7 +11,7 @@ with smaller steps in the end. It takes six minutes of one core, prints and chan
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_demo import cli
 from edge_demo.device.colorizing import Look, answer, on_grid
 from edge_demo.device.hinting import Prior, Reach, described, spreading
 from edge_demo.errors import UserError
@@ -114,21 +115,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = command_line(__name__, __doc__)
     parser.add_argument("folder", type=Path, help="holds photographs in colour")
     parser.add_argument("--photographs", type=int, default=120, help="so many, evenly spread")
-    options = parser.parse_args(arguments)
-    try:
-        model = TFLiteModel(models_folder.find(MODEL), threads=2)
-        files = sorted(p for p in options.folder.glob("*") if p.suffix.lower() in EXTENSIONS)
-        if not files:
-            raise UserError(f"{options.folder}: no pictures in this folder")
-        chosen = files[:: max(1, len(files) // options.photographs)][: options.photographs]
-        over = [case for path in chosen for case in cases(path, model)]
-    except UserError as error:
-        print(f"{parser.prog}: {error}", file=sys.stderr)
-        return 2
+    return cli.run(parser, _run, arguments)
+
+
+def _run(options: argparse.Namespace) -> None:
+    model = TFLiteModel(models_folder.find(MODEL), threads=2)
+    files = sorted(p for p in options.folder.glob("*") if p.suffix.lower() in EXTENSIONS)
+    if not files:
+        raise UserError(f"{options.folder}: no pictures in this folder")
+    chosen = files[:: max(1, len(files) // options.photographs)][: options.photographs]
+    over = [case for path in chosen for case in cases(path, model)]
     plain = np.mean([metrics.psnr(colorize.codes(c.ab), colorize.codes(c.truth)) for c in over])
     print(f"{len(chosen)} photographs, {plain:.3f} dB without hints")
     found = prior(search(over))
     for share, reach in found.parts:
         print(f"{share:.3f} {', '.join(f'{value:g}' for value in astuple(reach))}")
     print(f"doubt {found.doubt:g}")
-    return 0

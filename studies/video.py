@@ -1,6 +1,6 @@
-"""What video costs and gains: ``python -m studies video WHAT``.
+"""What video costs and gains.
 
-Run from the repository's root. Each WHAT writes ``docs/results/video.WHAT.json``:
+``python -m studies video WHAT`` writes ``docs/results/video.WHAT.json``:
 
 - ``filters``: what filtering effects over time brings, with motion and without, on a clip that pans
   and zooms over photographs (made here) and on videos of your own (``--video``).
@@ -18,7 +18,7 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -29,20 +29,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets import sources, video
+from edge_demo import cli
 from edge_demo.benchmark import host
 from edge_demo.colour import ycbcr as colour
 from edge_demo.colour.siting import baseline, downsample
 from edge_demo.device import temporal
 from edge_demo.device.effects import chroma_correction, chroma_restored
-from edge_demo.measure import flicker, metrics
+from edge_demo.measure import flicker, metrics, results
 from edge_demo.model import models_folder, tiling
 from edge_demo.model.tflite import TFLiteModel
+from edge_demo.report.tables import markdown
 from edge_demo.tasks import chroma
 from edge_demo.video import restore, writer
 from edge_demo.video.coding import Coding, Tags
 from export import check
 
-from .command import RESULTS, ROOT, command_line
+from . import wording
+from .command import RESULTS, command_line, write
+from .wording import Json
 
 Picture = NDArray[np.uint8]
 
@@ -282,20 +286,131 @@ def _write_clip(path: Path) -> None:
         out.mux(stream.encode(None))
 
 
+def table(found: Json) -> str:
+    """What was measured on video: an evaluation, or a part of this study."""
+    if "what" not in found:
+        return _table_quality(found)
+    shown: dict[str, Callable[[Json], str]] = {
+        "filters": _table_filters,
+        "coding": _table_coding,
+        "sizes": _table_sizes,
+        "speed": _table_speed,
+    }
+    return shown[found["what"]](found)
+
+
+def _table_quality(found: Json) -> str:
+    """Methods on a video; ``found`` is a table of schema 1."""
+    rows = found["rows"]
+    floor = rows[0]["metrics"]["chroma_psnr"]["mean"]
+    cells = []
+    for row in rows:
+        measured = row["metrics"]
+        psnr = measured["chroma_psnr"]
+        name = f"`{results.label(row)}`" if row["kind"] == "model" else results.label(row)
+        others = ("rgb_psnr", "chroma_ssim", "rgb_ssim", "flicker", "change_ratio")
+        cells.append(
+            [
+                name,
+                *(f"{psnr[key]:.2f}" for key in ("mean", "min", "max")),
+                f"{psnr['mean'] - floor:+.2f}",
+                *(f"{measured[one]['mean']:.{results.METRICS[one].digits}f}" for one in others),
+            ]
+        )
+    header = ["method", "chroma PSNR, dB", "least", "most", f"over {rows[0]['name']}, dB",
+              "RGB PSNR, dB", "chroma SSIM", "RGB SSIM", "flicker", "change"]  # fmt: skip
+    return (
+        f"{markdown(header, cells)}\n{found['images']} frames of `{wording.data(found)}`, halved; "
+        f"{found['siting']} siting, filter {found['temporal']:g}.\n"
+    )
+
+
+def _table_filters(found: Json) -> str:
+    """Filters over time, side by side for each video."""
+    clips = found["clips"]
+    cells = [
+        [
+            rows[0]["name"],
+            *(
+                text
+                for row in rows
+                for text in (f"{row['chroma_psnr']:.2f}", f"{row['flicker']:.3f}",
+                             f"{row['change_ratio']:.3f}")
+            ),
+        ]
+        for rows in zip(*(clip["rows"] for clip in clips), strict=True)
+    ]  # fmt: skip
+    header = ["filter"]
+    for clip in clips:
+        header += [f"{clip['name']}: chroma PSNR, dB", "flicker", "change"]
+    frames = ", ".join(f"{clip['frames']} of {clip['name']}" for clip in clips)
+    return f"{markdown(header, cells)}\n`{found['model']}`; frames: {frames}.\n"
+
+
+def _table_coding(found: Json) -> str:
+    """How the network does on planes that are coded as video's are."""
+    cells = [
+        [row["name"], f"{row['bilinear']:.2f}", f"{row['model']:.2f}",
+         f"{row['model'] - row['bilinear']:+.2f}"]
+        for row in found["rows"]
+    ]  # fmt: skip
+    header = ["planes", "bilinear, dB", "model, dB", "gain, dB"]
+    return (
+        f"{markdown(header, cells)}\n`{found['model']}`: chroma PSNR against unrounded truth, "
+        f"means over {found['images']} photographs (`{wording.data(found)}`), left siting.\n"
+    )
+
+
+def _table_sizes(found: Json) -> str:
+    """How large a network a board can be given; what is no measurement is called an estimate."""
+    cells = [
+        [f"`{row['name']}`", f"{row['giga_macs']:.1f}", f"{row['chroma_psnr']:.2f}",
+         f"{1e3 / row['ms']:.1f}", f"{row['fps_pi_4']:.1f}", f"{row['fps_pi_5']:.1f}"]
+        for row in found["rows"]
+    ]  # fmt: skip
+    header = ["graph", "GMAC a frame", "chroma PSNR, dB", "frames a second here",
+              "Raspberry Pi 4, estimate", "Raspberry Pi 5, estimate"]  # fmt: skip
+    width, height = found["size"]
+    return (
+        f"{markdown(header, cells)}\nThe graphs alone. A frame of {width}x{height}, "
+        f"{found['threads']} threads, medians of {found['rounds']} alternating rounds, on "
+        f"{wording.host(found['host'])}; chroma PSNR on `{found['rows'][0]['data']}`.\n"
+    )
+
+
+def _table_speed(found: Json) -> str:
+    """Frames a second, and where the time goes."""
+    stages = ("read", "network", "filter", "rest", "write")
+    cells = [
+        [row["name"], f"{row['fps']:.2f}", f"{row['ms']['all']:.0f}",
+         *(f"{row['ms'][key] / row['ms']['all']:.0%}" for key in stages), f"{row['ms']['cpu']:.0f}"]
+        for row in found["rows"]
+    ]  # fmt: skip
+    graph = found["graph_ms"]
+    cells.append(["the graph alone", f"{1e3 / graph['all']:.2f}", f"{graph['all']:.0f}",
+                  "", "100%", "", "", "", f"{graph['cpu']:.0f}"])  # fmt: skip
+    header = ["written as", "frames a second", "ms a frame", *stages, "processor ms a frame"]
+    width, height = found["size"]
+    return (
+        f"{markdown(header, cells)}\nA frame of {width}x{height}, `{found['model']}`, "
+        f"{found['threads']} threads, medians of {found['rounds']} alternating rounds of "
+        f"{found['frames']} frames, on {wording.host(found['host'])}.\n"
+    )
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print and write."""
+    kinds = {"filters": filters, "coding": coding, "speed": speed, "sizes": sizes}
     parser = command_line(__name__, __doc__)
-    parser.add_argument("what", choices=("filters", "coding", "speed", "sizes"))
+    parser.add_argument("what", choices=kinds)
     parser.add_argument("--video", type=Path, nargs="*", default=[], help="of filters")
     parser.add_argument("--frames", type=int, default=300, help="of each video, at most; 300")
     parser.add_argument("--data", default="sample", help="photographs of coding")
     parser.add_argument("--rounds", type=int, default=3, help="of speed and sizes; 3")
-    options = parser.parse_args(arguments)
-    kinds = {"filters": filters, "coding": coding, "speed": speed, "sizes": sizes}
-    measure = kinds[options.what]
-    document = {"what": options.what, **measure(options)}
-    target = RESULTS / f"video.{options.what}.json"
-    target.write_text(json.dumps(document, indent=2) + "\n")
-    print(json.dumps(document, indent=2))
-    print(f"wrote {target.relative_to(ROOT)}")
-    return 0
+
+    def run(options: argparse.Namespace) -> None:
+        found = {"what": options.what, **kinds[options.what](options)}
+        print(json.dumps(found, indent=2))
+        write(RESULTS / f"video.{options.what}.json", found)
+
+    return cli.run(parser, run, arguments)

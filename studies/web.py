@@ -1,8 +1,8 @@
-"""Measures the web studio: ``python -m studies web load|memory|overload|fuzz|api|hints``.
+"""Measures the web studio under load, over time, and against what is wrong.
 
-From the repository's root. Each starts a server of its own, as a user does, with the shipped
-models, prints its figures, and with ``--json FILE`` puts them beside those of the others in that
-file. Exit code 1 where a bar is missed:
+``python -m studies web load|memory|overload|fuzz|api|hints``. Each starts a server of its own, as a
+user does, with the shipped models, prints its figures, and with ``--json FILE`` puts them beside
+those of the others in that file. Exit code 1 where a bar is missed:
 
 - ``load``: 200 requests from 8 clients; none is lost, and each answer is the command line's;
 - ``memory``: 1,000 requests of changing sizes and models; memory stays within 10 %;
@@ -36,12 +36,16 @@ from typing import Any
 import cv2
 import numpy as np
 
+from edge_demo import cli
 from edge_demo.benchmark import host
 from edge_demo.errors import UserError
 from edge_demo.pictures.containers import inspect
+from edge_demo.report.tables import markdown
 from tests.mutations import mutated
 
-from .command import ROOT, command_line
+from . import wording
+from .command import ROOT, command_line, write
+from .wording import Json
 
 _HALF = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420]
 # The task of each picture, by how its name begins.
@@ -519,8 +523,67 @@ MEASURES: dict[str, Callable[[argparse.Namespace], tuple[dict[str, Any], bool]]]
 }  # fmt: skip
 
 
+def table(found: Json) -> str:
+    """What the studio's server was put through."""
+    load, memory, overload = found["load"], found["memory"], found["overload"]
+    fuzz, api, hints = found["fuzz"], found["api"], found["hints"]
+
+    def counted(statuses: Mapping[str, int]) -> str:
+        return ", ".join(f"{number} times {status}" for status, number in statuses.items())
+
+    sizes = list(memory["mib"].values())
+    answers = sum(sum(one.values()) for one in api["statuses"].values())
+    cells = [
+        [
+            "`load`",
+            f"{load['requests']} requests of {load['size']} from {load['clients']} clients, "
+            "six models, no cache",
+            f"{load['lost']} lost, {load['wrong']} not the command line's; "
+            f"{load['requests_per_second']:g} a second, p50 {load['p50_ms']:.0f} ms, "
+            f"p99 {load['p99_ms']:.0f} ms",
+        ],
+        [
+            "`memory`",
+            f"{memory['requests']:,} requests, three sizes, six models",
+            f"{sizes[-1]:.0f} MiB; within {memory['spread']:.1%} after the first fifth",
+        ],
+        [
+            "`overload`",
+            f"{overload['clients']} clients for {overload['places']} places",
+            f"{counted(overload['statuses'])}; refused within "
+            f"{overload['refusal_p50_ms']:.0f} ms (p50), {overload['refusal_max_ms']:.0f} ms "
+            f"(max); a thread that slept beside woke up to "
+            f"{overload['sleeper_late_max_ms']:.0f} ms late",
+        ],
+        [
+            "`hints`",
+            f"recolouring {hints['size']} after a hint, up to {hints['hints']} of them",
+            f"p50 {hints['recolour_p50_ms']:.0f} ms, p99 {hints['recolour_p99_ms']:.0f} ms; "
+            f"a palette {hints['palette_p50_ms']:.0f} ms",
+        ],
+        [
+            "`fuzz`",
+            f"{fuzz['pictures']} damaged pictures",
+            f"{counted(fuzz['statuses'])}; {fuzz['faults']} faults",
+        ],
+        [
+            "`api`",
+            f"{answers:,} requests that the description allows, or just not",
+            f"{api['failures']} answers that it does not describe",
+        ],
+    ]  # fmt: skip
+    busy = max(found[name]["load_average_before"] for name in ("load", "overload", "hints"))
+    beside = (
+        f", which other programs kept busy (load average {busy:.0f})"
+        if busy > 0.5 * found["host"]["cores"]
+        else ""
+    )
+    table = markdown(["measure", "what", "result"], cells, 3)
+    return f"{table}\nOn {wording.host(found['host'])}{beside}.\n"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the script."""
+    """Measure and print; the exit code."""
     parser = command_line(__name__, __doc__)
     parser.add_argument("measure", choices=MEASURES)
     parser.add_argument("--requests", type=int, default=200)
@@ -528,7 +591,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--examples", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path)
-    options = parser.parse_args(arguments)
+    return cli.run(parser, _run, arguments)
+
+
+def _run(options: argparse.Namespace) -> int:
     before = host.state()
     figures, good = MEASURES[options.measure](options)
     figures["load_average_before"] = before.get("load_average")
@@ -538,5 +604,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
         kept = json.loads(options.json.read_text()) if options.json.exists() else {"schema": 1}
         kept["host"] = host.describe()
         kept[options.measure] = {**figures, "ok": good}
-        options.json.write_text(json.dumps(kept, indent=2) + "\n")
+        write(options.json, kept)
     return 0 if good else 1

@@ -1,7 +1,5 @@
 """Measures whether several workers train like one: the same fit by one process and by several.
 
-From the repository's root::
-
     python -m studies workers [MODEL] [--data SOURCE] [--workers 2] [--set key=value ...]
         [--json FILE]
 
@@ -13,6 +11,7 @@ worker computes its part of it. ``--json`` writes what docs/scale.md shows
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
 import os
@@ -23,10 +22,11 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge_demo.measure import results
+from edge_demo import cli
+from keras_models import runs
 
-from .backends import DEMO, compared, document
-from .command import ROOT, command_line
+from . import curves
+from .command import ROOT, command_line, write
 
 ALIKE = 0.01
 
@@ -67,17 +67,18 @@ def finish(workers: Sequence[subprocess.Popen[str]]) -> list[tuple[int, str, str
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the script."""
-    from keras_models import runs
-
+    """Measure and print; the exit code."""
     parser = command_line(__name__, __doc__)
     parser.add_argument("model", nargs="?", default="chroma_residual")
     parser.add_argument("--data", default="sample")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--set", action="append", default=[], dest="settings")
     parser.add_argument("--json", type=Path)
-    options = parser.parse_args(arguments)
-    settings = options.settings or DEMO
+    return cli.run(parser, _run, arguments)
+
+
+def _run(options: argparse.Namespace) -> int:
+    settings = options.settings or curves.DEMO
     words = [word for setting in settings for word in ("--set", setting)]
     with tempfile.TemporaryDirectory() as scratch:
         one, several = Path(scratch) / "one", Path(scratch) / "several"
@@ -91,8 +92,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         histories = {"one worker": runs.history(one),
                      f"{options.workers} workers": runs.history(several)}  # fmt: skip
     if options.json:
-        results.write_json(options.json, document(options, settings, histories), True)
-    table, worst = compared(histories)
+        write(options.json, curves.document(options, settings, histories))
+    worst = curves.apart(histories)
     last = {name: rows[-1]["loss"] for name, rows in histories.items()}
-    print(f"{table}\nfarthest from each other: {worst:.2%}, allowed {ALIKE:.0%}; last {last}")
+    print(curves.text(histories))
+    print(f"farthest from each other: {worst:.2%}, allowed {ALIKE:.0%}; last {last}")
     return 0 if worst <= ALIKE else 1

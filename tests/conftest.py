@@ -39,6 +39,14 @@ def natural() -> NDArray[np.uint8]:
 
 
 @pytest.fixture(scope="session")
+def one_photograph(tmp_path_factory: pytest.TempPathFactory, natural: NDArray[np.uint8]) -> Path:
+    """A folder of one small photograph."""
+    folder = tmp_path_factory.mktemp("one")
+    assert cv2.imwrite(str(folder / "photo.png"), natural[..., ::-1])
+    return folder
+
+
+@pytest.fixture(scope="session")
 def small_photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of six small photographs as PNG files, among them one of odd size."""
     from datasets import sources

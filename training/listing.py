@@ -10,6 +10,7 @@ from typing import Any
 
 from edge_demo.cli import duration
 from edge_demo.errors import UserError
+from edge_demo.report import tables
 from keras_models import runs
 
 from . import config
@@ -98,7 +99,8 @@ def read(folder: Path) -> Run:
 
 def text(found: Sequence[Run]) -> str:
     """A table for a terminal."""
-    lines = [("run", "network", "state", "best", "at epoch", "took", "data", "differs in")]
+    header = "run", "network", "state", "best", "at epoch", "took", "data", "differs in"
+    lines = []
     for run in found:
         lines.append(
             (
@@ -112,8 +114,4 @@ def text(found: Sequence[Run]) -> str:
                 " ".join(f"{key}={value}" for key, value in run.differs.items()),
             )
         )
-    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    )
+    return tables.aligned(header, lines, header)

@@ -22,8 +22,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import tasks
-from ..cli import cores
+from .. import cli, tasks
 from ..colour.siting import SITINGS
 from ..errors import UserError
 from ..files import check_free
@@ -96,7 +95,7 @@ def benchmark(
         UserError: no files, files of several tasks, no usable photographs, values out of range, or
             no interpreter.
     """
-    threads = min(4, cores()) if threads is None else threads
+    threads = min(4, cli.cores()) if threads is None else threads
     _check(files, threads, size, limit_seconds)
     restored = restoration.of(task_of(files))
     siting = restored.siting(siting)
@@ -429,7 +428,7 @@ def run(options: argparse.Namespace) -> int:
     files = resolve(options.files, options.task)
     task = task_of(files)
     restoration.of(task).siting(options.siting)
-    size = parse_size(options.size) if options.size else None
+    size = cli.parse_size(options.size, "1920x1080") if options.size else None
     attachments = [(path, html.image_file(path, path.stem)) for path in options.attach]
     if attachments and not options.html:
         raise UserError("--attach needs --html FILE to attach to")
@@ -500,14 +499,6 @@ def resolve(names: Sequence[str], task: str | None = None) -> list[Path]:
             f"no models of the {wanted} task in {_shown(models_folder.FOLDER)}; name a FILE"
         )
     return files
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """``WxH`` as (width, height)."""
-    width, separator, height = text.lower().partition("x")
-    if not (separator and width.isdecimal() and height.isdecimal()):
-        raise UserError(f"--size wants WIDTHxHEIGHT in pixels, such as 1920x1080, not {text!r}")
-    return int(width), int(height)
 
 
 def _best(rows: Sequence[Row], task: Task) -> Row | None:

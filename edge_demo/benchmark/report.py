@@ -8,7 +8,7 @@ from typing import Any
 
 from ..measure import results
 from ..measure.results import Row
-from ..report import html
+from ..report import html, tables
 from ..report.html import Html
 from ..tasks.record import Task
 from . import (
@@ -125,29 +125,16 @@ def columns(rows: Sequence[Row], task: Task) -> tuple[list[str], list[list[str]]
     return kept, [[cells[name][i] for name in kept] for i in range(len(rows))]
 
 
-def aligned(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of a table for a terminal: names and states on the left, numbers on the right."""
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    lines = []
-    for cells in (header, *rows):
-        padded = [
-            cell.ljust(width) if header[index] in _WORDS else cell.rjust(width)
-            for index, (cell, width) in enumerate(zip(cells, widths, strict=True))
-        ]
-        lines.append("  ".join(padded).rstrip())
-    return lines
-
-
 def text(table: Mapping[str, Any], task: Task) -> str:
     """The table for a terminal."""
-    lines = [_title(table), *aligned(*columns(table["rows"], task))]
+    lines = [_title(table), tables.aligned(*columns(table["rows"], task), _WORDS)]
     lines += [*_steadiness(table["rows"]), *_unsettled(table)]
     # The load is worth a line only where it is high, and then there is a warning.
     lines += [f"{k}: {v}" for k, v in _states(table).items() if k != "load average"]
     if compared := table.get("compared"):
         lines += ["", compare.title(compared)]
         if compared["rows"]:
-            lines += aligned(*compare.columns(compared, task))
+            lines.append(tables.aligned(*compare.columns(compared, task), _WORDS))
         lines += compare.alone(compared)
     return "\n".join(lines)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import re
 import signal
 import sys
 import threading
@@ -73,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
             raise UserError(f"--{name} is from 0 to 1, not {getattr(options, name):g}")
     if options.seconds is not None and not options.seconds > 0:
         raise UserError(f"--seconds is more than 0, not {options.seconds:g}")
-    size = parse_size(options.size)
+    size = cli.parse_size(options.size, "640x480") if options.size else None
     wanted = None
     if options.out is not None:
         crf = None if options.codec == "ffv1" else options.crf
@@ -96,20 +95,6 @@ def run(options: argparse.Namespace) -> int:
         f"{cli.duration(seconds)}, {rate:.1f} frames per second)"
     )
     return 0
-
-
-def parse_size(text: str | None) -> tuple[int, int] | None:
-    """``640x480`` as width and height.
-
-    Raises:
-        UserError: another text.
-    """
-    if text is None:
-        return None
-    found = re.fullmatch(r"(\d{2,4})x(\d{2,4})", text)
-    if found is None:
-        raise UserError(f"--size is like 640x480, not {text!r}")
-    return int(found[1]), int(found[2])
 
 
 def _watch(

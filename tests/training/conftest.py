@@ -6,10 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from training.config import FitConfig
 from training.fit import fit
@@ -28,13 +25,6 @@ def small() -> Callable[..., FitConfig]:
         return FitConfig(**(values | changes))
 
     return make
-
-
-@pytest.fixture(scope="session")
-def one_photograph(tmp_path_factory: pytest.TempPathFactory, natural: NDArray[np.uint8]) -> Path:
-    folder = tmp_path_factory.mktemp("one")
-    assert cv2.imwrite(str(folder / "photo.png"), natural[..., ::-1])
-    return folder
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ import pytest
 
 from export.__main__ import main as export
 from keras_models import runs
-from studies import backends, resume
+from studies import backends, curves, resume
 from tests.training.test_fit import settings
 from training.config import FitConfig
 
@@ -29,9 +29,8 @@ def test_both_backends_train_alike(
     config = small(steps=60, epoch_steps=15)
     arguments = [config.model, "--data", f"folder:{small_photographs}"]
     given = settings(config)[1::2]
-    found = backends.curves(arguments, given, tmp_path)
-    table, worst = backends.compared(found)
-    assert worst < backends.ALIKE, table
+    found = backends.measure(arguments, given, tmp_path)
+    assert curves.apart(found) < backends.ALIKE, curves.text(found)
     assert runs.read_record(tmp_path / "jax")["backend"] == "jax"
     # It has learned, and not just stayed where both began.
     start, end = (runs.load_model(tmp_path / run).get_weights() for run in ("start", "jax"))
@@ -49,8 +48,7 @@ def test_both_backends_train_alike(
                           "XLA_FLAGS": "--xla_force_host_platform_device_count=2"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    _, apart = backends.compared({"jax": found["jax"], "two": runs.history(shared)})
-    assert apart < 1e-3
+    assert curves.apart({"jax": found["jax"], "two": runs.history(shared)}) < 1e-3
 
 
 def test_a_killed_run_goes_on_under_jax_and_is_exported(

@@ -98,7 +98,10 @@ def test_a_file_is_not_recorded_over(
         (("--out", tmp_path / "a.mp4", "--strength", "2"), "--strength is from 0 to 1"),
         (("--out", tmp_path / "a.mp4", "--temporal", "-1"), "--temporal is from 0 to 1"),
         (("--out", tmp_path / "a.mp4", "--seconds", "0"), "--seconds is more than 0"),
-        (("--out", tmp_path / "a.mp4", "--size", "big"), "--size is like 640x480"),
+        (
+            ("--out", tmp_path / "a.mp4", "--size", "big"),
+            "--size wants WIDTHxHEIGHT in pixels, such as 640x480",
+        ),
         (("--out", tmp_path / "a.mp4", "--size", "64x48"), "--size is of a camera"),
         (("--out", tmp_path / "a.mp4", "--crf", "99"), "--crf is from 0"),
     ):

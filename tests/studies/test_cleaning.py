@@ -1,4 +1,4 @@
-"""The script that measures the cleaning, on a handful of pictures."""
+"""The study of cleaning, on a handful of pictures."""
 
 from __future__ import annotations
 

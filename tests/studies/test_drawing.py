@@ -1,0 +1,154 @@
+"""The studies that draw, and that measure and tune colour, on small pictures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_demo.colour.lab import rgb_to_lab
+from edge_demo.errors import UserError
+from edge_demo.model import models_folder
+from edge_demo.model.tflite import TFLiteModel
+from studies import (
+    before_after,
+    colour,
+    colour_sheet,
+    flicker_picture,
+    night_sheet,
+    sheets,
+    size_sheet,
+    tune_hints,
+)
+from tests.videos import moving
+
+
+def test_the_picture(model_files: dict[str, Path]) -> None:
+    import skimage.data
+
+    photograph = np.ascontiguousarray(skimage.data.astronaut()[340:436, 110:238])
+    drawn = before_after.draw(photograph, TFLiteModel(model_files["int8"]))
+    side = before_after.SIDE * before_after.ZOOM
+    assert drawn.shape == (2 * side + before_after.LABEL, 4 * side + 3 * before_after.GAP, 3)
+    columns = [drawn[:side, i * (side + before_after.GAP) :][:, :side] for i in range(4)]
+    assert all((a != b).any() for i, a in enumerate(columns) for b in columns[i + 1 :])
+    committed = cv2.imread(str(before_after.PICTURE))
+    assert committed is not None and committed.shape == drawn.shape
+
+
+def test_the_picture_of_flicker(model_files: dict[str, Path]) -> None:
+    frames = [
+        np.dstack([one[..., 0], one[..., 1] // 2 + 60, one[..., 2] // 2 + 60])
+        for one in moving(3, (80, 112))
+    ]
+    drawn = flicker_picture.draw(frames, TFLiteModel(model_files["int8"]))
+    committed = cv2.imread(str(flicker_picture.PICTURE))
+    assert committed is not None and committed.shape == drawn.shape
+    side = before_after.SIDE * before_after.ZOOM
+    changes = [drawn[-side:, i * (side + before_after.GAP) :][:, :side] for i in range(4)]
+    # The truth has no error that could change; the filter quietens the network's.
+    restless = [np.abs(one.astype(float) - 128).mean() for one in changes]
+    assert restless[3] < 1 < restless[2] < restless[1]
+
+
+def test_the_colour_sheet_is_drawn_from_what_ships() -> None:
+    import skimage.data
+
+    rgb = np.ascontiguousarray(skimage.data.chelsea()[:120, :160])
+    models = {
+        name: TFLiteModel(models_folder.find(name)) for name, _ in colour_sheet.COLUMNS.values()
+    }
+    photograph, grey, *coloured = colour_sheet.row(rgb, models)
+    assert np.array_equal(photograph, rgb) and not np.ptp(grey, axis=-1).any()
+    assert len(coloured) == len(colour_sheet.COLUMNS)
+    light = [rgb_to_lab(picture) for picture in (grey, *coloured)]
+    for picture in light[1:]:
+        assert np.abs(picture[..., 0] - light[0][..., 0]).max() < 1.5  # two roundings
+        assert np.abs(picture[..., 1:]).mean() > 1.0
+    committed = cv2.imread(str(colour_sheet.PICTURE))
+    columns = 2 + len(colour_sheet.COLUMNS)
+    width = columns * (colour_sheet.SIZE[1] + sheets.GAP) - sheets.GAP
+    assert committed is not None and committed.shape[1] == width
+
+
+def test_the_sheet_of_sizes_is_drawn_from_what_ships(tmp_path: Path) -> None:
+    import skimage.data
+
+    rgb = np.ascontiguousarray(skimage.data.chelsea()[:120, :160])
+    models = size_sheet.exported(size_sheet.PRESET, (64, 96), tmp_path)
+    assert [model.fit(8, 8) for model in models.values()] == [(64, 64), (96, 96)]
+    photograph, *coloured = size_sheet.row(rgb, models)
+    assert np.array_equal(photograph, rgb)
+    assert np.abs(coloured[0].astype(float) - coloured[1]).mean() > 1.0
+    with pytest.raises(UserError, match="must be a multiple of 32"):
+        size_sheet.exported(size_sheet.PRESET, (100,), tmp_path)
+    committed = cv2.imread(str(size_sheet.PICTURE))
+    columns = 1 + len(size_sheet.SIZES)
+    width = columns * (size_sheet.CELL[1] + sheets.GAP) - sheets.GAP
+    assert committed is not None and committed.shape[1] == width
+
+
+def small_photographs(folder: Path) -> Path:
+    import skimage.data
+
+    folder.mkdir()
+    for name in ("chelsea", "coffee", "astronaut"):
+        rgb = getattr(skimage.data, name)()
+        cv2.imwrite(str(folder / f"{name}.png"), cv2.resize(rgb[..., ::-1], (96, 64)))
+    return folder
+
+
+def test_colour_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = small_photographs(tmp_path / "photographs")
+    monkeypatch.setattr(colour, "NETWORKS", ("colorize_fusion-lite.r1",))
+    monkeypatch.setattr(colour, "LARGE", (120, 80))
+    monkeypatch.setattr(colour, "ROUNDS", 1)
+    found = {}
+    for what, source in (
+        ("scenes", f"folder:{folder}"),
+        ("wanted", f"folder:{folder}"),
+        ("large", str(folder / "coffee.png")),
+    ):
+        file = tmp_path / f"{what}.json"
+        assert colour.main([what, source, "--json", str(file)]) == 0
+        found[what] = json.loads(file.read_text())
+        assert colour.table(found[what]).count("\n|") >= 2
+    assert found["scenes"]["schema"] == 1 and found["scenes"]["images"] == 3
+    assert [row["name"] for row in found["scenes"]["rows"]][1:] == ["colorize_fusion-lite.r1"] * 2
+    nothing, average, colours = (row["ab_psnr"] for row in found["wanted"]["rows"])
+    assert average > nothing and colours > nothing
+    (row,) = found["large"]["rows"]
+    assert row["wall_s"]["best"] > 0 and row["processor_s"]["best"] > 0.1
+    assert row["peak_rss_bytes"] > 30e6
+    assert colour.main(["large", str(tmp_path / "none.jpg")]) == 2
+
+
+def test_the_reach_of_hints_is_tuned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = small_photographs(tmp_path / "photographs")
+    monkeypatch.setattr(tune_hints, "NUMBERS", (3, 6))
+    monkeypatch.setattr(tune_hints, "STEPS", (1.7,))
+    assert tune_hints.main([str(folder)]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines() if " dB  " in line]
+    assert float(lines[-1][0]) > float(lines[0][0]) - 1e-6
+    assert tune_hints.main([str(tmp_path / "none")]) == 2
+
+
+def test_the_night_sheet_is_drawn_from_what_ships() -> None:
+    night = np.full((90, 120, 3), 9, np.uint8)
+    columns = night_sheet.methods(night_sheet.MODELS)
+    drawn = night_sheet.draw([night, night[:, :40]], columns)
+    height, width, gap = night_sheet.HEIGHT, night_sheet.WIDTH, sheets.GAP
+    assert drawn.shape == (
+        sheets.LABEL + 2 * (height + gap), 4 * width + 3 * gap, 3
+    )  # fmt: skip
+    row = drawn[sheets.LABEL + gap :][:height]
+    cells = [row[:, i * (width + gap) :][:, :width] for i in range(4)]
+    assert cells[0].min() == 9
+    assert all(cell.mean() > 1.5 * cells[0].mean() for cell in cells[1:])
+    committed = cv2.imread(str(night_sheet.PICTURE))
+    assert committed is not None and committed.shape[1] == drawn.shape[1]
