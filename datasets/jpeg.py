@@ -33,20 +33,22 @@ def tables() -> Tables:
     return Tables()
 
 
-def qualities(uniform: tf.Tensor, least: int, most: int, finest: float = 0.0) -> tf.Tensor:
+def qualities(
+    uniform: tf.Tensor, least: int, most: int, max_quality_share: float = 0.0
+) -> tf.Tensor:
     """Qualities whose strengths are spread evenly, because the best ones lie far apart in strength.
 
     Args:
         uniform: (B,) in 0..1.
         least, most: the range of qualities.
-        finest: how much of 0..1 is the greatest quality, before the rest is spread.
+        max_quality_share: how much of 0..1 is the greatest quality, before the rest is spread.
 
     Returns:
         (B,) int32.
     """
     known = np.arange(most, least - 1, -1)
     strengths = tables().strengths[known, 1]  # rising
-    spread = tf.maximum(0.0, (uniform - finest) / (1.0 - finest))
+    spread = tf.maximum(0.0, (uniform - max_quality_share) / (1.0 - max_quality_share))
     wanted = strengths[0] + spread * (strengths[-1] - strengths[0])
     between = (strengths[1:] + strengths[:-1]) / 2
     return tf.gather(known.astype(np.int32), tf.searchsorted(between, wanted))

@@ -38,7 +38,7 @@ def batches(
     start: int = 0,
     task: Task = TASK,
     qualities: tuple[int, int] = (100, 100),
-    finest: float = 0.0,
+    max_quality_share: float = 0.0,
 ) -> tf.data.Dataset:
     """Random crops of cells, flipped and turned, degraded and encoded.
 
@@ -53,8 +53,8 @@ def batches(
         sitings: share of each chroma siting within a batch.
         start: the first batch to give; a resumed run starts where it stopped.
         task: the form.
-        qualities, finest: of form "bitrate": the least and the greatest of JPEG, and the share of
-            the greatest, see ``jpeg.qualities``.
+        qualities, max_quality_share: of form "bitrate": the least and the greatest of JPEG, and the
+            share of the greatest, see ``jpeg.qualities``.
 
     Returns:
         ``steps - start`` pairs, see ``chroma.example``.
@@ -72,7 +72,9 @@ def batches(
 
     def draw(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         key = tf.stack([tf.constant(seed + 2, tf.int64), step])
-        drawn = jpeg.qualities(tf.random.stateless_uniform([batch], key), least, most, finest)
+        drawn = jpeg.qualities(
+            tf.random.stateless_uniform([batch], key), least, most, max_quality_share
+        )
         return tf.stack(crops(bank, draws(wanted, step, size, patch), patch)), drawn
 
     # Compiled, because a training step must not wait for it: fused, it takes a quarter of the time.

@@ -37,7 +37,7 @@ SIZES: dict[str, Size] = {
     "m": Size(64, 4),
 }
 
-# Sizes whose training may start from a run of a narrower network, see ``growth``.
+# Sizes whose training may start from a run of a narrower network, see ``net2net``.
 GROWS_FROM = {"m": "chroma_residual-s"}
 
 

@@ -35,7 +35,8 @@ from studies import (
 from tests.videos import make_clip, moving
 from training import strategies
 from training.__main__ import _parser as training_parser
-from training.config import load
+from training.config import flat, load
+from training.objectives import OBJECTIVES
 
 ROOT = Path(__file__).parent.parent
 PAGES = {path.relative_to(ROOT).as_posix(): path for path in pages.pages(ROOT)}
@@ -324,7 +325,10 @@ def test_slurm_tells_each_worker_who_it_is(tmp_path: Path) -> None:
 
 def test_every_setting_is_explained() -> None:
     config = load("chroma_residual")
-    settings = {key: value for key, value in vars(config).items() if key != "model"}
+    settings = {key: value for key, value in flat(config).items() if key != "model"}
+    for kind in OBJECTIVES.values():
+        for key, value in vars(kind()).items():
+            assert settings.setdefault(key, value) == value, f"{key}: one default in all objectives"
     table = rows("docs/training.md", "key")
     explained = {key.strip("`"): ast.literal_eval(value.strip("`")) for key, value, _ in table}
     assert explained == settings

@@ -21,7 +21,6 @@ from keras import layers, ops
 from edge_demo.tasks.chroma import CORRECTION_SCALE, DIRECT
 from edge_demo.tasks.record import Task
 
-from .config import FitConfig
 from .losses import Charbonnier, residual_psnr
 
 # The discriminator sees corrections so many times larger than the generator's output has them:
@@ -107,7 +106,7 @@ def optimizer(rate: float, **options: Any) -> keras.optimizers.Optimizer:
 _DISCRIMINATOR = ("patch", "score")
 
 
-class Adversarial(keras.Model):
+class AdversarialModel(keras.Model):
     """A generator, trained against a discriminator; called, it is the generator.
 
     Attributes:
@@ -115,18 +114,28 @@ class Adversarial(keras.Model):
         discriminator: what is not.
     """
 
-    def __init__(self, generator: keras.Model, task: Task, config: FitConfig) -> None:
+    def __init__(
+        self,
+        generator: keras.Model,
+        task: Task,
+        *,
+        charbonnier: float,
+        gan_weight: float,
+        feature_weight: float,
+    ) -> None:
         """Put both together.
 
         Args:
             generator: of a form of chroma.
             task: its form.
-            config: weights of the losses.
+            charbonnier: of the loss to the truth, see ``Charbonnier``.
+            gan_weight, feature_weight: of the generator's other two losses beside that one.
         """
         super().__init__(name=generator.name)
-        self.generator, self.task, self.config = generator, task, config
+        self.generator, self.task = generator, task
+        self.gan_weight, self.feature_weight = gan_weight, feature_weight
         self.discriminator = discriminator(task.inputs[0].channels + CHANNELS)
-        self.fidelity = Charbonnier(CORRECTION_SCALE, config.charbonnier)
+        self.fidelity = Charbonnier(CORRECTION_SCALE, charbonnier)
         self.generator_loss = keras.metrics.Mean("generator_loss")
         self.discriminator_loss = keras.metrics.Mean("discriminator_loss")
         self.built = True
@@ -149,13 +158,13 @@ class Adversarial(keras.Model):
         *true_features, true_score = judge(self._seen(x, true), training=training)
         *_, made_score = judge(self._seen(x, ops.stop_gradient(made)), training=training)
         *made_features, fooled = judged
-        deceit = ops.mean(ops.square(fooled - 1.0))
-        likeness = sum(
+        gan_loss = ops.mean(ops.square(fooled - 1.0))
+        feature_matching = sum(
             ops.mean(ops.abs(ops.cast(a, "float32") - ops.stop_gradient(ops.cast(b, "float32"))))
             for a, b in zip(made_features, true_features, strict=True)
         )
         generator_loss = (
-            fidelity + self.config.adversarial * deceit + self.config.feature * likeness
+            fidelity + self.gan_weight * gan_loss + self.feature_weight * feature_matching
         )
         discriminator_loss = 0.5 * (
             ops.mean(ops.square(true_score - 1.0)) + ops.mean(ops.square(made_score))

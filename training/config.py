@@ -9,7 +9,7 @@ import importlib
 import itertools
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,12 +17,15 @@ from typing import Any, NamedTuple
 from edge_demo.colour.siting import check_siting
 from edge_demo.errors import UserError
 
+from . import limits
+from .objectives import OBJECTIVES, Charbonnier, Objective
+
 PRECISIONS = ("mixed_bfloat16", "float32")
 JIT = ("auto", "on", "off")
-LOSSES = (
-    "charbonnier", "log_error", "charbonnier_ms_ssim", "zero_reference", "colour_entropy",
-    "adversarial", "taught",
-)  # fmt: skip
+
+# What runs from before call settings and losses that have other names today.
+OLD_KEYS = {"finest": "max_quality_share", "emphasis": "detail_gain", "smooth": "tv_weight"}
+OLD_LOSSES = {"taught": "distillation"}
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class FitConfig:
     )
     # chroma_bitrate: the least and the greatest quality of the JPEGs that crops are made.
     qualities: tuple[int, int] = (30, 100)
-    finest: float = 0.0  # share of crops at the greatest of them, before the rest is spread
+    max_quality_share: float = 0.0  # share of crops at the greatest, before the rest is spread
     val_photographs: int = 16  # crops of this many photographs measure each epoch
     val_crop: int = 256  # side of such a crop
     # Optimisation
@@ -60,31 +63,9 @@ class FitConfig:
     learning_rate: float = 2e-3  # peak; cosine to a hundredth after the warm-up
     warmup_steps: int = 300
     ema: float = 0.999  # decay of the weights' moving average, which is what is kept
-    # "charbonnier"; "log_error", which is PSNR itself, for a last, short run; low light's
-    # "charbonnier_ms_ssim", and "zero_reference" for curves that are learnt without pairs.
-    loss: str = "charbonnier"
-    log_floor: float = 0.5  # log_error: mean square errors count as if larger by this, codes^2
-    rebalance: float = 0.5  # colour_entropy: 1 counts all colours alike, 0 the rarest most
-    # colour_entropy: how much of that is taken back from the scores in the end: 1 leaves
-    # probabilities as photographs have them, 0 the vivid ones that were learnt.
-    unbalance: float = 0.0
-    regression: float = 0.0  # colour_entropy: weight of ab's own error, for networks with hints
+    # In --set and run.json: loss=NAME, and its fields beside the others of this config.
+    objective: Objective = field(default_factory=Charbonnier)
     weight_decay: float = 0.0  # a step takes this share of the learning rate off kernels
-    charbonnier: float = 0.5  # that loss is quadratic below this error, in 8-bit code values
-    ms_ssim: float = 0.1  # share of the second in charbonnier_ms_ssim
-    coarse: float = 0.0  # charbonnier_ms_ssim: weight of the error of 16x16 pixels' means
-    exposure: float = 0.45  # zero_reference: the brightness that it strives for, 0..1
-    exposure_power: float = 0.0  # zero_reference: how far that follows the picture's own mean
-    # adversarial: weights of what the discriminator says and of the likeness of its features,
-    # beside the Charbonnier loss; and the learning rate of the discriminator, over the generator's.
-    adversarial: float = 0.5
-    feature: float = 2.0
-    discriminator_rate: float = 1.0
-    # taught: a run or preset of chroma_gan that teaches chroma_merged detail, and its share.
-    teacher: str = ""
-    teaching: float = 0.8
-    emphasis: float = 1.0  # taught: how many times what the teacher adds is strived for
-    smooth: float = 200.0  # zero_reference: weight of the evenness of curves
     # Colorization: a preset, a run or a file of import-backbone, whose backbone to start from.
     backbone_weights: str = ""
     start_from: str = ""  # a finished run or preset whose weights to start from; "": none
@@ -149,10 +130,70 @@ def load(name: str, qat: str = "") -> FitConfig:
     return config
 
 
-def as_read(config: FitConfig) -> dict[str, Any]:
-    """A config as it comes back from JSON, which knows no tuples."""
-    values: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(config)))
+def flat(config: FitConfig) -> dict[str, Any]:
+    """A config as people write it: flat, ``loss`` and the objective's own fields among the rest."""
+    values: dict[str, Any] = {}
+    for field_ in dataclasses.fields(config):
+        if field_.name == "objective":
+            values |= {"loss": config.objective.name, **vars(config.objective)}
+        else:
+            values[field_.name] = getattr(config, field_.name)
     return values
+
+
+def changed(config: FitConfig, **values: Any) -> FitConfig:
+    """A config with other values, named as in ``flat``.
+
+    Another ``loss`` keeps what the old and the new one have in common.
+
+    Raises:
+        UserError: an unknown loss; near ones are named.
+        TypeError: a setting that is none of this config's.
+    """
+    objective = config.objective
+    if (loss := values.pop("loss", objective.name)) != objective.name:
+        objective = _objective(loss, vars(objective))
+    own = {key: values.pop(key) for key in vars(objective) if key in values}
+    return dataclasses.replace(config, objective=dataclasses.replace(objective, **own), **values)
+
+
+def _objective(loss: str, values: Mapping[str, Any]) -> Objective:
+    """An objective with those of some values that are fields of it."""
+    if loss not in OBJECTIVES:
+        raise UserError(
+            f"--set loss={loss}: known are {', '.join(OBJECTIVES)}{_near(loss, OBJECTIVES)}"
+        )
+    kind = OBJECTIVES[loss]
+    own = {field_.name for field_ in dataclasses.fields(kind)}
+    return kind(**{key: value for key, value in values.items() if key in own})
+
+
+def as_read(config: FitConfig) -> dict[str, Any]:
+    """A config as it comes back from JSON: flat, with lists for tuples."""
+    values: dict[str, Any] = json.loads(json.dumps(flat(config)))
+    return values
+
+
+def read(values: Mapping[str, Any]) -> FitConfig:
+    """The config of a run, from what ``run.json`` or a preset's record holds.
+
+    What was not recorded then had its default. Settings of other objectives, which older records
+    hold too, are left out.
+
+    Raises:
+        UserError: a loss that is none of today's.
+    """
+    named = {OLD_KEYS.get(key, key): _tuples(value) for key, value in values.items()}
+    loss = named.get("loss", Charbonnier.name)
+    objective = _objective(OLD_LOSSES.get(loss, loss), named)
+    own = {field_.name for field_ in dataclasses.fields(FitConfig)} - {"objective"}
+    held = {key: value for key, value in named.items() if key in own}
+    return FitConfig(**held, objective=objective)
+
+
+def _tuples(value: Any) -> Any:
+    """A value of JSON with tuples for its lists."""
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 def available() -> tuple[str, ...]:
@@ -167,22 +208,40 @@ def override(config: FitConfig, settings: Sequence[str]) -> FitConfig:
     Raises:
         UserError: an unknown key, a value of another type or out of range.
     """
-    # Neither the model nor what --qat names is for --set to change.
-    fields = {f.name: getattr(config, f.name) for f in dataclasses.fields(config)}
-    fields = {key: value for key, value in fields.items() if key not in ("model", "qat")}
-    changes: dict[str, object] = {}
+    given: dict[str, str] = {}
     for setting in settings:
         key, separator, text = setting.partition("=")
-        if not separator or key not in fields:
-            near = difflib.get_close_matches(key, fields, 1, 0.5)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise UserError(
-                f"--set {setting}: unknown key {key!r}{hint} (known: {', '.join(fields)})"
-            )
-        changes[key] = _parse(key, text, fields[key])
-    changed = dataclasses.replace(config, **changes)  # type: ignore[arg-type]
-    _validate(changed)
-    return changed
+        if not separator:
+            raise UserError(f"--set {setting}: KEY=VALUE is needed")
+        given[key] = text
+    if "loss" in given:  # first: it decides which other keys there are
+        config = changed(config, loss=given.pop("loss"))
+    # Neither the model nor what --qat names is for --set to change.
+    known = {key: value for key, value in flat(config).items() if key not in ("model", "qat")}
+    for key, text in given.items():
+        if key not in known:
+            raise UserError(f"--set {key}={text}: unknown key {key!r}{_hint(key, config, known)}")
+    config = changed(config, **{key: _parse(key, text, known[key]) for key, text in given.items()})
+    _validate(config)
+    return config
+
+
+def _hint(key: str, config: FitConfig, known: Collection[str]) -> str:
+    """Where an unknown key may have been meant to lead."""
+    key = OLD_KEYS.get(key, key)
+    owners = [name for name, kind in OBJECTIVES.items() if key in kind.__dataclass_fields__]
+    if owners and key not in known:
+        return (
+            f"; {key!r} is of loss={' or '.join(owners)}, and the loss of this run is "
+            f"{config.objective.name} (known: {', '.join(known)})"
+        )
+    return f"{_near(key, known)} (known: {', '.join(known)})"
+
+
+def _near(name: str, known: Collection[str]) -> str:
+    name = OLD_LOSSES.get(name, name)
+    near = difflib.get_close_matches(name, known, 1, 0.5)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def _parse(key: str, text: str, current: object) -> object:
@@ -201,51 +260,27 @@ def _parse(key: str, text: str, current: object) -> object:
 
 
 def _validate(config: FitConfig) -> None:
-    positive = ("patch", "batch", "cell", "steps", "epoch_steps", "picture_every",
-                "val_photographs", "val_crop", "learning_rate", "cells_gib",
-                "charbonnier", "smooth", "discriminator_rate")  # fmt: skip
-    for key in positive:
-        if getattr(config, key) <= 0:
-            raise UserError(f"--set {key}={getattr(config, key)}: must be above 0")
+    config.objective.check()
+    limits.above_zero(config, "patch", "batch", "cell", "steps", "epoch_steps", "picture_every",
+                      "val_photographs", "val_crop", "learning_rate", "cells_gib")  # fmt: skip
+    limits.not_below_zero(config, "copies", "warmup_steps", "weight_decay", "seed")
+    limits.shares(config, "synthetic", "varied", "compressed", "uneven")
+    limits.one_of(config, "precision", PRECISIONS)
+    limits.one_of(config, "jit_compile", JIT)
     for key in ("patch", "cell", "val_crop"):
         if getattr(config, key) % 2:
-            raise UserError(f"--set {key}={getattr(config, key)}: must be even")
+            limits.refuse(config, key, "must be even")
     if config.patch > config.cell:
-        raise UserError(f"--set patch={config.patch}: must be at most cell={config.cell}")
+        limits.refuse(config, "patch", f"must be at most cell={config.cell}")
     if not 0 <= config.ema < 1:
-        raise UserError(f"--set ema={config.ema}: must be in 0..1, 1 excluded")
-    for key in ("copies", "warmup_steps", "exposure_power", "log_floor", "regression",
-                "weight_decay", "coarse", "adversarial", "feature", "emphasis"):  # fmt: skip
-        if getattr(config, key) < 0:
-            raise UserError(f"--set {key}={getattr(config, key)}: must be 0 or more")
-    if config.precision not in PRECISIONS:
-        raise UserError(f"--set precision={config.precision}: known are {', '.join(PRECISIONS)}")
-    if config.jit_compile not in JIT:
-        raise UserError(f"--set jit_compile={config.jit_compile}: known are {', '.join(JIT)}")
+        limits.refuse(config, "ema", "must be in 0..1, 1 excluded")
     if config.qat and config.precision != "float32":
         raise UserError("--qat trains in float32: bfloat16 has too few digits for 8-bit steps")
     if config.qat and config.start_from:
         raise UserError("--qat starts from its own RUN: --set start_from has no place beside it")
     _check_progressive(config)
     _check_shares(config)
-    for key in (
-        "synthetic",
-        "varied",
-        "compressed",
-        "ms_ssim",
-        "rebalance",
-        "unbalance",
-        "teaching",
-    ):
-        if not 0 <= getattr(config, key) <= 1:
-            raise UserError(f"--set {key}={getattr(config, key)}: must be in 0..1")
-    if not 0 < config.exposure < 1:
-        raise UserError(f"--set exposure={config.exposure}: must be between 0 and 1")
     _check_qualities(config)
-    if config.loss not in LOSSES:
-        raise UserError(f"--set loss={config.loss}: known are {', '.join(LOSSES)}")
-    if config.seed < 0:
-        raise UserError(f"--set seed={config.seed}: must be 0 or more")
     if not all(isinstance(share, int | float) for share in config.sitings.values()):
         raise UserError(f"--set sitings={config.sitings}: a number for each siting is needed")
     for siting in config.sitings:
@@ -259,8 +294,8 @@ def _check_qualities(config: FitConfig) -> None:
     whole = len(config.qualities) == 2 and all(type(value) is int for value in config.qualities)
     if not whole or not 1 <= config.qualities[0] <= config.qualities[1] <= 100:
         raise UserError(f"{where}: the least and the greatest of 1..100 are needed")
-    if not 0 <= config.finest < 1:
-        raise UserError(f"--set finest={config.finest}: must be in 0..1, 1 excluded")
+    if not 0 <= config.max_quality_share < 1:
+        limits.refuse(config, "max_quality_share", "must be in 0..1, 1 excluded")
     # A JPEG's blocks of chroma are 16 pixels wide.
     if config.model == "chroma_bitrate" and (config.patch % 16 or config.val_crop % 16):
         raise UserError(f"{config.model} needs a patch and a val_crop that are multiples of 16")

@@ -54,7 +54,7 @@ def _batches(
         start=start,
         task=task,
         qualities=config.qualities,
-        finest=config.finest,
+        max_quality_share=config.max_quality_share,
     )
 
 

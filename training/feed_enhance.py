@@ -33,7 +33,7 @@ def prepare(
     kept = list(itertools.islice(_validation_pairs(held_out), config.val_photographs))
     size = enhance.TASK.size_multiple
     side = min(config.val_crop, *(min(low.shape[:2]) // size * size for low, _ in kept))
-    free = config.loss == "zero_reference"
+    free = not config.objective.needs_truth
     thumbnail = keras_models.sees_thumbnail(config.model, config.size)
     parts = _parts(config, train, free)
     used = [part for part in parts if len(part.cells)]
@@ -121,7 +121,7 @@ def _batches(
         varied=config.varied,
         compressed=config.compressed,
         uneven=config.uneven,
-        without_truth=config.loss == "zero_reference",
+        without_truth=not config.objective.needs_truth,
         with_thumbnail=thumbnail,
     )
 

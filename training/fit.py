@@ -21,18 +21,13 @@ from datasets import sources
 from edge_demo.cli import duration
 from edge_demo.errors import UserError
 from edge_demo.files import write_whole
-from edge_demo.tasks import chroma
 from edge_demo.tasks.record import Task
-from keras_models import ab_classes, backbones, fakequant, growth, runs
+from keras_models import ab_classes, backbones, fakequant, net2net, runs
 
-from . import adversarial, feeds, plots, taught
+from . import feeds, plots
 from .callbacks import Checkpoint, Pictures, Progress
-from .colour_losses import ColourEntropy, rebalancing, scored_psnr
-from .config import FitConfig, as_read, epochs, plan
-from .losses import Charbonnier, LogError, residual_psnr
-from .ms_ssim import CharbonnierMsSsim
+from .config import FitConfig, as_read, epochs, plan, read
 from .strategies import Strategy
-from .zero_reference import ZeroReference
 
 Ranges = Mapping[str, fakequant.Range]
 
@@ -150,8 +145,7 @@ def _train(
     write_whole(out / "curve.png", plots.curve(checkpoint.rows, out.name))
     partial = out / "model.partial.keras"
     finished = float32_copy(model, config, ranges)
-    if prior is not None and config.unbalance:
-        ab_classes.adjust(finished, rebalancing(prior, config.rebalance), config.unbalance)
+    config.objective.finish(finished, prior)
     finished.save(partial)
     partial.replace(out / "model.keras")
     print(f"trained {total * epoch_steps} steps in {duration(checkpoint.seconds)}")
@@ -208,14 +202,15 @@ def compiled(
         task: of the model.
         ranges: of quantisation-aware training.
         prior: how common each colour is, for losses that count the rare ones more.
+
+    Raises:
+        UserError: the objective is not for this model.
     """
+    objective = config.objective
+    objective.check_fits(config.model, task, prior)
     model = ab_classes.trained_part(network(config, config.precision, ranges))
     model = keras_models.fitted(config.model, model)
-    scale = task.outputs[0].scale
-    if config.loss == "adversarial":
-        if task.name != chroma.TASK.name or task.form == chroma.BITRATE.form:
-            raise UserError(f"--set loss=adversarial: there is no discriminator for {config.model}")
-        model = adversarial.Adversarial(model, task, config)
+    model = objective.wrapped(model, task)
     total, epoch_steps = epochs(config)
     warmup = min(config.warmup_steps, total * epoch_steps // 5)
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -225,51 +220,22 @@ def compiled(
         warmup_steps=warmup,
         alpha=0.01,
     )
-    if config.loss == "taught":
-        model = taught.Taught(model, task, config)
     options: dict[str, Any] = {
         "learning_rate": schedule,
         "use_ema": True,
         "ema_momentum": config.ema,
         "weight_decay": config.weight_decay or None,
     }
-    if config.loss == "adversarial":
-        optimizer = adversarial.optimizer(config.discriminator_rate, **options)
-    else:
-        optimizer = keras.optimizers.Adam(**options)
+    optimizer = objective.optimizer(**options)
     if config.weight_decay:
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     model.compile(
         optimizer=optimizer,
-        loss=None if config.loss in ("adversarial", "taught") else _loss(config, scale, prior),
-        metrics=_metrics(config, task),
+        loss=objective.loss(task, prior),
+        metrics=objective.metrics(task),
         jit_compile={"on": True, "off": False}.get(config.jit_compile, "auto"),
     )
     return model
-
-
-def _metrics(config: FitConfig, task: Task) -> list[Any]:
-    if config.loss in ("adversarial", "taught"):
-        return [adversarial.psnr(task)]
-    scale = task.outputs[0].scale
-    if config.loss == "zero_reference":
-        return []  # curves that are learnt without pairs have no truth to be measured against
-    return [scored_psnr if config.loss == "colour_entropy" else residual_psnr(scale)]
-
-
-def _loss(config: FitConfig, scale: float, prior: NDArray[np.floating] | None) -> keras.losses.Loss:
-    if config.loss == "colour_entropy":
-        if prior is None:
-            raise UserError(f"--set loss=colour_entropy: {config.model} knows no 313 colours")
-        weights = rebalancing(prior, config.rebalance)
-        return ColourEntropy(weights.tolist(), config.regression)
-    if config.loss == "log_error":
-        return LogError(scale, config.log_floor)
-    if config.loss == "charbonnier_ms_ssim":
-        return CharbonnierMsSsim(scale, config.charbonnier, config.ms_ssim, config.coarse)
-    if config.loss == "zero_reference":
-        return ZeroReference(config.exposure, config.exposure_power, smooth=config.smooth)
-    return Charbonnier(scale, config.charbonnier)
 
 
 def float32_copy(
@@ -291,7 +257,7 @@ def _begin(model: keras.Model, start: Mapping[str, NDArray[np.floating]]) -> Non
     if len(shared) < min(len(start), len(weights)):
         raise ValueError("the run's weights are named as no network is today")
     for weight in shared:
-        weight.assign(growth.widened(np.asarray(weight), start[weight.path]))
+        weight.assign(net2net.widened(np.asarray(weight), start[weight.path]))
 
 
 def _check_pretrained(config: FitConfig) -> None:
@@ -381,12 +347,11 @@ def _check_folder(out: Path, record: Mapping[str, Any]) -> None:
     try:
         if (out / "run.json").exists():
             before = runs.read_record(out)
-            # A setting added since then had its default.
-            defaults = as_read(FitConfig(model=record["config"]["model"]))
-            old = {**defaults, **before["config"], "data": before["data"], "val": before["val"]}
-            new = {**record["config"], "data": record["data"], "val": record["val"]}
-            if changed := [f"{key}={old.get(key)!r}" for key in new if old.get(key) != new[key]]:
-                other = ", ".join(changed)
+            old, new = ({**as_read(read(one["config"])), "data": one["data"], "val": one["val"]}
+                        for one in (before, record))  # fmt: skip
+            # Another loss has other settings, too: those of both are compared.
+            if differ := [key for key in old if key in new and old[key] != new[key]]:
+                other = ", ".join(f"{key}={old[key]!r}" for key in differ)
                 raise UserError(f"{out} holds a run with {other}; choose another --out")
         # A process killed while it wrote leaves a .tmp.
         elif out.exists() and any(path.suffix != ".tmp" for path in out.iterdir()):

@@ -74,17 +74,16 @@ def read(folder: Path) -> Run:
         UserError: a damaged record or history, or a model that is no more.
     """
     record = runs.read_record(folder)
-    held = record["config"]
-    usual = config.as_read(config.load(held["model"], held.get("qat", "")))
+    own = config.read(record["config"])
+    held, usual = config.as_read(own), config.as_read(config.load(own.model, own.qat))
     rows = runs.history(folder)
     # Weights that others trained were imported in no epoch.
-    total = 0 if "imported" in record else config.epochs(config.FitConfig(
-        held["model"], steps=held["steps"], epoch_steps=held["epoch_steps"]))[0]  # fmt: skip
+    total = 0 if "imported" in record else config.epochs(own)[0]
     metric = next((name for name in _JUDGED if rows and name in rows[0]), None)
     best = _JUDGED[metric](rows, key=lambda row: row[metric]) if metric else None
     return Run(
         folder=folder,
-        network=f"{held['model']}-{held['size']}",
+        network=f"{own.model}-{own.size}",
         data=record["data"],
         differs={key: value for key, value in held.items() if usual.get(key) != value},
         done=len(rows),

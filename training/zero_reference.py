@@ -174,7 +174,7 @@ class ZeroReference(keras.losses.Loss):
     Args:
         exposure: the brightness that regions should have, 0..1; 0.6 as published.
         power: how far it follows the picture's own, see ``wanted_level``; 0 as published.
-        spatial, exposed, colour, smooth: the weights of the four.
+        spatial, exposed, colour, tv_weight: the weights of the four.
     """
 
     def __init__(
@@ -184,13 +184,15 @@ class ZeroReference(keras.losses.Loss):
         spatial: float = 1.0,
         exposed: float = 10.0,
         colour: float = 5.0,
-        smooth: float = 200.0,
+        tv_weight: float = 200.0,
         name: str = "zero_reference",
     ) -> None:
         super().__init__(name=name)
         self.exposure = exposure
         self.power = power
-        self.weights = {"spatial": spatial, "exposed": exposed, "colour": colour, "smooth": smooth}
+        self.weights = {
+            "spatial": spatial, "exposed": exposed, "colour": colour, "tv_weight": tv_weight,
+        }  # fmt: skip
 
     def call(self, y_true, y_pred):  # type: ignore[no-untyped-def]
         """The loss of each picture."""
@@ -201,7 +203,7 @@ class ZeroReference(keras.losses.Loss):
             "spatial": spatial_consistency(picture, enhanced),
             "exposed": exposure_control(enhanced, wanted_level(picture, self.exposure, self.power)),
             "colour": colour_constancy(enhanced),
-            "smooth": illumination_smoothness(curves),
+            "tv_weight": illumination_smoothness(curves),
         }
         return sum(self.weights[name] * loss for name, loss in losses.items())
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from training.config import FitConfig
+from training.config import FitConfig, changed
 from training.fit import fit
 
 
@@ -22,7 +22,8 @@ def small() -> Callable[..., FitConfig]:
             "copies": 1, "val_photographs": 2, "val_crop": 48, "steps": 12, "epoch_steps": 3,
             "warmup_steps": 2, "ema": 0.8, "precision": "float32", "picture_every": 2, "seed": 3,
         }  # fmt: skip
-        return FitConfig(**(values | changes))
+        values |= changes
+        return changed(FitConfig(values.pop("model")), **values)
 
     return make
 

@@ -18,7 +18,7 @@ from edge_demo.errors import UserError
 from edge_demo.tasks import chroma
 from keras_models import runs
 from training import callbacks
-from training.adversarial import Adversarial, optimizer, residual
+from training.adversarial import AdversarialModel, optimizer, residual
 from training.config import FitConfig
 from training.fit import compiled, fit
 
@@ -27,11 +27,11 @@ MODELS = ("chroma_gan", "chroma_merged")
 
 
 @pytest.fixture(params=MODELS)
-def both(request: pytest.FixtureRequest, small: Small) -> Adversarial:
+def both(request: pytest.FixtureRequest, small: Small) -> AdversarialModel:
     keras.utils.set_random_seed(4)
     config = small(model=request.param, loss="adversarial")
     model = compiled(config, keras_models.task(request.param, "test"))
-    assert isinstance(model, Adversarial)
+    assert isinstance(model, AdversarialModel)
     return model
 
 
@@ -41,7 +41,7 @@ def batch() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     return planes, rng.normal(0, 0.1, (2, 16, 16, 8)).astype(np.float32)
 
 
-def gradients(model: Adversarial) -> tuple[list[NDArray], list[NDArray]]:
+def gradients(model: AdversarialModel) -> tuple[list[NDArray], list[NDArray]]:
     """Of the whole loss, to the weights of the generator and of the discriminator."""
     planes, truth = batch()
     with tf.GradientTape() as tape:
@@ -52,7 +52,7 @@ def gradients(model: Adversarial) -> tuple[list[NDArray], list[NDArray]]:
     return found[:count], found[count:]
 
 
-def test_each_learns_from_its_own_loss_alone(both: Adversarial) -> None:
+def test_each_learns_from_its_own_loss_alone(both: AdversarialModel) -> None:
     planes, truth = batch()
     judge, task = both.discriminator, both.task
     of_generator, of_discriminator = gradients(both)
@@ -75,9 +75,9 @@ def test_each_learns_from_its_own_loss_alone(both: Adversarial) -> None:
         *likely, _ = judge(seen(truth))
         *features, fooled = judge(seen(output))
         loss = (
-            tf.reduce_mean(tf.sqrt(((true - made) * 48.0) ** 2 + both.config.charbonnier**2))
-            + both.config.adversarial * tf.reduce_mean((fooled - 1) ** 2)
-            + both.config.feature
+            tf.reduce_mean(tf.sqrt(((true - made) * 48.0) ** 2 + both.fidelity.epsilon**2))
+            + both.gan_weight * tf.reduce_mean((fooled - 1) ** 2)
+            + both.feature_weight
             * sum(tf.reduce_mean(tf.abs(a - b)) for a, b in zip(features, likely, strict=True))
         )
     wanted = tape.gradient(loss, [w.value for w in both.generator.trainable_weights])
@@ -86,7 +86,7 @@ def test_each_learns_from_its_own_loss_alone(both: Adversarial) -> None:
         assert np.any(found != 0)
 
 
-def test_the_discriminator_has_a_rate_of_its_own(both: Adversarial) -> None:
+def test_the_discriminator_has_a_rate_of_its_own(both: AdversarialModel) -> None:
     """Adam's first step is the learning rate, whatever the gradient."""
     both.compile(optimizer=optimizer(3.0, learning_rate=1e-3))
     sides = both.generator.trainable_weights, both.discriminator.trainable_weights

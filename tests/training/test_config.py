@@ -11,8 +11,10 @@ import pytest
 
 import keras_models
 from edge_demo.errors import UserError
+from keras_models import runs
 from training import config
 from training.config import FitConfig, override
+from training.objectives import Adversarial, Distillation, LogError, ZeroReference
 
 BASE = FitConfig(model="chroma_residual")
 
@@ -87,17 +89,24 @@ def test_settings_add_up_and_the_last_wins() -> None:
         (["precision=float64"], "known are mixed_bfloat16, float32"),
         (["jit_compile=maybe"], "known are auto, on, off"),
         (["loss=mse"], "known are charbonnier, log_error"),
+        (["loss=charbonier"], "did you mean 'charbonnier'"),
+        (["loss=taught"], "did you mean 'distillation'"),
+        (["detail_gain=2.0"], "is of loss=distillation, and the loss of this run is charbonnier"),
+        (["emphasis=2.0"], "'detail_gain' is of loss=distillation"),
+        (["finest=0.5"], "did you mean 'max_quality_share'"),
+        (["loss=log_error", "charbonnier=1.0"], "the loss of this run is log_error"),
+        (["loss=log_error", "log_flor=1.0"], "did you mean 'log_floor'"),
         (["sitings={'middle': 1.0}"], "'middle'"),
         (["sitings={'left': 0.0}"], "a share above 0"),
         (["sitings={}"], "a share above 0"),
         (["sitings={'left': 'half'}"], "sitings"),
         (["synthetic=1.5"], "must be in 0..1"),
-        (["ms_ssim=-0.1"], "must be in 0..1"),
+        (["loss=charbonnier_ms_ssim", "ms_ssim=-0.1"], "must be in 0..1"),
         (["qualities=(90, 80)"], "least and the greatest"),
-        (["finest=1.0"], "must be in 0..1, 1 excluded"),
-        (["emphasis=-1.0"], "must be 0 or more"),
-        (["exposure_power=-0.5"], "must be 0 or more"),
-        (["exposure=1.0"], "between 0 and 1"),
+        (["max_quality_share=1.0"], "must be in 0..1, 1 excluded"),
+        (["loss=distillation", "detail_gain=-1.0"], "must be 0 or more"),
+        (["loss=zero_reference", "exposure_power=-0.5"], "must be 0 or more"),
+        (["exposure=1.0", "loss=zero_reference"], "between 0 and 1"),
         (["shares=(1.0, 0.0)"], "above 0"),
         (["shares=(1.0, 0.01)"], "too small for a batch"),
         (["varied=1.5"], "must be in 0..1"),
@@ -112,6 +121,44 @@ def test_settings_add_up_and_the_last_wins() -> None:
 def test_what_makes_no_sense_is_refused(settings: list[str], says: str) -> None:
     with pytest.raises(UserError, match=says):
         override(BASE, settings)
+
+
+def test_settings_of_an_objective_stand_beside_the_others() -> None:
+    found = override(BASE, ["detail_gain=3", "seed=2", "loss=distillation", "teacher=runs/a"])
+    assert found.objective == Distillation(teacher="runs/a", detail_gain=3.0)
+    assert config.flat(found) == config.flat(BASE) | {
+        "seed": 2, "loss": "distillation", "teacher": "runs/a", "teaching": 0.8, "detail_gain": 3.0
+    }  # fmt: skip
+    # What both have in common stays, and an objective that is named again is the same.
+    other = override(found, ["charbonnier=2.0", "loss=adversarial"])
+    assert other.objective == Adversarial(charbonnier=2.0)
+    assert override(override(BASE, ["charbonnier=2.0"]), ["loss=adversarial"]) == override(
+        BASE, ["loss=adversarial", "charbonnier=2.0"]
+    )
+    assert override(found, ["loss=distillation"]) == found
+
+
+@pytest.mark.parametrize("name", runs.presets())
+def test_what_presets_were_trained_with_can_be_read(name: str) -> None:
+    record = runs.read_record(Path(name))
+    for held in (record["config"], *(stage["config"] for stage in record.get("stages", ()))):
+        found = config.read(held)
+        assert config.read(config.as_read(found)) == found
+        loss = held.get("loss", "charbonnier")
+        assert found.objective.name == config.OLD_LOSSES.get(loss, loss)
+        kept = config.as_read(found)
+        for key, value in held.items():
+            if (key := config.OLD_KEYS.get(key, key)) in kept and key != "loss":
+                assert kept[key] == value, key
+
+
+def test_settings_of_old_runs_have_their_names_of_today() -> None:
+    found = config.read(runs.read_record(Path("chroma_merged-s.r2"))["config"])
+    assert found.objective == Distillation(teacher="chroma_gan-s.r1", detail_gain=1.75)
+    found = config.read(runs.read_record(Path("enhance_zerodce-lite.r1"))["config"])
+    assert found.objective == ZeroReference(0.46, 0.5, tv_weight=4000.0)
+    found = config.read(runs.read_record(Path("chroma_bitrate-s.r2"))["config"])
+    assert (found.max_quality_share, found.objective) == (0.25, LogError())
 
 
 def test_without_stages_a_run_is_one() -> None:

@@ -12,7 +12,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +33,7 @@ from edge_demo.tasks import chroma
 from keras_models import runs
 from studies import resume
 from training import callbacks, losses
-from training.config import FitConfig
+from training.config import FitConfig, flat
 from training.feed_chroma import comparison, validation_crops
 from training.fit import fit
 
@@ -119,7 +118,8 @@ def test_what_is_kept_is_what_was_validated(finished: Path, data: str, small: Sm
     assert model.dtype_policy.name == "float32"
     scale = chroma.TASK.outputs[0].scale
     model.compile(
-        loss=losses.Charbonnier(scale, small().charbonnier), metrics=[losses.residual_psnr(scale)]
+        loss=losses.Charbonnier(scale, small().objective.charbonnier),
+        metrics=[losses.residual_psnr(scale)],
     )
     loss, psnr = model.evaluate(pipeline.fixed(crops, "center"), verbose=0)
     last = history(finished)[-1]
@@ -140,7 +140,7 @@ def test_run_json_says_what_was_run(finished: Path, data: str, small: Small) -> 
     assert set(record) == {"config", "data", "val", "command", "versions", "python", "backend",
                            "machine", "pictures"}  # fmt: skip
     assert (record["data"], record["val"], record["command"]) == (data, None, "the command")
-    assert record["config"] == json.loads(json.dumps(asdict(small())))
+    assert record["config"] == json.loads(json.dumps(flat(small())))
     assert record["versions"]["keras"] == keras.__version__
 
 
@@ -225,7 +225,7 @@ raise SystemExit(main(sys.argv[1:]))
 
 def settings(config: FitConfig) -> list[str]:
     """The command line's ``--set`` for a config."""
-    values = {key: value for key, value in asdict(config).items() if key not in ("model", "qat")}
+    values = {key: value for key, value in flat(config).items() if key not in ("model", "qat")}
     return [part for key, value in values.items() for part in ("--set", f"{key}={value}")]
 
 
@@ -376,7 +376,7 @@ def test_going_on_is_not_starting_again(
     run = tmp_path / "run"
     shutil.copytree(finished.parent / "after_3", run)
     config = small(start_from=str(finished))
-    record = runs.read_record(run) | {"config": asdict(config)}
+    record = runs.read_record(run) | {"config": flat(config)}
     (run / "run.json").write_text(json.dumps(record))
     fit(config, data, None, run, "x")
     assert same_weights(run, finished)
@@ -440,7 +440,7 @@ def test_a_run_from_before_a_setting_was_added_goes_on(
     shutil.copytree(finished, run)
     record = runs.read_record(run)
     for key in ("loss", "start_from", "learning_rate"):
-        assert record["config"].pop(key) == getattr(FitConfig(model="chroma_residual"), key)
+        assert record["config"].pop(key) == flat(FitConfig(model="chroma_residual"))[key]
     (run / "run.json").write_text(json.dumps(record))
     before = tree(run)
     assert fit(small(), data, None, run, "x") == run / "model.keras"

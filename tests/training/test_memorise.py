@@ -15,6 +15,7 @@ from datasets import colorize
 from edge_demo.colour.ab_bins import COUNT
 from training.config import load
 from training.fit import compiled
+from training.objectives import Charbonnier, LogError
 
 STEPS = 300
 SIDE = 64
@@ -31,9 +32,10 @@ def test_every_network_is_here() -> None:
 def test_one_picture_is_learnt_by_heart(name: str, natural: NDArray[np.uint8]) -> None:
     keras.utils.set_random_seed(0)
     usual = load(name)
-    loss = "charbonnier" if usual.loss == "log_error" else usual.loss
+    charbonnier = isinstance(usual.objective, LogError)
+    objective = Charbonnier() if charbonnier else usual.objective
     config = dataclasses.replace(
-        usual, size="test", steps=STEPS, loss=loss, learning_rate=1e-2, warmup_steps=20,
+        usual, size="test", steps=STEPS, objective=objective, learning_rate=1e-2, warmup_steps=20,
         weight_decay=0.0, precision="float32",
     )  # fmt: skip
     task = keras_models.task(name, "test")

@@ -151,13 +151,13 @@ def test_a_map_and_its_eight_copies_cost_the_same() -> None:
     )
 
 
-@pytest.mark.parametrize("alone", ["spatial", "exposed", "colour", "smooth"])
+@pytest.mark.parametrize("alone", ["spatial", "exposed", "colour", "tv_weight"])
 @pytest.mark.parametrize("shape", [(32, 48, 24), (4, 6, 3)])
 def test_every_loss_moves_the_curves(alone: str, shape: tuple[int, int, int]) -> None:
     """A step against its gradient lowers it; it is finite on black and on white pictures, too."""
     import tensorflow as tf
 
-    weights = dict.fromkeys(("spatial", "exposed", "colour", "smooth"), 0.0) | {alone: 1.0}
+    weights = dict.fromkeys(("spatial", "exposed", "colour", "tv_weight"), 0.0) | {alone: 1.0}
     loss = ZeroReference(**weights)
     tinted = RNG.uniform(0, 1, (1, 32, 48, 3)) * [0.6, 0.8, 1.0]
     picture = np.concatenate([tinted, flat(0.0), flat(1.0)]).astype(np.float32)
@@ -199,9 +199,9 @@ def test_pictures_of_open_size(shape: tuple[int, int, int]) -> None:
 
 
 def test_it_survives_saving() -> None:
-    loss = ZeroReference(exposure=0.45, power=0.5, smooth=100.0, name="mine")
+    loss = ZeroReference(exposure=0.45, power=0.5, tv_weight=100.0, name="mine")
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(loss))
     assert isinstance(again, ZeroReference)
     assert again.get_config() == loss.get_config()
     assert (again.exposure, again.power) == (0.45, 0.5)
-    assert (again.weights["smooth"], again.name) == (100.0, "mine")
+    assert (again.weights["tv_weight"], again.name) == (100.0, "mine")

@@ -8,11 +8,12 @@ On 232 photographs of true 4:4:4 chroma (CID22 and CLIC 2025)::
 """
 
 from training.config import FitConfig
+from training.objectives import Adversarial
 
 CONFIG = FitConfig(
     model="chroma_gan",
     size="s",
     steps=2_500,
     learning_rate=5e-4,
-    loss="adversarial",
+    objective=Adversarial(),
 )

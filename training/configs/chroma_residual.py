@@ -33,6 +33,7 @@ Size m, on which ``chroma_merged-m.r1`` stands, 0.4 h and 0.2 h on 2 cores with 
 import dataclasses
 
 from training.config import FitConfig
+from training.objectives import LogError
 
 CONFIG = FitConfig(model="chroma_residual", size="s", steps=100_000)
 
@@ -42,7 +43,7 @@ QAT = dataclasses.replace(
     CONFIG,
     steps=12_000,
     learning_rate=5e-4,
-    loss="log_error",
+    objective=LogError(),
     patch=160,
     batch=6,
     precision="float32",

@@ -7,12 +7,12 @@ What it reached: ``docs/models/colorize_eccv16-lite.r1.md``.
 
 import dataclasses
 
+from training.objectives import Classification
+
 from .colorize_fusion import CONFIG as FUSION
 
 CONFIG = dataclasses.replace(
     FUSION,
     model="colorize_eccv16",
-    loss="colour_entropy",
-    rebalance=0.5,
-    unbalance=0.25,
+    objective=Classification(rebalance=0.5, unbalance=0.25),
 )

@@ -16,6 +16,7 @@ What it reached: ``docs/models/colorize_fusion-lite.r1.md``.
 """
 
 from training.config import FitConfig
+from training.objectives import LogError
 
 CONFIG = FitConfig(
     model="colorize_fusion",
@@ -28,8 +29,7 @@ CONFIG = FitConfig(
     warmup_steps=100,
     weight_decay=0.05,
     ema=0.998,
-    loss="log_error",
-    log_floor=20.0,
+    objective=LogError(log_floor=20.0),
     epoch_steps=250,
     picture_every=2,
     val_photographs=100,

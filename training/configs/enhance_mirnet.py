@@ -18,6 +18,7 @@ What it reached: ``docs/models/enhance_mirnet-lite.r1.md``.
 import dataclasses
 
 from training.config import FitConfig
+from training.objectives import CharbonnierMsSsim
 
 CONFIG = FitConfig(
     model="enhance_mirnet",
@@ -32,9 +33,7 @@ CONFIG = FitConfig(
     uneven=0.6,
     cell=256,
     learning_rate=1e-3,
-    loss="charbonnier_ms_ssim",
-    charbonnier=5.0,
-    coarse=0.5,
+    objective=CharbonnierMsSsim(charbonnier=5.0, coarse=0.5),
     epoch_steps=500,
     val_photographs=57,
     val_crop=384,

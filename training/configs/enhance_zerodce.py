@@ -12,6 +12,7 @@ What it reached: ``docs/models/enhance_zerodce-lite.r1.md``.
 """
 
 from training.config import FitConfig
+from training.objectives import ZeroReference
 
 CONFIG = FitConfig(
     model="enhance_zerodce",
@@ -21,10 +22,7 @@ CONFIG = FitConfig(
     batch=2,
     cell=384,
     synthetic=0.5,
-    loss="zero_reference",
-    exposure=0.46,
-    exposure_power=0.5,
-    smooth=4000.0,
+    objective=ZeroReference(exposure=0.46, exposure_power=0.5, tv_weight=4000.0),
     learning_rate=2e-3,
     ema=0.99,
     epoch_steps=300,

@@ -15,14 +15,14 @@ from edge_demo.tasks import chroma
 from keras_models import runs
 from training.adversarial import residual
 from training.config import FitConfig
+from training.distillation import DistillationModel
 from training.fit import compiled, fit
-from training.taught import Taught
 
 Small = Callable[..., FitConfig]
 
 
 def merged(small: Small, **changes: object) -> FitConfig:
-    values = {"model": "chroma_merged", "loss": "taught", "teacher": "chroma_gan-s.r1"}
+    values = {"model": "chroma_merged", "loss": "distillation", "teacher": "chroma_gan-s.r1"}
     return small(**{**values, **changes})
 
 
@@ -34,17 +34,18 @@ def test_the_loss_is_of_truth_and_teacher(small: Small) -> None:
     for share in (0.0, 0.25, 1.0):
         keras.utils.set_random_seed(1)
         model = compiled(merged(small, teaching=share), chroma.MERGED)
-        assert isinstance(model, Taught)
+        assert isinstance(model, DistillationModel)
         found.append(float(model.compute_loss(planes, truth, model(planes))))
     assert found[1] == pytest.approx(0.75 * found[0] + 0.25 * found[2], rel=1e-4)
     answer = residual(np.asarray(model.teacher(planes)), planes, chroma.DIRECT)
     made = residual(np.asarray(model(planes)), planes, chroma.MERGED)
-    expected = np.sqrt(((answer - made) * 48) ** 2 + model.config.charbonnier**2).mean()
+    expected = np.sqrt(((answer - made) * 48) ** 2 + 0.5**2).mean()
     assert found[2] == pytest.approx(expected, rel=1e-3)
-    emphasised = Taught(model.generator, chroma.MERGED, merged(small, teaching=1.0, emphasis=3.0))
+    emphasised = compiled(merged(small, teaching=1.0, detail_gain=3.0), chroma.MERGED)
+    emphasised.generator.set_weights(model.generator.get_weights())
     certain = np.asarray(model(planes))[..., :8]
     shown = certain + 3 * (answer - certain)
-    expected = np.sqrt(((shown - made) * 48) ** 2 + model.config.charbonnier**2).mean()
+    expected = np.sqrt(((shown - made) * 48) ** 2 + 0.5**2).mean()
     loss = float(emphasised.compute_loss(planes, truth, model(planes)))
     assert loss == pytest.approx(expected, rel=1e-3)
     learning = {weight.path for weight in model.trainable_variables}

@@ -15,12 +15,11 @@ import keras
 from keras import ops
 
 from edge_demo.errors import UserError
-from edge_demo.tasks.chroma import CORRECTION_SCALE, DIRECT, MERGED
+from edge_demo.tasks.chroma import CORRECTION_SCALE, DIRECT
 from edge_demo.tasks.record import Task
 from keras_models import runs
 
 from .adversarial import CHANNELS, residual
-from .config import FitConfig
 from .losses import Charbonnier
 
 
@@ -31,38 +30,47 @@ def teacher(name: str) -> keras.Model:
         UserError: none is named, or one of another network.
     """
     if not name:
-        raise UserError("loss=taught needs --set teacher=RUN, a run or a preset of chroma_gan")
+        raise UserError(
+            "loss=distillation needs --set teacher=RUN, a run or a preset of chroma_gan"
+        )
     config = runs.read_record(Path(name))["config"]
     if config["model"] != "chroma_gan":
         raise UserError(f"--set teacher={name}: that run is of {config['model']}, not chroma_gan")
     return runs.load_model(Path(name))
 
 
-class Taught(keras.Model):
+class DistillationModel(keras.Model):
     """A student and its teacher; called, it is the student.
 
     Attributes:
         generator: the student, which is kept.
     """
 
-    def __init__(self, student: keras.Model, task: Task, config: FitConfig) -> None:
+    def __init__(
+        self,
+        student: keras.Model,
+        teacher: keras.Model,
+        task: Task,
+        *,
+        charbonnier: float,
+        teaching: float,
+        detail_gain: float,
+    ) -> None:
         """Put both together.
 
         Args:
             student: of form "merged".
-            task: its form.
-            config: names the teacher and says how much it counts.
-
-        Raises:
-            UserError: a student of another form, or as ``teacher``.
+            teacher: of form "direct".
+            task: the student's form.
+            charbonnier: of both losses, see ``Charbonnier``.
+            teaching: what the teacher counts, the truth the rest, 0..1.
+            detail_gain: how many times what the teacher adds is strived for.
         """
-        if task.form != MERGED.form:
-            raise UserError(f"--set loss=taught: {config.model} has no detail to be taught")
         super().__init__(name=student.name)
-        self.generator, self.task, self.config = student, task, config
-        self.teacher = teacher(config.teacher)
+        self.generator, self.teacher, self.task = student, teacher, task
+        self.teaching, self.detail_gain = teaching, detail_gain
         self.teacher.trainable = False
-        self.error = Charbonnier(CORRECTION_SCALE, config.charbonnier)
+        self.error = Charbonnier(CORRECTION_SCALE, charbonnier)
         self.built = True
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
@@ -74,12 +82,12 @@ class Taught(keras.Model):
     ):
         """Charbonnier's loss to the truth and to what is taught, each by its share.
 
-        What is taught is the correction and, ``emphasis`` times, what the teacher adds to it: a
+        What is taught is the correction and, ``detail_gain`` times, what the teacher adds to it: a
         student that is unsure of detail, as all are, learns less of it than it is shown.
         """
         answer = residual(ops.cast(self.teacher(x, training=False), "float32"), x, DIRECT)
         certain = ops.cast(y_pred, "float32")[..., :CHANNELS]
-        shown = ops.stop_gradient(certain + self.config.emphasis * (answer - certain))
-        made, share = residual(y_pred, x, self.task), self.config.teaching
+        shown = ops.stop_gradient(certain + self.detail_gain * (answer - certain))
+        made, share = residual(y_pred, x, self.task), self.teaching
         truth = ops.mean(self.error(residual(y, x, self.task), made))
         return (1.0 - share) * truth + share * ops.mean(self.error(shown, made))

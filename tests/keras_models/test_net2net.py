@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_models import chroma_bitrate, chroma_residual, growth
+from keras_models import chroma_bitrate, chroma_residual, net2net
 from keras_models.chroma_residual import Size
 
 
@@ -19,7 +19,7 @@ def networks(monkeypatch: pytest.MonkeyPatch) -> tuple[keras.Model, keras.Model]
     for weight in narrow.weights:
         weight.assign(rng.normal(0, 0.2, weight.shape))
     for weight in wide.weights:
-        weight.assign(growth.widened(np.asarray(weight), np.asarray(trained[weight.path])))
+        weight.assign(net2net.widened(np.asarray(weight), np.asarray(trained[weight.path])))
     return narrow, wide
 
 
@@ -42,7 +42,7 @@ def test_its_new_channels_are_alive(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_does_not_fit() -> None:
     for fresh, trained in (((3, 3, 4, 4), (3, 3, 4, 5)), ((4,), (3, 4)), ((3,), (4,))):
         with pytest.raises(ValueError, match="does not fit"):
-            growth.widened(np.zeros(fresh), np.zeros(trained))
+            net2net.widened(np.zeros(fresh), np.zeros(trained))
 
 
 def test_strengths_count_once_they_are_learned() -> None:
@@ -53,7 +53,7 @@ def test_strengths_count_once_they_are_learned() -> None:
     trained = {weight.path: np.asarray(weight) for weight in plain.weights}
     for weight in told.weights:
         if weight.path in trained:
-            weight.assign(growth.widened(np.asarray(weight), trained[weight.path]))
+            weight.assign(net2net.widened(np.asarray(weight), trained[weight.path]))
     told.get_layer("head").kernel.assign(
         np.concatenate([trained["head/kernel"], np.zeros((3, 3, 2, 8))], axis=2)
     )
