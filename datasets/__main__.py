@@ -17,6 +17,7 @@ from edge_demo.quiet import quiet_stderr
 
 from . import records, sources
 from .cleaning import command
+from .source import Source
 from .tfds_builders import BUILDERS, files, prepared
 
 
@@ -109,7 +110,7 @@ def _prepare(options: argparse.Namespace) -> None:
     print(f"next: python -m training fit MODEL --data pairs:{options.out} --out runs/NAME")
 
 
-def _prepare_records(options: argparse.Namespace, source: sources.Source) -> None:
+def _prepare_records(options: argparse.Namespace, source: Source) -> None:
     if options.patch < 32 or options.patch % 2:
         raise UserError(f"--patch {options.patch}: must be even, 32 or more")
     if source.counts:

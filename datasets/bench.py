@@ -25,6 +25,7 @@ from edge_demo.colour.lab import rgb_to_lab
 from . import cells, lowlight, pipeline, sources
 from .augment import random_crop
 from .crops import Draws, crops, draws
+from .source import Source
 
 GENERATOR = "generator in Python"
 _SITINGS = {"center": 1.0}
@@ -48,7 +49,7 @@ class Stage:
 
 
 def bench(
-    source: sources.Source, patch: int, batch: int, cell: int, seconds: float = 2.0, rounds: int = 5
+    source: Source, patch: int, batch: int, cell: int, seconds: float = 2.0, rounds: int = 5
 ) -> list[Stage]:
     """Measure every stage.
 
@@ -92,17 +93,17 @@ def rate(counts: Iterator[int], seconds: float, ready: int = 0) -> float:
     return done / elapsed if elapsed else float(done)
 
 
-def _decoded(source: sources.Source, least_side: int) -> Iterator[int]:
+def _decoded(source: Source, least_side: int) -> Iterator[int]:
     while True:
         for _ in sources.photographs(source, least_side):
             yield 1
 
 
-def _cut(source: sources.Source, cell: int, least_side: int) -> Iterator[int]:
+def _cut(source: Source, cell: int, least_side: int) -> Iterator[int]:
     one = itertools.cycle(source.paths)
     while True:
         yield cells.cut(
-            sources.Source(source.text, (next(one),)), size=cell, least_side=least_side
+            Source(source.text, (next(one),)), size=cell, least_side=least_side
         ).photographs
 
 

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from edge_demo.tasks import enhance, lowlight
 
-from .cells import at_most, centre, grid
 from .crops import Draws, crops, draws
+from .squares import at_most, centre, grid
 
 Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 

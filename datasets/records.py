@@ -32,9 +32,9 @@ from edge_demo.files import write_whole
 from edge_demo.pictures import pairs as device_pairs
 from edge_demo.pictures import photographs as device
 
-from .cells import grid
 from .partners import LEAST_LIKENESS, likeness
-from .sources import Source, fingerprint
+from .source import Source, fingerprint
+from .squares import grid
 
 MANIFEST = "manifest.json"
 EXTENSION = ".tfrecord"

@@ -9,10 +9,11 @@ from edge_demo.measure.quality import Sample
 from edge_demo.measure.restoration import Restoration
 
 from . import sources
+from .source import Source, some
 
 
 def samples(
-    restoration: Restoration, source: sources.Source, siting: str | None = None
+    restoration: Restoration, source: Source, siting: str | None = None
 ) -> Iterator[Sample]:
     """Each usable picture of a source with its truth.
 
@@ -34,10 +35,10 @@ def samples(
 
 def named(
     restoration: Restoration,
-    source: sources.Source,
+    source: Source,
     names: Collection[str],
     siting: str | None = None,
 ) -> list[Sample]:
     """The samples of the files of some names."""
     chosen = [index for index, path in enumerate(source.paths) if path.name in names]
-    return list(samples(restoration, sources.some(source, chosen), siting))
+    return list(samples(restoration, some(source, chosen), siting))

@@ -8,13 +8,10 @@ are.
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
-import hashlib
 import itertools
 import zlib
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +21,8 @@ from edge_demo.errors import UserError
 from edge_demo.pictures import pairs as device_pairs
 from edge_demo.pictures import photographs as device
 
+from . import records
+from .source import Source, some
 from .tfds_builders import prepared
 
 KINDS = {
@@ -43,28 +42,6 @@ KINDS = {
 SAMPLE_TRAIN = ("coffee.png", "ihc.png", "motorcycle_left.png", "motorcycle_right.png",
                 "retina.jpg", "rocket.jpg")  # fmt: skip
 SAMPLE_TEST = ("astronaut.png", "chelsea.png", "hubble_deep_field.jpg")
-
-
-@dataclass(frozen=True)
-class Source:
-    """Pictures to read.
-
-    Attributes:
-        text: what the user wrote, for reports.
-        paths: the files, sorted; of pairs those in good light.
-        low: of pairs the files in low light, parallel to ``paths``; else empty.
-        counts: of records how many pictures each file holds; else empty.
-    """
-
-    text: str
-    paths: tuple[Path, ...]
-    low: tuple[Path, ...] = ()
-    counts: tuple[int, ...] = ()
-
-    @property
-    def count(self) -> int:
-        """How many pictures there are, good and bad."""
-        return sum(self.counts) if self.counts else len(self.paths)
 
 
 def sample_folder() -> Path:
@@ -105,8 +82,6 @@ def open_source(text: str, split: str = "test") -> Source:
             "python -m training evaluate"
         )
     if kind == "records" and rest:
-        from . import records  # which knows sources
-
         return records.open_folder(text, Path(rest).expanduser())
     if kind == "tfds" and rest:
         return Source(text, *prepared.open_files(text, split))
@@ -197,49 +172,6 @@ def hold_out(source: Source, every: int = 10) -> tuple[Source, Source]:
     return some(source, kept), some(source, out)
 
 
-def some(source: Source, indices: Collection[int]) -> Source:
-    """A source of only some of another's files."""
-    return dataclasses.replace(
-        source,
-        paths=tuple(source.paths[index] for index in indices),
-        low=tuple(source.low[index] for index in indices) if source.low else (),
-        counts=tuple(source.counts[index] for index in indices) if source.counts else (),
-    )
-
-
-def joined(sources: Sequence[Source]) -> Source:
-    """One source of the photographs of several."""
-    of_records = any(source.counts for source in sources)
-    counts = (source.counts or (1,) * len(source.paths) for source in sources)
-    return Source(
-        " + ".join(source.text for source in sources),
-        tuple(path for source in sources for path in source.paths),
-        counts=tuple(itertools.chain.from_iterable(counts)) if of_records else (),
-    )
-
-
-def fingerprint(sources: Sequence[Source]) -> str:
-    """A digest of the files of some sources, by their names and sizes.
-
-    It tells whether a run is resumed on the pictures that it began with. Nothing is read, so that
-    a million files take seconds.
-
-    Raises:
-        UserError: a file is not there any more.
-    """
-    digest = hashlib.sha256()
-    for source in sources:
-        for path in (*source.low, *source.paths):
-            try:
-                size = path.stat().st_size
-            except OSError as error:
-                raise UserError(
-                    f"{source.text}: {str(path)!r} has vanished ({error.strerror})"
-                ) from None
-            digest.update(f"{size} {path.name}\n".encode(errors="surrogateescape"))
-    return digest.hexdigest()
-
-
 def photographs(
     source: Source, least_side: int = 32, halved: bool = True
 ) -> Iterator[tuple[Path, NDArray[np.uint8]]]:
@@ -251,8 +183,6 @@ def photographs(
     Raises:
         UserError: when not one photograph could be used.
     """
-    from . import records  # which knows sources
-
     for is_shard, group in itertools.groupby(
         source.paths, lambda path: path.suffix == records.EXTENSION
     ):
@@ -275,7 +205,5 @@ def pairs(source: Source) -> Iterator[tuple[Path, NDArray[np.uint8], NDArray[np.
     if not source.low:
         raise UserError(f"{source.text} holds no pairs; name a folder of them: pairs:PATH")
     if source.counts:
-        from . import records  # which knows sources
-
         return records.pairs(source.paths)
     return device_pairs.pairs(list(zip(source.low, source.paths, strict=True)))

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets import augment, samples, sources
+from datasets.source import Source, some
 from edge_demo.errors import UserError
 from edge_demo.measure.quality import Sample
 from edge_demo.measure.restoration import Restoration
@@ -81,7 +82,7 @@ def of_pieces(
 
 def collect(
     restoration: Restoration,
-    source: sources.Source,
+    source: Source,
     tile: int,
     count: int = 64,
     seed: int = 0,
@@ -101,7 +102,7 @@ def collect(
         UserError: not one picture could be used, or pairs are to be augmented.
     """
     rng = np.random.default_rng(seed)
-    chosen = sources.some(source, sorted(rng.permutation(len(source.paths))[:count].tolist()))
+    chosen = some(source, sorted(rng.permutation(len(source.paths))[:count].tolist()))
     if restoration.pairs and source.low:
         if augmented:
             raise UserError("--augmented varies photographs; pairs are calibrated on as they are")

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from datasets import sources
+from datasets.source import Source
 from edge_demo import tasks
 from edge_demo.errors import UserError
 from edge_demo.measure import restoration, results
@@ -60,7 +60,7 @@ def resolve(names: Sequence[str]) -> list[Path]:
 
 def compare(
     files: Sequence[Path],
-    source: sources.Source,
+    source: Source,
     *,
     limit: float = LIMIT,
     threads: int | None = None,
@@ -112,7 +112,7 @@ def compare(
     return table
 
 
-def _link(source: sources.Source, folder: Path) -> None:
+def _link(source: Source, folder: Path) -> None:
     """A source's files in a folder, in its order; each keeps its name, of which there may be two.
 
     Low light that is made from a photograph depends on its name.

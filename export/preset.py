@@ -12,6 +12,7 @@ from typing import Any
 
 import keras_models
 from datasets import samples, sources
+from datasets.source import Source
 from edge_demo.errors import UserError
 from edge_demo.measure import quality, restoration, results
 from edge_demo.measure.restoration import Restoration
@@ -184,7 +185,7 @@ def _keep_weights(run: Path, record: Mapping[str, Any], name: str, terms: str) -
 
 
 def _measure(
-    restored: Restoration, drafts: list[Path], source: sources.Source, siting: str | None
+    restored: Restoration, drafts: list[Path], source: Source, siting: str | None
 ) -> dict[str, Any]:
     """A schema-1 table of every recipe and baseline."""
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from datasets import samples, sources
+from datasets import samples
+from datasets.source import Source
 from edge_demo import tasks
 from edge_demo.measure import restoration, results
 from edge_demo.measure.restoration import Method, Restoration
@@ -20,7 +21,7 @@ _SHOWN = 2  # files in the pictures, beside float32: more would not stand in one
 _BAR, _WIDTH, _NAME = 26, 620, 150  # height of a bar's line, width of a chart, of its names
 
 
-def comparison(table: Mapping[str, Any], files: Sequence[Path], source: sources.Source) -> str:
+def comparison(table: Mapping[str, Any], files: Sequence[Path], source: Source) -> str:
     """The page of a comparison.
 
     Args:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets import samples, sources
+from datasets.source import Source
 from edge_demo import cli
 from edge_demo.measure import quality, restoration
 from edge_demo.model import models_folder
@@ -29,7 +30,7 @@ MODELS = ("chroma_residual-s.r1.float32", "chroma_residual-s.r1.qat",
 BASELINES = ("bilinear", "lanczos4")
 
 
-def measured(source: sources.Source, jpeg_quality: int) -> dict[str, float]:
+def measured(source: Source, jpeg_quality: int) -> dict[str, float]:
     """Method to mean chroma PSNR at a quality."""
     plain = restoration.varied(restoration.of("chroma"), quality=jpeg_quality)
     methods = {name: plain.baselines()[name] for name in BASELINES}

@@ -26,6 +26,7 @@ import cv2
 import numpy as np
 
 from datasets import samples, sources
+from datasets.source import some
 from edge_demo import cli
 from edge_demo.benchmark import host
 from edge_demo.colour.lab import rgb_to_lab
@@ -72,7 +73,7 @@ def scenes(text: str) -> dict[str, Any]:
     """A table of schema 1: every network, as floats and as integers, without hints."""
     source = sources.open_source(text, "test")
     step = -(-len(source.paths) // MOST)
-    few = sources.some(source, range(0, len(source.paths), step))
+    few = some(source, range(0, len(source.paths), step))
     models = [
         TFLiteModel(models_folder.find(f"{n}.{r}"), THREADS) for n in NETWORKS for r in RECIPES
     ]

@@ -152,6 +152,38 @@ def test_each_folder_imports_only_what_it_may(package: str) -> None:
     assert [line for path in paths for line in violations(path)] == []
 
 
+def arrows(package: str) -> dict[str, set[str]]:
+    """Which modules of a package each of them imports, at its top or inside a function."""
+    paths = {module_name(path): path for path in files(package)}
+    found: dict[str, set[str]] = {}
+    for module, path in paths.items():
+        names = imported(path.read_text(), module, path.name == "__init__.py")
+        # ``a.b`` is the module b of a, or a name in a.
+        targets = {name if name in paths else name.rpartition(".")[0] for name in names}
+        found[module] = targets & set(paths) - {module}
+    return found
+
+
+def circle(graph: dict[str, set[str]]) -> list[str]:
+    """The modules of circles and those that import them; none where there is no circle."""
+    left = dict(graph)
+    while free := [module for module, others in left.items() if not others & set(left)]:
+        for module in free:
+            del left[module]
+    return sorted(left)
+
+
+def test_circles_are_seen() -> None:
+    assert circle({"a": {"b"}, "b": {"c"}, "c": set()}) == []
+    assert circle({"a": {"b"}, "b": {"a"}, "c": {"d"}, "d": set()}) == ["a", "b"]
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_folder_has_a_circle(package: str) -> None:
+    """Nor one that an import inside a function hides."""
+    assert circle(arrows(package)) == []
+
+
 def test_programs_are_in_their_folder() -> None:
     """Studies may import everything, so no rule is theirs; pages stand beside no program."""
     assert files("studies") and not files("docs")

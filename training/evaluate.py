@@ -10,7 +10,8 @@ import keras
 import numpy as np
 
 import keras_models
-from datasets import samples, sources
+from datasets import samples
+from datasets.source import Source
 from edge_demo.measure import quality, restoration
 from edge_demo.model.tflite import TFLiteModel
 from edge_demo.model.tiling import Runner
@@ -83,7 +84,7 @@ def load(target: Path) -> Evaluated:
 
 def evaluate(
     target: Evaluated,
-    source: sources.Source,
+    source: Source,
     siting: str | None = None,
     jpeg_quality: int | None = None,
     detail: float | None = None,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import keras
 import numpy as np
@@ -13,21 +12,22 @@ from numpy.typing import NDArray
 
 import keras_models
 from datasets import cells, pipeline, sources
+from datasets.source import Source, joined, some
+from datasets.squares import centre
 from edge_demo.colour.siting import upsample
 from edge_demo.colour.ycbcr import rgb_to_ycbcr, round_to_uint8, ycbcr_to_rgb
 from edge_demo.tasks import chroma, jpeg
 from edge_demo.tasks.record import Task
 
 from .config import FitConfig
+from .feed import Feed
 
 
-def prepare(
-    config: FitConfig, train: Sequence[sources.Source], held_out: sources.Source
-) -> tuple[Any, ...]:
-    """The parts of a ``feeds.Feed``."""
+def prepare(config: FitConfig, train: Sequence[Source], held_out: Source) -> Feed:
+    """See ``feeds.prepare``."""
     crops = validation_crops(held_out, config)
     bank = cells.cut(
-        sources.joined(train),
+        joined(train),
         size=config.cell,
         least_side=min(config.patch, 64),
         copies=config.copies,
@@ -35,10 +35,12 @@ def prepare(
         limit_bytes=int(config.cells_gib * 2**30),
     )
     task = keras_models.task(config.model, config.size)
-    summary = f"{len(bank.ycbcr)} cells of {bank.photographs} photographs"
-    draw: Callable[[keras.Model], NDArray[np.uint8]] = lambda model: comparison(model, crops, task)  # noqa: E731
-    validation = pipeline.fixed(crops, "center", task=task, qualities=config.qualities)
-    return summary, lambda a, b: _batches(config, task, bank, a, b), validation, draw
+    return Feed(
+        summary=f"{len(bank.ycbcr)} cells of {bank.photographs} photographs",
+        batches=lambda start, stop: _batches(config, task, bank, start, stop),
+        validation=pipeline.fixed(crops, "center", task=task, qualities=config.qualities),
+        draw=lambda model: comparison(model, crops, task),
+    )
 
 
 def _batches(
@@ -58,13 +60,13 @@ def _batches(
     )
 
 
-def validation_crops(source: sources.Source, config: FitConfig) -> NDArray[np.uint8]:
+def validation_crops(source: Source, config: FitConfig) -> NDArray[np.uint8]:
     """Centre crops of the first photographs held out, (N, side, side, 3) YCbCr."""
-    chosen = sources.some(source, range(len(source.paths))[: config.val_photographs])
+    chosen = some(source, range(len(source.paths))[: config.val_photographs])
     found = itertools.islice(sources.photographs(chosen), config.val_photographs)
     photographs = [rgb for _, rgb in found]
     side = min(config.val_crop, *(min(rgb.shape[:2]) // 16 * 16 for rgb in photographs))
-    return np.stack([round_to_uint8(rgb_to_ycbcr(cells.centre(rgb, side))) for rgb in photographs])
+    return np.stack([round_to_uint8(rgb_to_ycbcr(centre(rgb, side))) for rgb in photographs])
 
 
 # What networks that are told a JPEG's quality are shown with.

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 import keras_models
 from datasets import colorize, sources
+from datasets.source import Source
 from edge_demo.colour.ab_bins import BINS, COUNT
 from edge_demo.colour.ycbcr import round_to_uint8
 from edge_demo.tasks.colorize import AB, to_rgb
@@ -20,30 +21,28 @@ from edge_demo.tasks.record import Task
 from keras_models.ab_classes import annealed
 
 from .config import FitConfig
+from .feed import Feed
 
 _SHOWN = 4
 
 
-def prepare(
-    config: FitConfig, train: Sequence[sources.Source], held_out: sources.Source
-) -> tuple[Any, ...]:
-    """The parts of a ``feeds.Feed``."""
+def prepare(config: FitConfig, train: Sequence[Source], held_out: Source) -> Feed:
+    """See ``feeds.prepare``."""
     task = keras_models.task(config.model, config.size)
     bank = colorize.gather((_photographs(source) for source in train), config.cell)
     first = itertools.islice(_photographs(held_out), config.val_photographs)
     kept = np.stack([colorize.squeezed(rgb, config.patch) for rgb in first])
     each = ", ".join(map(str, colorize.shares(bank, config.batch)))
-    summary = f"{bank.photographs} photographs, of each source in a batch: {each}"
-    return (
-        summary,
-        lambda start, stop: _batches(config, task, bank, start, stop),
-        colorize.fixed(kept, task, config.seed),
-        lambda model: comparison(model, kept[:_SHOWN], task, config.seed),
-        lambda: colorize.prior(bank, BINS),
+    return Feed(
+        summary=f"{bank.photographs} photographs, of each source in a batch: {each}",
+        batches=lambda start, stop: _batches(config, task, bank, start, stop),
+        validation=colorize.fixed(kept, task, config.seed),
+        draw=lambda model: comparison(model, kept[:_SHOWN], task, config.seed),
+        prior=lambda: colorize.prior(bank, BINS),
     )
 
 
-def _photographs(source: sources.Source) -> Any:
+def _photographs(source: Source) -> Any:
     return (rgb for _, rgb in sources.photographs(source, halved=False))
 
 

@@ -6,7 +6,6 @@ import itertools
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 import keras
 import numpy as np
@@ -15,21 +14,21 @@ from numpy.typing import NDArray
 
 import keras_models
 from datasets import lowlight, partners, sources
-from datasets.cells import centre
+from datasets.source import Source
+from datasets.squares import centre
 from edge_demo.colour.ycbcr import round_to_uint8
 from edge_demo.errors import UserError
 from edge_demo.tasks import enhance
 
 from .config import FitConfig, epochs, plan
+from .feed import Feed
 
 _SHOWN = 3
 _WHOLES = 96  # pictures that the ranges of 8-bit training are chosen from
 
 
-def prepare(
-    config: FitConfig, train: Sequence[sources.Source], held_out: sources.Source
-) -> tuple[Any, ...]:
-    """The parts of a ``feeds.Feed``."""
+def prepare(config: FitConfig, train: Sequence[Source], held_out: Source) -> Feed:
+    """See ``feeds.prepare``."""
     kept = list(itertools.islice(_validation_pairs(held_out), config.val_photographs))
     size = enhance.TASK.size_multiple
     side = min(config.val_crop, *(min(low.shape[:2]) // size * size for low, _ in kept))
@@ -41,17 +40,14 @@ def prepare(
         raise UserError("not one pair to train on: their two pictures have nothing in common")
     of_pairs = sum(len(part.cells) for part in used if part.paired)
     of_photographs = sum(len(part.cells) for part in used) - of_pairs
-    summary = (
-        f"{of_pairs} cells of pairs and {of_photographs} of photographs "
-        f"from {sum(len(part.wholes) for part in used)} pictures"
-    )
-    return (
-        summary,
-        lambda start, stop: _batches(config, used, start, stop, thumbnail),
-        lowlight.fixed(kept, side, free, thumbnail),
-        lambda model: comparison(model, kept[:_SHOWN], side, thumbnail),
-        None,
-        (lambda: _wholes(used)) if thumbnail else None,
+    pictures = sum(len(part.wholes) for part in used)
+    return Feed(
+        summary=f"{of_pairs} cells of pairs and {of_photographs} of photographs "
+        f"from {pictures} pictures",
+        batches=lambda start, stop: _batches(config, used, start, stop, thumbnail),
+        validation=lowlight.fixed(kept, side, free, thumbnail),
+        draw=lambda model: comparison(model, kept[:_SHOWN], side, thumbnail),
+        wholes=(lambda: _wholes(used)) if thumbnail else None,
     )
 
 
@@ -69,12 +65,10 @@ def _wholes(parts: Sequence[lowlight.Part]) -> NDArray[np.float32]:
     return np.stack(found)
 
 
-def _parts(
-    config: FitConfig, train: Sequence[sources.Source], free: bool
-) -> tuple[lowlight.Part, ...]:
+def _parts(config: FitConfig, train: Sequence[Source], free: bool) -> tuple[lowlight.Part, ...]:
     """Pairs and photographs; each source by itself where the config states its share."""
 
-    def photographs(chosen: Sequence[sources.Source], share: float) -> lowlight.Part:
+    def photographs(chosen: Sequence[Source], share: float) -> lowlight.Part:
         return lowlight.cut_photographs(
             (rgb for source in chosen for rgb in _photographs(source, config)),
             size=config.cell,
@@ -84,7 +78,7 @@ def _parts(
             seed=config.seed,
         )
 
-    def pairs(chosen: Sequence[sources.Source], share: float) -> lowlight.Part:
+    def pairs(chosen: Sequence[Source], share: float) -> lowlight.Part:
         found = itertools.chain.from_iterable(_pairs(source, free) for source in chosen)
         return lowlight.cut_pairs(found, size=config.cell, share=share)
 
@@ -126,7 +120,7 @@ def _batches(
     )
 
 
-def _pairs(source: sources.Source, without_truth: bool) -> Iterator[lowlight.Pair]:
+def _pairs(source: Source, without_truth: bool) -> Iterator[lowlight.Pair]:
     """A source's pairs; where the truth is looked at, those that show one scene.
 
     Of records that was seen to when they were made, on whole pictures.
@@ -137,13 +131,13 @@ def _pairs(source: sources.Source, without_truth: bool) -> Iterator[lowlight.Pai
         yield from partners.of_one_scene(sources.pairs(source))
 
 
-def _photographs(source: sources.Source, config: FitConfig) -> Iterator[NDArray[np.uint8]]:
+def _photographs(source: Source, config: FitConfig) -> Iterator[NDArray[np.uint8]]:
     """A source's photographs; of records, which are shuffled, as many as there is memory for."""
     most = int(config.cells_gib * 2**30) // (config.cell**2 * 3) if source.counts else None
     return (rgb for _, rgb in itertools.islice(sources.photographs(source), most))
 
 
-def _validation_pairs(source: sources.Source) -> Iterator[lowlight.Pair]:
+def _validation_pairs(source: Source) -> Iterator[lowlight.Pair]:
     """A source's pairs; of a source of photographs, pairs with a camera drawn for each."""
     if source.low:
         for _, low, high in sources.pairs(source):

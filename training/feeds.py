@@ -1,44 +1,19 @@
-"""What a run is fed with: batches, validation and pictures, as each task needs them."""
+"""The data of a run, read by the module of its task: each has ``prepare`` and gives a ``Feed``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-import keras
-import numpy as np
-import tensorflow as tf
-from numpy.typing import NDArray
-
-from datasets import sources
+from datasets.source import Source
 
 from . import feed_chroma, feed_colorize, feed_enhance
 from .config import FitConfig
+from .feed import Feed
+
+_TASKS = {"chroma": feed_chroma, "colorize": feed_colorize, "enhance": feed_enhance}
 
 
-@dataclass(frozen=True)
-class Feed:
-    """A run's data.
-
-    Attributes:
-        summary: what was read, for the user.
-        batches: training batches from a step up to another of the same stage, always the same.
-        validation: the batches that each epoch is measured on.
-        draw: truth, input and prediction side by side, RGB (H, W, 3) uint8, of a model.
-        prior: how common each of the 313 colours is; only of colorization.
-        wholes: encoded whole pictures (N, h, w, C), reduced, of networks that judge a crop by the
-            whole that it is of.
-    """
-
-    summary: str
-    batches: Callable[[int, int], tf.data.Dataset]
-    validation: tf.data.Dataset
-    draw: Callable[[keras.Model], NDArray[np.uint8]]
-    prior: Callable[[], NDArray[np.float64]] | None = None
-    wholes: Callable[[], NDArray[np.float32]] | None = None
-
-
-def prepare(config: FitConfig, train: Sequence[sources.Source], held_out: sources.Source) -> Feed:
+def prepare(config: FitConfig, train: Sequence[Source], held_out: Source) -> Feed:
     """Read the photographs of a run.
 
     Args:
@@ -49,6 +24,4 @@ def prepare(config: FitConfig, train: Sequence[sources.Source], held_out: source
     Raises:
         UserError: nothing usable in a source.
     """
-    task = config.model.partition("_")[0]
-    module = {"chroma": feed_chroma, "colorize": feed_colorize, "enhance": feed_enhance}[task]
-    return Feed(*module.prepare(config, train, held_out))
+    return _TASKS[config.model.partition("_")[0]].prepare(config, train, held_out)

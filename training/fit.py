@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 import keras_models
 from datasets import sources
+from datasets.source import Source, fingerprint
 from edge_demo.cli import duration
 from edge_demo.errors import UserError
 from edge_demo.files import write_whole
@@ -27,6 +28,7 @@ from keras_models import ab_classes, backbones, fakequant, net2net, runs
 from . import feeds, plots
 from .callbacks import Checkpoint, Pictures, Progress
 from .config import FitConfig, as_read, epochs, plan, read
+from .feed import Feed
 from .strategies import Strategy
 
 Ranges = Mapping[str, fakequant.Range]
@@ -77,11 +79,11 @@ def fit(
 
     keras.utils.set_random_seed(config.seed)
     print(f"reading {sum(s.count for s in train)} pictures of {data}", flush=True)
-    record["pictures"] = sources.fingerprint([*train, held_out])
+    record["pictures"] = fingerprint([*train, held_out])
     _check_pictures(out, record)
     feed = feeds.prepare(config, train, held_out)
     # A disk that went away on the way leaves some pictures read and others skipped.
-    sources.fingerprint([*train, held_out])
+    fingerprint([*train, held_out])
     print(feed.summary, flush=True)
     if strategy.is_chief:
         _claim(out, record)  # only now: a mistake must not claim the folder
@@ -92,7 +94,7 @@ def fit(
 
 def _train(
     config: FitConfig,
-    feed: feeds.Feed,
+    feed: Feed,
     out: Path,
     task: Task,
     start: Mapping[str, NDArray[np.floating]],
@@ -174,7 +176,7 @@ def network(config: FitConfig, precision: str, ranges: Ranges | None) -> keras.M
         keras.mixed_precision.set_dtype_policy(policy)
 
 
-def calibrated(config: FitConfig, feed: feeds.Feed, task: Task) -> Ranges:
+def calibrated(config: FitConfig, feed: Feed, task: Task) -> Ranges:
     """A range for every activation of the run that ``config.qat`` names.
 
     On training crops, or on whole pictures where a network judges crops by them. The same on every
@@ -316,7 +318,7 @@ def _starting_weights(config: FitConfig) -> dict[str, NDArray[np.floating]]:
     return {weight.path: np.asarray(weight) for weight in runs.load_model(run).weights}
 
 
-def split(data: str, val: str | None) -> tuple[list[sources.Source], sources.Source]:
+def split(data: str, val: str | None) -> tuple[list[Source], Source]:
     """The sources to train on, and the one to validate on."""
     train = [sources.open_source(text.strip(), "train") for text in data.split(" + ")]
     if val is None:

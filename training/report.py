@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from datasets import samples, sources
+from datasets import samples
+from datasets.source import Source
 from edge_demo.measure import quality, restoration, results
 from edge_demo.report import html
 
@@ -21,7 +22,7 @@ def evaluation_html(
     names: Sequence[str],
     values: Mapping[str, quality.Values],
     target: Evaluated,
-    source: sources.Source,
+    source: Source,
 ) -> str:
     """The page of ``training evaluate --html``.
 

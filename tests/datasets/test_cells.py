@@ -8,12 +8,13 @@ import cv2
 import numpy as np
 import pytest
 
-from datasets import augment, cells, sources
+from datasets import augment, cells, sources, squares
+from datasets.source import Source
 from edge_demo.colour.ycbcr import rgb_to_ycbcr, round_to_uint8
 from edge_demo.errors import UserError
 
 
-def folder_of(folder: Path, *pictures: np.ndarray) -> sources.Source:
+def folder_of(folder: Path, *pictures: np.ndarray) -> Source:
     for index, rgb in enumerate(pictures):
         assert cv2.imwrite(str(folder / f"{index}.png"), rgb[..., ::-1])
     return sources.open_source(f"folder:{folder}")
@@ -29,7 +30,7 @@ def numbered(height: int, width: int) -> np.ndarray:
     "size", [(64, 64), (64, 65), (66, 64), (65, 127), (128, 128), (129, 200), (250, 64), (90, 90)]
 )
 def test_cells_cover_every_pixel_and_overlap(size: tuple[int, int]) -> None:
-    grid = cells.grid(numbered(*size), 64)
+    grid = squares.grid(numbered(*size), 64)
     assert all(cell.shape == (64, 64, 3) for cell in grid)
     seen = {tuple(pixel) for cell in grid for pixel in cell[..., :2].reshape(-1, 2)}
     assert len(seen) == size[0] * size[1]

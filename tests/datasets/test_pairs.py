@@ -10,6 +10,7 @@ import pytest
 
 from datasets import sources
 from datasets.__main__ import main
+from datasets.source import Source
 from edge_demo.errors import UserError
 from edge_demo.pictures.images import read_rgb
 from tests.mistakes import refused
@@ -29,7 +30,7 @@ def make(folder: Path, count: int = 10) -> Path:
     return folder
 
 
-def stems(source: sources.Source) -> list[int]:
+def stems(source: Source) -> list[int]:
     assert [path.name for path in source.low] == [path.name for path in source.paths]
     assert all(path.parent.name == "low" for path in source.low)
     assert all(path.parent.name == "high" for path in source.paths)

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from datasets import cells, records, sources
+from datasets import cells, records, sources, squares
 from datasets.__main__ import main
 from edge_demo.errors import UserError
 from tests.mistakes import refused
@@ -45,7 +45,7 @@ def test_every_patch_is_there_once(
     assert "shard 3/3" in said.err and "ETA" in said.err
     folder = sources.open_source(f"folder:{small_photographs}")
     expected = [
-        cell.tobytes() for _, rgb in sources.photographs(folder) for cell in cells.grid(rgb, 48)
+        cell.tobytes() for _, rgb in sources.photographs(folder) for cell in squares.grid(rgb, 48)
     ]
     found = [(path, rgb.tobytes()) for path, rgb in sources.photographs(source)]
     assert sorted(rgb for _, rgb in found) == sorted(expected)
@@ -53,7 +53,7 @@ def test_every_patch_is_there_once(
     # A picture's patches are in one shard, so that shards can be held out.
     shard = {rgb: path for path, rgb in found}
     for _, rgb in sources.photographs(folder):
-        assert len({shard[cell.tobytes()] for cell in cells.grid(rgb, 48)}) == 1
+        assert len({shard[cell.tobytes()] for cell in squares.grid(rgb, 48)}) == 1
     train, held = sources.hold_out(source)
     assert train.count + held.count == source.count and not set(train.paths) & set(held.paths)
 
@@ -116,7 +116,7 @@ def test_pairs(tmp_path: Path, natural: np.ndarray, capsys: pytest.CaptureFixtur
     assert main([*arguments, "--shards", "2"]) == 0
     assert "3.png and its partner have nothing in common" in capsys.readouterr().err
     source = sources.open_source(f"records:{out}")
-    expected = cells.grid(np.concatenate([natural // 8, natural], -1), 64)
+    expected = squares.grid(np.concatenate([natural // 8, natural], -1), 64)
     found = list(sources.pairs(source))
     assert len(found) == 3 * len(expected)
     wanted = {cell.tobytes() for cell in expected}

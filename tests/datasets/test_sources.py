@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from datasets import sources
+from datasets.source import Source
 from edge_demo.errors import UserError
 
 FACTORS = {
@@ -26,7 +27,7 @@ def write(path: Path, rgb: np.ndarray, *params: int) -> Path:
 
 
 def read_one(path: Path, least_side: int = 32) -> np.ndarray:
-    source = sources.Source("test", (path,))
+    source = Source("test", (path,))
     ((name, rgb),) = sources.photographs(source, least_side)
     assert name == path and rgb.dtype == np.uint8 and rgb.shape[2] == 3
     return rgb
@@ -177,8 +178,8 @@ def test_no_usable_file_at_all(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert len(capsys.readouterr().err.splitlines()) == 2
 
 
-def source_of(names: list[str]) -> sources.Source:
-    return sources.Source("folder:x", tuple(Path("x") / name for name in sorted(names)))
+def source_of(names: list[str]) -> Source:
+    return Source("folder:x", tuple(Path("x") / name for name in sorted(names)))
 
 
 def test_hold_out_is_disjoint_complete_and_about_a_tenth() -> None:
@@ -197,7 +198,7 @@ def test_adding_files_moves_no_other() -> None:
     _, after = sources.hold_out(source_of([*names, *(f"new_{i}.png" for i in range(50))]))
     assert {p for p in after.paths if "photo" in p.name} == set(before.paths)
     # Nor does moving the folder.
-    moved = sources.Source("y", tuple(Path("elsewhere") / name for name in names))
+    moved = Source("y", tuple(Path("elsewhere") / name for name in names))
     assert {p.name for p in sources.hold_out(moved)[1].paths} == {p.name for p in before.paths}
 
 

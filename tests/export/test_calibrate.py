@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from datasets import sources
+from datasets.source import Source
 from edge_demo.errors import UserError
 from edge_demo.measure import restoration
 from edge_demo.tasks import chroma, enhance
@@ -20,7 +21,7 @@ TILE = 32
 
 
 @pytest.fixture(scope="module")
-def source(small_photographs: Path) -> sources.Source:
+def source(small_photographs: Path) -> Source:
     return sources.open_source(f"folder:{small_photographs}")
 
 
@@ -28,7 +29,7 @@ def truths(calibration: Calibration) -> list[NDArray[np.uint8]]:
     return [tile.truth for tile in calibration.tiles]
 
 
-def test_the_same_each_time(source: sources.Source) -> None:
+def test_the_same_each_time(source: Source) -> None:
     first, again = (collect(CHROMA, source, TILE, count=9) for _ in range(2))
     assert first.manifest == again.manifest
     assert all(np.array_equal(a, b) for a, b in zip(truths(first), truths(again), strict=True))
@@ -37,7 +38,7 @@ def test_the_same_each_time(source: sources.Source) -> None:
     assert other.manifest["seed"] == 1
 
 
-def test_inputs_are_what_the_device_encodes(source: sources.Source) -> None:
+def test_inputs_are_what_the_device_encodes(source: Source) -> None:
     """Each is ``encode`` of a part of a photograph, at a siting that files have."""
     found = collect(CHROMA, source, TILE, count=12)
     assert len(found.inputs) == 12
@@ -59,7 +60,7 @@ def test_inputs_are_what_the_device_encodes(source: sources.Source) -> None:
     assert np.array_equal(found.first(5).inputs[4]["planes"], found.inputs[4]["planes"])
 
 
-def test_manifest(source: sources.Source) -> None:
+def test_manifest(source: Source) -> None:
     manifest = collect(CHROMA, source, TILE, count=4).manifest
     assert set(manifest) == {"source", "photographs", "tiles", "seed", "augmented", "sha256"}
     assert (manifest["photographs"], manifest["tiles"]) == (4, 4)
@@ -67,7 +68,7 @@ def test_manifest(source: sources.Source) -> None:
     assert len(manifest["sha256"]) == 64
 
 
-def test_augmented_tiles_are_the_same_places_in_another_light(source: sources.Source) -> None:
+def test_augmented_tiles_are_the_same_places_in_another_light(source: Source) -> None:
     plain, varied = (collect(CHROMA, source, TILE, count=6, augmented=a) for a in (False, True))
     assert varied.manifest["augmented"] and not plain.manifest["augmented"]
     assert varied.manifest["sha256"] != plain.manifest["sha256"]
@@ -79,7 +80,7 @@ def test_augmented_tiles_are_the_same_places_in_another_light(source: sources.So
     assert np.mean(changed) > 3
 
 
-def test_small_photographs_fill_a_tile(source: sources.Source) -> None:
+def test_small_photographs_fill_a_tile(source: Source) -> None:
     (inputs,) = collect(CHROMA, source, 256, count=1).inputs
     values = inputs["planes"]
     assert values.shape == (128, 128, 12)
@@ -116,7 +117,7 @@ def test_low_light_of_pairs_is_cut_from_the_pictures(
         collect(ENHANCE, source, TILE, count=6, augmented=True)
 
 
-def test_low_light_is_made_of_photographs(source: sources.Source) -> None:
+def test_low_light_is_made_of_photographs(source: Source) -> None:
     found, again = (collect(ENHANCE, source, TILE, count=12) for _ in range(2))
     assert found.manifest == again.manifest
     darker = [tile.degraded.mean() / tile.truth.mean() for tile in found.tiles]
@@ -128,7 +129,7 @@ def test_low_light_is_made_of_photographs(source: sources.Source) -> None:
 
 
 def test_what_a_graph_makes_of_a_tile_is_decoded_as_on_a_device(
-    source: sources.Source,
+    source: Source,
 ) -> None:
     found = collect(ENHANCE, source, TILE, count=3)
     for tile in found.tiles:

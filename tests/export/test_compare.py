@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from datasets import sources
+from datasets.source import Source
 from edge_demo.errors import UserError
 from edge_demo.tasks import chroma
 from export import compare, reports
@@ -146,6 +146,6 @@ def test_the_finding_names_the_fastest_that_is_good_enough(table: dict[str, Any]
 
 
 def test_a_benchmark_that_fails_is_a_mistake(model_files: dict[str, Path], tmp_path: Path) -> None:
-    source = sources.Source("folder:x", (tmp_path / "none.png",))
+    source = Source("folder:x", (tmp_path / "none.png",))
     with pytest.raises(UserError, match="the benchmark failed with exit code 2"):
         compare.compare([model_files["float32"]], source)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 import keras_models
 from datasets import sources
+from datasets.source import Source
 from edge_demo.device.selftest import selftest
 from edge_demo.errors import UserError
 from edge_demo.measure import restoration
@@ -217,7 +218,7 @@ def test_the_sample_calibrates_with_its_training_half(
     seen = []
     opened = sources.open_source
 
-    def watched(text: str, split: str = "test") -> sources.Source:
+    def watched(text: str, split: str = "test") -> Source:
         seen.append((text, split))
         raise UserError("enough")
 

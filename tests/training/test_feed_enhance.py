@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from datasets import sources
+from datasets.source import Source
 from edge_demo.errors import UserError
 from edge_demo.pictures.images import read_rgb, write_image
 from edge_demo.tasks import enhance, lowlight
@@ -43,7 +44,7 @@ def small(**changes: object) -> FitConfig:
     return replace(base, **changes)  # type: ignore[arg-type]
 
 
-def opened(pairs: Path, photographs: Path) -> tuple[list[sources.Source], sources.Source]:
+def opened(pairs: Path, photographs: Path) -> tuple[list[Source], Source]:
     train = [
         sources.open_source(f"pairs:{pairs}:train"), sources.open_source(f"folder:{photographs}")
     ]  # fmt: skip
@@ -75,7 +76,7 @@ def test_a_stage_without_photographs_takes_the_pairs_alone(
     assert not np.array_equal(real, dark)
 
 
-def pairs_only(pairs: Path) -> tuple[list[sources.Source], sources.Source]:
+def pairs_only(pairs: Path) -> tuple[list[Source], Source]:
     return [sources.open_source(f"pairs:{pairs}:train")], sources.open_source(f"pairs:{pairs}:test")
 
 
