@@ -6,8 +6,9 @@ The TensorFlow twins of ``edge_demo.tasks.lowlight.darken`` and of
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -175,60 +176,102 @@ def batches(
     """
     if patch % enhance.TASK.size_multiple:
         raise ValueError(f"a patch of {patch} must be a multiple of {enhance.TASK.size_multiple}")
-    wanted = counts([part.share for part in parts], batch)
-    taken = [(i, part, n) for i, (part, n) in enumerate(zip(parts, wanted, strict=True)) if n]
+    taken = [
+        _Taken(part, count, seed + 1000 * index)
+        for index, (part, count) in enumerate(
+            zip(parts, counts([part.share for part in parts], batch), strict=True)
+        )
+        if count
+    ]
+    drawn = _drawing(taken, patch, uneven, with_thumbnail)
+    dark = _darkening(taken, varied, without_truth, with_thumbnail)
+    data = tf.data.Dataset.range(start, stop).map(drawn).map(dark)
+    if compressed:
+        data = data.map(_compressing(batch, seed, compressed))
+    return data.map(_encoded).map(_shaping(batch, patch)).prefetch(4)
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """What a batch takes of a part: how many crops, and the seed of all that is random there."""
+
+    part: Part
+    count: int
+    seed: int
+
+
+Step = Callable[..., tuple[Any, ...]]
+
+
+def _drawing(taken: Sequence[_Taken], patch: int, uneven: float, with_thumbnail: bool) -> Step:
+    """From a step: the step, and of each part crops, wholes, and what darkens photographs."""
     with tf.device("cpu"):
         banks = [
             (tf.constant(part.cells), tf.constant(part.owners), tf.constant(part.wholes))
-            for _, part, _ in taken
+            for part in (one.part for one in taken)
         ]
 
     def draw(step: tf.Tensor) -> tuple[tf.Tensor, ...]:
         out: list[tf.Tensor] = [step]
-        for (index, part, count), (cells, owners, wholes) in zip(taken, banks, strict=True):
-            own = seed + 1000 * index
-            chosen = draws(Draws(len(part.cells), count, own), step, cells.shape[1], patch)
+        for one, (cells, owners, wholes) in zip(taken, banks, strict=True):
+            wanted = Draws(len(one.part.cells), one.count, one.seed)
+            chosen = draws(wanted, step, cells.shape[1], patch)
             given = [tf.stack(crops(cells, chosen, patch))]
             if with_thumbnail:
                 given.append(tf.gather(wholes, tf.gather(owners, chosen.positions)))
             out += given
-            if not part.paired:
-                # Not in the compiled part below, where it takes fifteen times as long.
+            if not one.part.paired:
+                # Not in the compiled part, where it takes fifteen times as long.
                 for offset, values in enumerate(given):
-                    key = tf.stack([tf.cast(own + 3 + offset, tf.int64), step])
+                    key = tf.stack([tf.cast(one.seed + 3 + offset, tf.int64), step])
                     out.append(tf.random.stateless_normal(values.shape, key))
                 sizes = [tuple(values.shape[1:3]) for values in given]
-                out += draw_light(count, own, step, uneven, sizes)
+                out += draw_light(one.count, one.seed, step, uneven, sizes)
         return tuple(out)
+
+    return draw
+
+
+def _darkening(
+    taken: Sequence[_Taken], varied: float, without_truth: bool, with_thumbnail: bool
+) -> Step:
+    """From what ``_drawing`` gives: the step, low pictures, the truth, and wholes in low light."""
+    forms = 2 if with_thumbnail else 1  # a crop, and the whole that it is of
+
+    def of_pairs(one: _Taken, step: tf.Tensor, rest: list[tf.Tensor]) -> list[tf.Tensor]:
+        values = [rest.pop(0) for _ in range(forms)]
+        low = [tf.cast(value[..., :3], tf.float32) for value in values]
+        if varied:
+            table = draw_tables(one.count, one.seed, step, varied)
+            low = [relit(value, table) for value in low]
+        return [values[0][..., 3:], *low]
+
+    def of_photographs(one: _Taken, step: tf.Tensor, rest: list[tf.Tensor]) -> list[tf.Tensor]:
+        values, noise = ([rest.pop(0) for _ in range(forms)] for _ in range(2))
+        cameras = draw_cameras(one.count, one.seed, step)
+        light = [rest.pop(0) for _ in range(forms)]
+        given = zip(values, noise, light, strict=True)
+        return [values[0], *(darken(value, cameras, grain, where) for value, grain, where in given)]
 
     # Compiled, so that its many small operations are one pass over memory.
     @tf.function(jit_compile=True)
     def darkened(step: tf.Tensor, *given: tf.Tensor) -> tuple[tf.Tensor, ...]:
         rest = list(given)
         lows, goals, wholes = [], [], []
-        forms = 2 if with_thumbnail else 1
-        for index, part, count in taken:
-            values = [rest.pop(0) for _ in range(forms)]
-            if part.paired:
-                low = [tf.cast(one[..., :3], tf.float32) for one in values]
-                if varied:
-                    table = draw_tables(count, seed + 1000 * index, step, varied)
-                    low = [relit(one, table) for one in low]
-                truth = values[0][..., 3:]
-            else:
-                noise = [rest.pop(0) for _ in range(forms)]
-                cameras = draw_cameras(count, seed + 1000 * index, step)
-                light = [rest.pop(0) for _ in range(forms)]
-                low = [
-                    darken(picture, cameras, grain, where)
-                    for picture, grain, where in zip(values, noise, light, strict=True)
-                ]
-                truth = values[0]
-            lows.append(low[0])
-            goals.append(_unit(low[0]) if without_truth else _unit(truth))
-            wholes += low[1:]
-        whole = [tf.cast(tf.concat(wholes, 0), tf.uint8)] if wholes else []
-        return step, tf.cast(tf.concat(lows, 0), tf.uint8), tf.concat(goals, 0), *whole
+        for one in taken:
+            read = of_pairs if one.part.paired else of_photographs
+            truth, low, *whole = read(one, step, rest)
+            lows.append(low)
+            goals.append(_unit(low) if without_truth else _unit(truth))
+            wholes += whole
+        small = [tf.cast(tf.concat(wholes, 0), tf.uint8)] if wholes else []
+        return step, tf.cast(tf.concat(lows, 0), tf.uint8), tf.concat(goals, 0), *small
+
+    return darkened
+
+
+def _compressing(batch: int, seed: int, share: float) -> Step:
+    """Makes a share of low pictures JPEGs, each of another quality."""
 
     def as_jpeg(step: tf.Tensor, low: tf.Tensor, *others: tf.Tensor) -> tuple[tf.Tensor, ...]:
         key = tf.stack([tf.cast(seed + 7, tf.int64), step])
@@ -238,17 +281,27 @@ def batches(
         for index in range(batch):
             out.append(
                 tf.cond(
-                    chance[index, 0] < compressed,
+                    chance[index, 0] < share,
                     lambda i=index: _jpeg(low[i], quality[i]),
                     lambda i=index: low[i],
                 )
             )
         return step, tf.stack(out), *others
 
-    @tf.function(jit_compile=True)
-    def encoded(low: tf.Tensor, goal: tf.Tensor, *whole: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        small = [thumbnails(encode(one)) for one in whole]
-        return encode(low), goal, *small
+    return as_jpeg
+
+
+@tf.function(jit_compile=True)
+def _encoded(
+    step: tf.Tensor, low: tf.Tensor, goal: tf.Tensor, *whole: tf.Tensor
+) -> tuple[tf.Tensor, ...]:
+    """What a network is given of low pictures, the goal, and thumbnails of wholes."""
+    small = [thumbnails(encode(one)) for one in whole]
+    return encode(low), goal, *small
+
+
+def _shaping(batch: int, patch: int) -> Step:
+    """States the shapes, which are lost on the way, and pairs what belongs together."""
 
     def shaped(picture: tf.Tensor, truth: tf.Tensor, *small: tf.Tensor) -> tuple[object, tf.Tensor]:
         picture = tf.ensure_shape(picture, [batch, patch, patch, 6])
@@ -257,10 +310,7 @@ def batches(
             return picture, truth
         return (picture, tf.ensure_shape(small[0], [batch, *THUMBNAIL, 6])), truth
 
-    data = tf.data.Dataset.range(start, stop).map(draw).map(darkened)
-    if compressed:
-        data = data.map(as_jpeg)
-    return data.map(lambda step, *values: encoded(*values)).map(shaped).prefetch(4)
+    return shaped
 
 
 def _jpeg(low: tf.Tensor, quality: tf.Tensor) -> tf.Tensor:

@@ -26,68 +26,102 @@ from edge_demo.quiet import quiet_stderr
 def _parser() -> argparse.ArgumentParser:
     parser = cli.Parser(prog="python -m training", description="Fit and evaluate models.")
     commands = parser.add_subparsers(dest="command", required=True, parser_class=cli.Parser)
-
     commands.add_parser("list", help="models, their sizes and their config")
+    _add_fit(commands.add_parser("fit", help="train a model, or resume its run"))
+    _add_sweep(commands.add_parser("sweep", help="fit every combination of some settings"))
+    _add_runs(
+        commands.add_parser("runs", help="what was trained, how runs differ, what they reach")
+    )
+    _add_bench(commands.add_parser("bench", help="does a training step wait for its data?"))
+    _add_evaluate(commands.add_parser("evaluate", help="measure a run or a model file"))
+    return parser
 
-    fit = commands.add_parser("fit", help="train a model, or resume its run")
-    fit.add_argument("model", help="a name that 'list' shows")
-    fit.add_argument(
+
+def _add_set(parser: argparse.ArgumentParser, text: str | None) -> None:
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", dest="settings", help=text
+    )
+
+
+def _add_fit(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", help="a name that 'list' shows")
+    parser.add_argument(
         "--data",
         required=True,
         help="sample, folder:PATH, list:FILE, pairs:PATH; several joined with ' + '",
     )
-    fit.add_argument("--val", help="photographs to validate on; default: a tenth of --data")
-    fit.add_argument("--out", required=True, type=Path, help="the run's folder")
-    fit.add_argument("--qat", default="", metavar="RUN",
-                     help="quantisation-aware: go on from a finished run (or a preset), rounding "
-                     "as its 8-bit graph will")  # fmt: skip
-    fit.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="settings",
-                     help="change a value of the config; may be repeated")  # fmt: skip
+    parser.add_argument("--val", help="photographs to validate on; default: a tenth of --data")
+    parser.add_argument("--out", required=True, type=Path, help="the run's folder")
+    parser.add_argument(
+        "--qat",
+        default="",
+        metavar="RUN",
+        help="quantisation-aware: go on from a finished run (or a preset), rounding "
+        "as its 8-bit graph will",
+    )
+    _add_set(parser, "change a value of the config; may be repeated")
+    parser.add_argument(
+        "--strategy",
+        default="none",
+        help="none; mirrored: all GPUs of this machine; multiworker: the machines in TF_CONFIG",
+    )
 
-    fit.add_argument("--strategy", default="none",
-                     help="none; mirrored: all GPUs of this machine; multiworker: the machines in "
-                     "TF_CONFIG")  # fmt: skip
 
-    sweep = commands.add_parser("sweep", help="fit every combination of some settings")
-    sweep.add_argument("model")
-    sweep.add_argument("--data", required=True, help="as for fit")
-    sweep.add_argument("--val", help="as for fit")
-    sweep.add_argument("--out", required=True, type=Path, help="the folder of the runs")
-    sweep.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="settings",
-                       help="a key that is given several times is varied")  # fmt: skip
+def _add_sweep(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model")
+    parser.add_argument("--data", required=True, help="as for fit")
+    parser.add_argument("--val", help="as for fit")
+    parser.add_argument("--out", required=True, type=Path, help="the folder of the runs")
+    _add_set(parser, "a key that is given several times is varied")
 
-    listed = commands.add_parser("runs", help="what was trained, how runs differ, what they reach")
-    listed.add_argument("folder", nargs="?", type=Path, default=Path("runs"), metavar="FOLDER")
-    listed.add_argument("--json", type=Path, metavar="FILE")
-    listed.add_argument("--overwrite", action="store_true", help="replace an existing FILE")
 
-    bench = commands.add_parser("bench", help="does a training step wait for its data?")
-    bench.add_argument("model", nargs="?", help="default: each that 'list' shows")
-    bench.add_argument("--data", required=True, help="as for fit")
-    bench.add_argument("--rounds", type=int, default=5, help="of each kind, alternating; 5")
-    bench.add_argument("--steps", type=int, default=60, help="in a round; 60")
-    bench.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="settings")
+def _add_runs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", nargs="?", type=Path, default=Path("runs"), metavar="FOLDER")
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing FILE")
 
-    evaluate = commands.add_parser("evaluate", help="measure a run or a model file")
-    evaluate.add_argument("target", type=Path, metavar="RUN|FILE.tflite")
-    evaluate.add_argument("--data", required=True,
-                          help="sample, folder:PATH, list:FILE, video:PATH")  # fmt: skip
-    evaluate.add_argument("--siting", choices=SITINGS,
-                          help="of the 4:2:0 chroma made from each photograph; "
-                          f"default: {SITINGS[0]}")  # fmt: skip
-    evaluate.add_argument("--quality", type=int, metavar="1..100",
-                          help="chroma: make each photograph such a JPEG first")  # fmt: skip
-    evaluate.add_argument("--detail", type=float, metavar="0..1",
-                          help="chroma_merged: how much detail is added; default: 1")  # fmt: skip
-    evaluate.add_argument("--json", type=Path, metavar="FILE")
-    evaluate.add_argument("--html", type=Path, metavar="FILE")
-    evaluate.add_argument("--plot", type=Path, metavar="FILE.png",
-                          help="of a video: its figures over its frames")  # fmt: skip
-    evaluate.add_argument("--temporal", type=float, metavar="0..1",
-                          help="of a video: how far the model is held steady in a row of its own; "
-                          f"default: {STRENGTH:g}")  # fmt: skip
-    evaluate.add_argument("--overwrite", action="store_true", help="replace existing FILEs")
-    return parser
+
+def _add_bench(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", nargs="?", help="default: each that 'list' shows")
+    parser.add_argument("--data", required=True, help="as for fit")
+    parser.add_argument("--rounds", type=int, default=5, help="of each kind, alternating; 5")
+    parser.add_argument("--steps", type=int, default=60, help="in a round; 60")
+    _add_set(parser, None)
+
+
+def _add_evaluate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("target", type=Path, metavar="RUN|FILE.tflite")
+    parser.add_argument("--data", required=True, help="sample, folder:PATH, list:FILE, video:PATH")
+    parser.add_argument(
+        "--siting",
+        choices=SITINGS,
+        help=f"of the 4:2:0 chroma made from each photograph; default: {SITINGS[0]}",
+    )
+    parser.add_argument(
+        "--quality",
+        type=int,
+        metavar="1..100",
+        help="chroma: make each photograph such a JPEG first",
+    )
+    parser.add_argument(
+        "--detail",
+        type=float,
+        metavar="0..1",
+        help="chroma_merged: how much detail is added; default: 1",
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--html", type=Path, metavar="FILE")
+    parser.add_argument(
+        "--plot", type=Path, metavar="FILE.png", help="of a video: its figures over its frames"
+    )
+    parser.add_argument(
+        "--temporal",
+        type=float,
+        metavar="0..1",
+        help="of a video: how far the model is held steady in a row of its own; "
+        f"default: {STRENGTH:g}",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace existing FILEs")
 
 
 def _list() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import UserError
+from ..errors import NoEdgeTpuError, UserError
 from ..quiet import quiet_stderr
 
 _PACKAGES = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter")
@@ -61,7 +61,7 @@ def _edge_tpu(module: ModuleType, path: Path) -> Any:
     """The delegate for a compiled file.
 
     Raises:
-        UserError: no library, or it finds no device.
+        NoEdgeTpuError: no library, or it finds no device.
     """
     with quiet_stderr():  # a delegate that failed complains once more when it is forgotten
         try:
@@ -76,7 +76,7 @@ def _edge_tpu(module: ModuleType, path: Path) -> Any:
                 f"none answered ({_line(error)}): is it plugged in, and may this user reach it "
                 "(group plugdev for USB, apex for PCIe)?"
             )
-    raise UserError(f"{path}: compiled for an Edge TPU, but {problem}")
+    raise NoEdgeTpuError(f"{path}: compiled for an Edge TPU, but {problem}")
 
 
 def quantise(values: NDArray[Any], scale: float, zero_point: int, dtype: Any) -> NDArray[Any]:
@@ -98,8 +98,8 @@ class Graph:
         """Load and allocate.
 
         Raises:
-            UserError: no file, not TFLite, an op this interpreter lacks, no interpreter, or a
-                file compiled for an Edge TPU where there is none.
+            UserError: no file, not TFLite, an op this interpreter lacks, no interpreter.
+            NoEdgeTpuError: a file compiled for an Edge TPU where there is none.
         """
         if threads < 1:
             raise UserError(f"threads must be 1 or more, not {threads}")

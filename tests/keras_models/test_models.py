@@ -199,7 +199,9 @@ def test_every_weight_gets_a_gradient(
         assert np.isfinite(gradient).all() and np.any(gradient != 0), variable.path
 
 
-def test_a_fresh_model_starts_near_its_reference(name: str, values: NDArray[np.float32]) -> None:
+def test_a_fresh_model_starts_near_its_reference(
+    name: str, task: Task, values: NDArray[np.float32]
+) -> None:
     """Training starts at what is known to help, instead of first having to find it.
 
     No correction of bilinear's chroma; that chroma; the lifted picture; curves that change nothing;
@@ -207,12 +209,14 @@ def test_a_fresh_model_starts_near_its_reference(name: str, values: NDArray[np.f
     """
     keras.utils.set_random_seed(0)
     output = called(keras_models.build(name, "test"), values)
-    start = values[..., 3:] if name == "enhance_mirnet" else np.zeros_like(output)
-    if name == "chroma_gan":
+    start = np.zeros_like(output)
+    if task.outputs[0].name == "enhanced":
+        start = values[..., 3:]
+    if task.form == chroma.DIRECT.form:
         start = values[..., -8:]
-    if name.startswith("colorize_"):  # behind ab come chances, all alike
+    if task.name == "colorize":  # behind ab come probabilities, all alike
         output, start = output[..., :2], start[..., :2]
-    if name == "colorize_eccv16":
+    if task.form == "spread":
         start = np.broadcast_to(BINS.mean(0) / AB, output.shape)
     assert 0 < np.abs(output - start).mean() < 0.06
 
@@ -354,7 +358,9 @@ def test_int8_floor(
     assert contents.custom == () and contents.dynamic == ()
     expected = called(model, values)
     result = run_file(data, values, tmp_path)
-    if task.form == "hinted":  # chances of a random network are all alike, below what 8 bits tell
+    if (
+        task.form == "hinted"
+    ):  # probabilities of a random network are all alike, below what 8 bits tell
         result, expected = result[..., :2], expected[..., :2]
     error = result - expected
     # Low light's random network has four times chroma's operations in a row.
