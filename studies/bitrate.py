@@ -46,7 +46,7 @@ def measured(source: Source, jpeg_quality: int) -> dict[str, float]:
     return found
 
 
-def measure(source: sources.Source) -> dict[str, Any]:
+def measure(source: Source) -> dict[str, Any]:
     """Every method at every quality."""
     rows = []
     for jpeg_quality in QUALITIES:

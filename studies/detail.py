@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets import samples, sources
+from datasets.source import Source
 from edge_demo import cli
 from edge_demo.measure import quality, restoration, results
 from edge_demo.model import models_folder
@@ -30,7 +31,7 @@ RECIPES = ("float32", "int8")
 DETAILS = (0.0, 0.5, 1.0)
 
 
-def measure(source: sources.Source) -> dict[str, Any]:
+def measure(source: Source) -> dict[str, Any]:
     """A table of schema 1: every method, and the merged ones at each amount of detail."""
     plain = restoration.of("chroma")
     methods: dict[tuple[str, str, float | None], restoration.Method] = {}
