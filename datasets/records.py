@@ -26,7 +26,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_demo.cli import cores, duration
+from edge_demo.cli import cores, remaining
 from edge_demo.errors import UserError
 from edge_demo.files import write_whole
 from edge_demo.pictures import pairs as device_pairs
@@ -111,10 +111,10 @@ def prepare(source: Source, out: Path, patch: int, shards: int, seed: int = 0) -
                     f"cannot write {out / name}: {error.strerror}; the same command goes on once "
                     "it can"
                 ) from None
-            left = (time.monotonic() - started) / (index + 1 - begun) * (shards - index - 1)
+            left = remaining(time.monotonic() - started, index + 1 - begun, shards - begun)
             print(
                 f"shard {index + 1}/{shards}  {len(records)} patches of {len(found)} pictures  "
-                f"ETA {duration(left)}",
+                f"ETA {left}",
                 file=sys.stderr,
             )
     if not sum(shard["patches"] for shard in manifest["shards"]):

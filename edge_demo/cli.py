@@ -1,4 +1,4 @@
-"""What every command line here does alike: one-line errors, exit codes, Ctrl-C, times, cores."""
+"""What every command line here does alike: errors, exit codes, Ctrl-C, progress, cores."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from .errors import UserError
 
@@ -59,6 +59,21 @@ def parse_size(text: str, example: str) -> tuple[int, int]:
     if not (separator and width.isdecimal() and height.isdecimal()):
         raise UserError(f"--size wants WIDTHxHEIGHT in pixels, such as {example}, not {text!r}")
     return int(width), int(height)
+
+
+def remaining(seconds: float, done: int, total: int) -> str:
+    """For a reader, how long the rest takes if it goes on as so far.
+
+    Args:
+        seconds: that ``done`` of them took.
+        done, total: how many; above 0.
+    """
+    return duration(max(0, total - done) * seconds / done)
+
+
+def moving(text: str, last: bool = False, stream: TextIO | None = None) -> None:
+    """A line of progress in the place of the one before, on standard output if not said."""
+    print(f"\r{text}", end="\n" if last else "", file=stream, flush=True)
 
 
 def cores() -> int:

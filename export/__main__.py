@@ -139,7 +139,7 @@ def _network(options: argparse.Namespace, calibrated: bool, frame: int | None = 
 
 def _progress(text: str, last: bool) -> None:
     if sys.stderr.isatty():
-        print(f"\r{text}", end="\n" if last else "", file=sys.stderr, flush=True)
+        cli.moving(text, last, sys.stderr)
 
 
 def _framed(task: Task, side: int | None) -> Task:

@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from edge_demo.cli import duration
+from edge_demo.cli import remaining
 from edge_demo.files import write_whole
 
 
@@ -98,9 +98,9 @@ class Progress(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Print the epoch's line."""
         elapsed = time.monotonic() - self._started
-        left = elapsed / (epoch + 1 - self.done) * (self.epochs - epoch - 1)
+        left = remaining(elapsed, epoch + 1 - self.done, self.epochs - self.done)
         values = "  ".join(f"{key} {value:.4g}" for key, value in (logs or {}).items())
-        print(f"epoch {epoch + 1}/{self.epochs}  {values}  ETA {duration(left)}", flush=True)
+        print(f"epoch {epoch + 1}/{self.epochs}  {values}  ETA {left}", flush=True)
 
 
 class Pictures(keras.callbacks.Callback):

@@ -12,6 +12,7 @@ import numpy as np
 import keras_models
 from datasets import samples
 from datasets.source import Source
+from edge_demo.cli import moving
 from edge_demo.measure import quality, restoration
 from edge_demo.model.tflite import TFLiteModel
 from edge_demo.model.tiling import Runner
@@ -105,7 +106,7 @@ def evaluate(
     total = source.count
 
     def progress(done: int) -> None:
-        print(f"\r{done}/{total} photographs", end="" if done < total else "\n", flush=True)
+        moving(f"{done}/{total} photographs", last=done >= total)
 
     measured = quality.Candidate(
         target.name,

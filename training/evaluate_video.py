@@ -189,7 +189,7 @@ def _changes(one: _Kept) -> dict[str, tuple[dict[str, float], list[float]]]:
 
 def _show(done: int, total: int | None, seconds: float) -> None:
     if total is None:
-        print(f"\r{done} frames", end="", flush=True)
+        cli.moving(f"{done} frames")
         return
-    left = cli.duration(max(0, total - done) * seconds / done)
-    print(f"\r{f'{done}/{total} frames, {left} left':<60}", end="", flush=True)
+    left = cli.remaining(seconds, done, total)
+    cli.moving(f"{f'{done}/{total} frames, {left} left':<60}")

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from edge_demo.cli import cores, duration
+from edge_demo.cli import cores, remaining
 from edge_demo.errors import UserError
 from edge_demo.measure import results
 from edge_demo.pictures.photographs import read_folder
@@ -132,7 +132,7 @@ def _judge_here(
                 stream.flush()
                 told, rate = now, done / (now - began)
                 print(f"{done}/{len(left)} pictures  {rate:.0f} a second  "
-                      f"ETA {duration((len(left) - done) / rate)}", flush=True)  # fmt: skip
+                      f"ETA {remaining(now - began, done, len(left))}", flush=True)  # fmt: skip
     return judge([known[path] for path in paths], limits)
 
 
