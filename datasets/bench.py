@@ -21,6 +21,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from edge_demo.colour.lab import rgb_to_lab
+from edge_demo.tasks.chroma import TASK
 
 from . import cells, lowlight, pipeline, sources
 from .augment import random_crop
@@ -117,7 +118,9 @@ def _cropped(bank: NDArray[np.uint8], patch: int, batch: int) -> Iterator[int]:
 
 
 def _chroma(bank: cells.Cells, patch: int, batch: int) -> Iterator[int]:
-    data = pipeline.batches(bank, patch=patch, batch=batch, steps=2**40, seed=0, sitings=_SITINGS)
+    data = pipeline.batches(
+        bank, TASK, patch=patch, batch=batch, steps=2**40, seed=0, sitings=_SITINGS
+    )
     return _counted(data, batch)
 
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from edge_demo.colour.siting import axis_phases, cosited, phase_taps
-from edge_demo.tasks.chroma import BITRATE, DIRECT, TASK
-from edge_demo.tasks.record import Task
+from edge_demo.tasks.chroma import REFERENCE, TASK, Variant
 
 from . import jpeg
 
@@ -36,7 +35,7 @@ def _phases(low: tf.Tensor, axis: int, is_cosited: bool) -> list[tf.Tensor]:
     padded = tf.pad(low, padding, "SYMMETRIC")
     out = []
     for phase in axis_phases(is_cosited):
-        taps, first = phase_taps(TASK.reference, phase)
+        taps, first = phase_taps(REFERENCE, phase)
         terms = []
         for offset, tap in enumerate(taps, first + 1):
             begin, size = [0] * 4, [-1] * 4
@@ -48,15 +47,16 @@ def _phases(low: tf.Tensor, axis: int, is_cosited: bool) -> list[tf.Tensor]:
 
 
 def example(
-    ycbcr: tf.Tensor, siting: str, task: Task = TASK, qualities: tf.Tensor | None = None
+    ycbcr: tf.Tensor, siting: str, task: Variant, qualities: tf.Tensor | None = None
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Degrade and encode a batch of true 4:4:4 patches.
 
     Args:
         ycbcr: (B, H, W, 3) uint8 or float of whole 8-bit values, H and W even.
         siting: of the 4:2:0 chroma to make.
-        task: the form.
-        qualities: of form "bitrate": JPEG's, (B,) int, each 1..100; H and W multiples of 16 then.
+        task: the variant.
+        qualities: for variant "bitrate": JPEG's, (B,) int, each 1..100; H and W are multiples of
+            16 then.
 
     Returns:
         The graph's input ``planes`` (B, H/2, W/2, 12 or 14), and in the output's unit, unclipped,
@@ -67,7 +67,7 @@ def example(
     low = _halve(_halve(values[..., 1:], 1, vertical), 2, horizontal)
     low = tf.clip_by_value(tf.round(low), 0.0, 255.0)
     y = values[..., :1]
-    if task.form == BITRATE.form:
+    if task.told_quality:
         steps = tf.gather(jpeg.tables().steps, qualities)
         y, low = jpeg.quantised(y, steps[:, 0]), jpeg.quantised(low, steps[:, 1])
     base = tf.concat(
@@ -77,12 +77,12 @@ def example(
     luma = tf.nn.space_to_depth(y, 2)
     chroma = tf.nn.space_to_depth(values[..., 1:], 2)
     parts = [luma, base]
-    if task.form == BITRATE.form:
+    if task.told_quality:
         strengths = tf.gather(jpeg.tables().strengths, qualities) * 255.0
         shape = tf.concat([tf.shape(luma)[:3], [2]], 0)
         parts.append(tf.broadcast_to(strengths[:, None, None], shape))
     planes = (tf.round(tf.concat(parts, -1)) - TASK.inputs[0].zero) / TASK.inputs[0].scale
     result = task.outputs[0]
-    if task.form == DIRECT.form:
+    if task.direct:
         return planes, (chroma - result.zero) / result.scale
     return planes, (chroma - base) / result.scale

@@ -1,6 +1,6 @@
 """Colorization's data: photographs in Lab, cut out, scaled and given hints afresh at every step.
 
-The TensorFlow twin of ``edge_demo.tasks.colorize.encode``; a test holds them equal.
+The TensorFlow twin of ``Variant.encode`` in ``edge_demo.tasks.colorize``; a test holds them equal.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from edge_demo.colour.lab import rgb_to_lab
-from edge_demo.tasks.colorize import AB, TAKES_HINTS, TASK
-from edge_demo.tasks.record import Task
+from edge_demo.tasks.colorize import AB, TASK, Variant
 
 from .crops import Draws, draws
 
@@ -75,13 +74,13 @@ def shares(bank: Bank, batch: int) -> list[int]:
 
 
 def batches(
-    bank: Bank, task: Task, *, patch: int, batch: int, start: int, stop: int, seed: int
+    bank: Bank, task: Variant, *, patch: int, batch: int, start: int, stop: int, seed: int
 ) -> tf.data.Dataset:
     """Random cut-outs of photographs, some mirrored, in another light.
 
     Args:
         bank: what to cut from.
-        task: the form of the network's input, and the grid of its output.
+        task: the variant: the network's input, and the grid of its output.
         patch: side that cut-outs are scaled to, a multiple of the task's size.
         batch: cut-outs a step.
         start, stop: the steps to give batches for; each is a function of (seed, step) alone.
@@ -116,7 +115,7 @@ def batches(
     return tf.data.Dataset.range(start, stop).map(one, 2).prefetch(4)
 
 
-def fixed(lab: NDArray[np.uint8], task: Task, seed: int, batch: int = 16) -> tf.data.Dataset:
+def fixed(lab: NDArray[np.uint8], task: Variant, seed: int, batch: int = 16) -> tf.data.Dataset:
     """Whole photographs of a bank in order, for validation, with hints where the task has them."""
     keys = np.stack([np.full(len(lab), seed), np.arange(len(lab))], -1).astype(np.int64)
 
@@ -149,15 +148,15 @@ def _boxes(key: tf.Tensor, batch: int) -> tf.Tensor:
     )
 
 
-def _coarse(ab: tf.Tensor, task: Task) -> tf.Tensor:
+def _coarse(ab: tf.Tensor, task: Variant) -> tf.Tensor:
     side = task.outputs[0].downscale
     return ab if side == 1 else tf.nn.avg_pool2d(ab, side, side, "VALID")
 
 
-def _input(lightness: tf.Tensor, ab: tf.Tensor, task: Task, key: tf.Tensor) -> tf.Tensor:
-    """``colorize.encode`` of a batch: 2.55 L (B, H, W, 1) in 0..255."""
+def _input(lightness: tf.Tensor, ab: tf.Tensor, task: Variant, key: tf.Tensor) -> tf.Tensor:
+    """``encode`` of a batch: 2.55 L (B, H, W, 1) in 0..255."""
     unit = tf.round(lightness) * (2 / 255) - 1
-    if task.form not in TAKES_HINTS:
+    if not task.takes_hints:
         return unit
     hints, mask = simulate_hints(ab, key)
     return tf.concat([unit, hints, mask], -1)

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from edge_demo.tasks.chroma import TASK
-from edge_demo.tasks.record import Task
+from edge_demo.tasks.chroma import Variant
 
 from . import jpeg
 from .cells import Cells
@@ -29,6 +28,7 @@ def _siting_counts(shares: Mapping[str, float], batch: int) -> dict[str, int]:
 
 def batches(
     cells: Cells,
+    task: Variant,
     *,
     patch: int,
     batch: int,
@@ -36,7 +36,6 @@ def batches(
     seed: int,
     sitings: Mapping[str, float],
     start: int = 0,
-    task: Task = TASK,
     qualities: tuple[int, int] = (100, 100),
     max_quality_share: float = 0.0,
 ) -> tf.data.Dataset:
@@ -46,15 +45,15 @@ def batches(
 
     Args:
         cells: where to crop from.
+        task: the variant.
         patch: side of a crop, even, at most the cells' size.
         batch: crops in a batch.
         steps: batches that the whole run takes.
         seed: of everything random here.
         sitings: share of each chroma siting within a batch.
         start: the first batch to give; a resumed run starts where it stopped.
-        task: the form.
-        qualities, max_quality_share: of form "bitrate": the least and the greatest of JPEG, and the
-            share of the greatest, see ``jpeg.qualities``.
+        qualities, max_quality_share: for variant "bitrate": the least and the greatest of JPEG, and
+            the share of the greatest, see ``jpeg.qualities``.
 
     Returns:
         ``steps - start`` pairs, see ``chroma.example``.
@@ -102,13 +101,13 @@ def batches(
 def fixed(
     patches: np.ndarray,
     siting: str,
+    task: Variant,
     batch: int = 8,
-    task: Task = TASK,
     qualities: tuple[int, int] = (100, 100),
 ) -> tf.data.Dataset:
     """Encoded pairs of fixed 4:4:4 YCbCr patches (N, H, W, 3) uint8, in order, for validation.
 
-    Of form "bitrate", their qualities go from the least to the greatest in equal steps.
+    Of variant "bitrate", their qualities go from the least to the greatest in equal steps.
     """
     least, most = qualities
     steps = np.linspace(least, most, len(patches)).round().astype(np.int32)

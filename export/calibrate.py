@@ -56,7 +56,7 @@ class Calibration:
     @cached_property
     def inputs(self) -> tuple[dict[str, Array], ...]:
         """Each tile encoded as the device encodes it: tensor name to (h, w, C)."""
-        return tuple(self.restoration.encode(tile.degraded) for tile in self.tiles)
+        return tuple(self.restoration.task.encode(tile.degraded) for tile in self.tiles)
 
     @cached_property
     def targets(self) -> tuple[NDArray[np.uint8], ...]:
@@ -65,7 +65,7 @@ class Calibration:
 
     def decode(self, outputs: dict[str, Array], tile: Tile) -> NDArray[np.uint8]:
         """A graph's outputs for a tile, to be compared with its target."""
-        return self.restoration.decode(outputs, tile.degraded)
+        return self.restoration.task.result(outputs, tile.degraded)
 
     def first(self, count: int) -> Calibration:
         """The same with its first tiles only."""

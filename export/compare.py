@@ -22,7 +22,7 @@ from edge_demo import tasks
 from edge_demo.errors import UserError
 from edge_demo.measure import restoration, results
 from edge_demo.measure.results import Row
-from edge_demo.model import package
+from edge_demo.model import models_folder, package
 from edge_demo.report import tables
 from edge_demo.tasks.record import Task
 
@@ -44,10 +44,10 @@ def resolve(names: Sequence[str]) -> list[Path]:
         if name.endswith(".tflite"):
             files.append(Path(name))
             continue
-        shipped = [p for p in MODELS.glob("*.tflite") if p.name.rsplit(".", 2)[0] == name]
+        shipped = models_folder.of_preset(name)
         if not shipped:
             raise UserError(f"{name}: no such preset or model file")
-        files += sorted(shipped)
+        files += shipped
     files = list(dict.fromkeys(files))
     cards = [package.read_card(path) for path in files]
     found = sorted({card.task.name for card in cards})
@@ -147,7 +147,7 @@ def _add_drop(row: Row, rows: Sequence[Row], limit: float, task: Task) -> None:
 
 def worst(table: Mapping[str, Any], count: int = 3) -> list[str]:
     """The photographs that lose most in any file, worst first."""
-    metric = tasks.record(table["task"]).headline_metric
+    metric = tasks.first(table["task"]).headline_metric
     found: dict[str, float] = {}
     for row in table["rows"]:
         if "drop" not in row:
@@ -175,7 +175,7 @@ def over(table: Mapping[str, Any], most: float) -> list[Row]:
 
 def columns(table: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     """The table as text: header and a line a file, models only."""
-    metric = tasks.record(table["task"]).headline_metric
+    metric = tasks.first(table["task"]).headline_metric
     unit = results.METRICS[metric].unit
     header = [
         "file", "KiB", f"{metric} {unit}", "min", "max", "drop", "worst drop",
@@ -214,7 +214,7 @@ def columns(table: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
 
 def title(table: Mapping[str, Any]) -> str:
     """What the figures are of, in a line."""
-    timed, metric = table["timed"], tasks.record(table["task"]).headline_metric
+    timed, metric = table["timed"], tasks.first(table["task"]).headline_metric
     siting = f", {table['siting']} siting" if "siting" in table else ""
     return (
         f"{metric} over {table['images']} photographs of {table['data']}"

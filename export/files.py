@@ -64,7 +64,7 @@ def base_card(
     return {
         "schema": 1,
         "task": task.name,
-        **({"form": task.form} if task.form else {}),
+        **({"form": task.variant} if task.variant else {}),
         "contract": task.contract,
         "model": f"{model}-{size}",
         "preset": preset,
@@ -136,7 +136,7 @@ def _golden_input(task: Task) -> dict[str, Array]:
     side = slice(96, 96 + _GOLDEN_SIDE), slice(192, 192 + _GOLDEN_SIDE)
     photograph = np.ascontiguousarray(skimage.data.astronaut()[side])
     restored = restoration.of(task)
-    return restored.encode(restored.degrade(photograph, "golden", restored.siting(None)))
+    return task.encode(restored.degrade(photograph, "golden", restored.siting(None)))
 
 
 def _resized(graph: Graph, inputs: Mapping[str, Array], task: Task) -> dict[str, Array] | None:

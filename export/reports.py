@@ -9,9 +9,9 @@ from typing import Any
 from datasets import samples
 from datasets.source import Source
 from edge_demo import tasks
+from edge_demo.device import restorers
 from edge_demo.measure import restoration, results
 from edge_demo.measure.restoration import Method, Restoration
-from edge_demo.model.tflite import TFLiteModel
 from edge_demo.report import html
 
 from . import compare
@@ -66,7 +66,7 @@ def comparison(table: Mapping[str, Any], files: Sequence[Path], source: Source) 
     if names:
         found = samples.named(restored, source, names, table.get("siting"))
         found.sort(key=lambda sample: names.index(sample.path.name))
-        methods = _methods(restored, files, _losers(table))
+        methods = _methods(files, _losers(table))
         whole, *losers = methods
         crops = html.crops(restored, found, methods, suspect=(losers[0], whole))
         sections.append(html.Section("The photographs that lose most", crops))
@@ -83,17 +83,15 @@ def _losers(table: Mapping[str, Any]) -> list[str]:
     return [f"{rows[0]['name']}.{compare.REFERENCE}", *map(results.label, of_one)]
 
 
-def _methods(
-    restored: Restoration, files: Sequence[Path], labels: Sequence[str]
-) -> dict[str, Method]:
+def _methods(files: Sequence[Path], labels: Sequence[str]) -> dict[str, Method]:
     """Reconstructions by label, in the labels' order."""
-    models = {model.card.name: model for model in map(TFLiteModel, files)}
-    return {label: restored.method(models[label]) for label in labels}
+    found = {restorer.name: restorer for restorer in (restorers.load(path, 1) for path in files)}
+    return {label: found[label].reconstruct for label in labels}
 
 
 def _finding(table: Mapping[str, Any]) -> str:
     """The cheapest file that loses little, in a sentence."""
-    unit = results.METRICS[tasks.record(table["task"]).headline_metric].unit
+    unit = results.METRICS[tasks.first(table["task"]).headline_metric].unit
     good = [
         row for row in table["rows"] if "drop" in row and row["drop"]["mean"] <= table["limit_db"]
     ]

@@ -8,7 +8,7 @@ scale can rest at the other. One network then serves every quality: what looks l
 strongly quantised picture is ringing, in a fine one it is detail.
 
 Input ``planes`` (B, H/2, W/2, 14) in -128/255..127/255, output ``correction``
-(B, H/2, W/2, 8) in -1..1; see ``edge_demo.tasks.chroma``, form "bitrate". kMAC per luma
+(B, H/2, W/2, 8) in -1..1; see ``edge_demo.tasks.chroma``, variant "bitrate". kMAC per luma
 pixel: test 0.7, s 20.0.
 """
 

@@ -6,7 +6,7 @@ of ``chroma_residual``; a 1x1 convolution, which begins as the identity, carries
 was given past the body. What it makes is as sharp as true chroma, and partly invented.
 
 Input ``planes`` (B, H/2, W/2, 12), output ``chroma`` (B, H/2, W/2, 8), both in -128/255..127/255;
-see ``edge_demo.tasks.chroma``, form "direct". kMAC per luma pixel: test 0.7, s 19.9,
+see ``edge_demo.tasks.chroma``, variant "direct". kMAC per luma pixel: test 0.7, s 19.9,
 m 76.6.
 """
 

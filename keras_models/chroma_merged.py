@@ -7,7 +7,7 @@ its input). The detail is learned from ``chroma_gan``, beside the truth: sharper
 some fidelity. A device adds as much of it as the user wants: none leaves the correction as it was.
 
 Input ``planes`` (B, H/2, W/2, 12) in -128/255..127/255, output ``merged`` (B, H/2, W/2, 16) in
--1..1, the correction and then the gated detail; see ``edge_demo.tasks.chroma``, form
+-1..1, the correction and then the gated detail; see ``edge_demo.tasks.chroma``, variant
 "merged". kMAC per luma pixel: test 1.1, s 23.3, m 88.1.
 """
 

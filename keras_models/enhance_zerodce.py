@@ -45,7 +45,7 @@ SIZES: dict[str, Size] = {"test": Size(8), "paper": Size(32), "lite": Size(32, s
 
 
 def task(size: str) -> Task:
-    """The record of a size: the form of its curves.
+    """The record of a size: the variant of its curves.
 
     Args:
         size: a key of ``SIZES``.

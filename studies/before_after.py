@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from datasets import sources
 from edge_demo import cli
+from edge_demo.device import restorers
+from edge_demo.device.restorer import Restorer
 from edge_demo.measure import metrics, quality, restoration
-from edge_demo.model import models_folder
-from edge_demo.model.tflite import TFLiteModel
 from edge_demo.pictures import photographs
 from edge_demo.pictures.images import write_image
 from edge_demo.report import html
@@ -36,16 +36,16 @@ INK, QUIET = (27, 27, 27), (90, 90, 90)
 GREY = 128  # luma where only colour is shown
 
 
-def methods(model: TFLiteModel) -> dict[str, restoration.Method]:
+def methods(model: Restorer) -> dict[str, restoration.Method]:
     """What stands before the truth."""
     return {
         "4:2:0 input": CHROMA.unrestored,
         "bilinear": CHROMA.baselines()["bilinear"],
-        f"{model.card.values['recipe']} model": CHROMA.method(model),
+        f"{model.name.rpartition('.')[2]} model": model.reconstruct,
     }
 
 
-def draw(rgb: Pixels, model: TFLiteModel) -> Pixels:
+def draw(rgb: Pixels, model: Restorer) -> Pixels:
     """The whole picture, RGB: a column a method and one for the truth."""
     planes, truth = chroma.degrade(rgb), chroma.target(rgb)
     sample = quality.Sample(PICTURE, rgb, planes)
@@ -95,5 +95,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> None:
     rgb = photographs.read(sources.sample_folder() / sources.SAMPLE_TEST[0])
-    write_image(options.out, draw(rgb, TFLiteModel(models_folder.find(None))), overwrite=True)
+    write_image(options.out, draw(rgb, restorers.load(None, threads=1)), overwrite=True)
     print(f"wrote {options.out}")

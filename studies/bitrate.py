@@ -14,9 +14,8 @@ from typing import Any
 from datasets import samples, sources
 from datasets.source import Source
 from edge_demo import cli
+from edge_demo.device import restorers
 from edge_demo.measure import quality, restoration
-from edge_demo.model import models_folder
-from edge_demo.model.tflite import TFLiteModel
 from edge_demo.report.tables import markdown
 from export.calibrate import public_name
 
@@ -32,12 +31,10 @@ BASELINES = ("bilinear", "lanczos4")
 
 def measured(source: Source, jpeg_quality: int) -> dict[str, float]:
     """Method to mean chroma PSNR at a quality."""
-    plain = restoration.varied(restoration.of("chroma"), quality=jpeg_quality)
+    plain = restoration.of("chroma", quality=jpeg_quality)
     methods = {name: plain.baselines()[name] for name in BASELINES}
     for name in MODELS:
-        model = TFLiteModel(models_folder.find(name), threads=2)
-        own = restoration.varied(restoration.of(model.card.task), quality=jpeg_quality)
-        methods[name] = own.method(model)
+        methods[name] = restorers.load(name, threads=2).reconstruct
     _, values = quality.evaluate(plain, samples.samples(plain, source, None), methods)
     found = {}
     for name, metrics in values.items():

@@ -13,6 +13,7 @@ process to its end; so is the peak of its memory.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import statistics
 import subprocess
@@ -30,7 +31,8 @@ from datasets.source import some
 from edge_demo import cli
 from edge_demo.benchmark import host
 from edge_demo.colour.lab import rgb_to_lab
-from edge_demo.device.colorizing import Look, colorize_picture
+from edge_demo.device import restorers
+from edge_demo.device.colorize import Colorize
 from edge_demo.device.steering import Wanted, of_photograph
 from edge_demo.errors import UserError
 from edge_demo.measure import quality, restoration, results
@@ -80,7 +82,7 @@ def scenes(text: str) -> dict[str, Any]:
     candidates = [
         quality.Candidate(
             model.card.values["preset"], model.card.values["recipe"], model.path.stat().st_size,
-            restoration.of(model.card.task).method(model),
+            restorers.of_model(model).reconstruct,
         )
         for model in models
     ]  # fmt: skip
@@ -95,13 +97,14 @@ def scenes(text: str) -> dict[str, Any]:
 def wanted(text: str) -> dict[str, Any]:
     """How much closer the network with hints comes, told the colours of the whole picture."""
     source = sources.open_source(text, "test")
-    model = TFLiteModel(models_folder.find(HINTED), THREADS)
-    restored = restoration.of(model.card.task)
+    model = restorers.load(HINTED, THREADS)
+    assert isinstance(model, Colorize)
+    restored = restoration.of(model.task)
     found: dict[str, list[dict[str, float | None]]] = {name: [] for name in WANTED}
     for number, sample in enumerate(samples.samples(restored, source, None), 1):
         for name, of in WANTED.items():
-            look = Look(wanted=of(sample.truth))
-            ab = colorize_picture(sample.degraded, model, model.card.task, look)
+            asked = dataclasses.replace(model, wanted=of(sample.truth))
+            ab = asked.reconstruct(sample.degraded)
             found[name].append(restored.measure(sample.truth, sample.degraded, ab))
         _told(number)
     kept = "ab_psnr", "colorfulness_ratio", "delta_e_2000"
@@ -109,7 +112,7 @@ def wanted(text: str) -> dict[str, Any]:
         {"name": name, **{metric: _mean([one[metric] for one in each]) for metric in kept}}
         for name, each in found.items()
     ]
-    return {"what": "wanted", "model": model.card.name, "data": public_name(source.text),
+    return {"what": "wanted", "model": model.name, "data": public_name(source.text),
             "images": len(found["nothing"]), "rows": rows}  # fmt: skip
 
 

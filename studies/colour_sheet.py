@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from edge_demo import cli
-from edge_demo.device.colorizing import colorize_rgb
+from edge_demo.device import restorers
+from edge_demo.device.colorize import Colorize
+from edge_demo.device.restorer import Restorer
 from edge_demo.measure import hint_response
-from edge_demo.model import models_folder
-from edge_demo.model.tflite import TFLiteModel
 from edge_demo.pictures import photographs
 from edge_demo.pictures.images import write_image
 from edge_demo.tasks import colorize
@@ -33,14 +33,15 @@ COLUMNS = {
 SIZE = 180, 240  # of a cell: height, width
 
 
-def row(rgb: Pixels, models: Mapping[str, TFLiteModel]) -> list[Pixels]:
+def row(rgb: Pixels, models: Mapping[str, Restorer]) -> list[Pixels]:
     """A photograph, its lightness, and what each column makes of that."""
     grey = colorize.degrade(rgb)
     found = [rgb, colorize.to_uint8(grey.lightness)]
     for name, hints in COLUMNS.values():
         model = models[name]
+        assert isinstance(model, Colorize)
         given = hint_response.given(rgb, hints, seed=0)
-        found.append(colorize_rgb(given, model, model.card.task))
+        found.append(model.coloured(given))
     return found
 
 
@@ -54,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> None:
     names = {name for name, _ in COLUMNS.values()}
-    models = {name: TFLiteModel(models_folder.find(name), threads=2) for name in names}
+    models = {name: restorers.load(name, threads=2) for name in names}
     rows = [row(photographs.read(path, halved=False), models) for path in options.files]
     drawn = sheet(["the photograph", "its lightness", *COLUMNS], rows, SIZE)
     write_image(options.out, drawn, quality=85, overwrite=True)

@@ -15,9 +15,8 @@ from typing import Any
 from datasets import samples, sources
 from datasets.source import Source
 from edge_demo import cli
+from edge_demo.device import restorers
 from edge_demo.measure import quality, restoration, results
-from edge_demo.model import models_folder
-from edge_demo.model.tflite import TFLiteModel
 from edge_demo.report.tables import markdown
 from export.calibrate import public_name
 
@@ -38,13 +37,12 @@ def measure(source: Source) -> dict[str, Any]:
     methods["bilinear", "", None] = plain.baselines()["bilinear"]
     for recipe in RECIPES:
         for name in OTHERS:
-            model = TFLiteModel(models_folder.find(f"{name}.{recipe}"), threads=2)
-            methods[name, recipe, None] = restoration.of(model.card.task).method(model)
+            model = restorers.load(f"{name}.{recipe}", threads=2)
+            methods[name, recipe, None] = model.reconstruct
         for name in MERGED:
-            model = TFLiteModel(models_folder.find(f"{name}.{recipe}"), threads=2)
+            model = restorers.load(f"{name}.{recipe}", threads=2)
             for detail in DETAILS:
-                own = restoration.varied(restoration.of(model.card.task), detail=detail)
-                methods[name, recipe, detail] = own.method(model)
+                methods[name, recipe, detail] = model.with_options(detail=detail).reconstruct
     labels = {str(key): key for key in methods}
     by_label = {label: methods[key] for label, key in labels.items()}
     _, values = quality.evaluate(plain, samples.samples(plain, source, None), by_label)

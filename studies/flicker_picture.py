@@ -19,11 +19,8 @@ from edge_demo import cli
 from edge_demo.colour.siting import baseline
 from edge_demo.colour.ycbcr import round_to_uint8
 from edge_demo.device import temporal
-from edge_demo.device.effects import chroma_correction, chroma_restored
+from edge_demo.device.chroma import Chroma
 from edge_demo.measure import metrics, restoration
-from edge_demo.model import models_folder
-from edge_demo.model.tflite import TFLiteModel
-from edge_demo.model.tiling import Runner
 from edge_demo.pictures.images import write_image
 from edge_demo.tasks import chroma
 
@@ -38,17 +35,17 @@ SIDE = 48
 GAIN = 12  # of the change of the error
 
 
-def columns(frames: Sequence[Pixels], runner: Runner) -> dict[str, tuple[Pixels, Pixels]]:
+def columns(frames: Sequence[Pixels], restorer: Chroma) -> dict[str, tuple[Pixels, Pixels]]:
     """Label to (chroma of the last frame but one, of the last), each (H, W, 2) uint8."""
     smoother = temporal.Smoother()
     found: dict[str, tuple[Pixels, ...]] = {}
     for frame in frames:
         planes = chroma.degrade_ycbcr(frame)
-        correction = chroma_correction(planes, runner)
+        correction = restorer.correction(planes)
         made = {
             "bilinear": baseline("bilinear", planes.cbcr, planes.size, planes.siting),
-            "each frame by itself": chroma_restored(planes, correction),
-            "held steady": chroma_restored(planes, smoother(planes.y, correction)),
+            "each frame by itself": restorer.corrected(planes, correction),
+            "held steady": restorer.corrected(planes, smoother(planes.y, correction)),
             "truth": frame[..., 1:].astype(np.float32),
         }
         for label, cbcr in made.items():
@@ -56,10 +53,10 @@ def columns(frames: Sequence[Pixels], runner: Runner) -> dict[str, tuple[Pixels,
     return {label: (pair[0], pair[1]) for label, pair in found.items()}
 
 
-def draw(frames: Sequence[Pixels], runner: Runner) -> Pixels:
+def draw(frames: Sequence[Pixels], restorer: Chroma) -> Pixels:
     """The whole picture, RGB."""
     before, now = frames[-2:]
-    made = columns(frames, runner)
+    made = columns(frames, restorer)
     places = temporal.follow(*(np.ascontiguousarray(one[..., 0]) for one in (before, now)))
     changes = {}
     for label, (first, second) in made.items():
@@ -98,6 +95,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> None:
     frames = list(itertools.islice(video.panned(), FRAME))
-    model = TFLiteModel(models_folder.find(video.MODEL))
+    model = video.loaded(video.MODEL, 1)
     write_image(options.out, draw(frames, model), overwrite=True)
     print(f"wrote {options.out}")

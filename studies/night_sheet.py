@@ -14,9 +14,8 @@ import numpy as np
 
 from datasets import sources
 from edge_demo import cli
+from edge_demo.device import restorers
 from edge_demo.measure import restoration
-from edge_demo.model import models_folder
-from edge_demo.model.tflite import TFLiteModel
 from edge_demo.pictures.images import read_rgb, write_image
 
 from .command import PICTURES, command_line
@@ -31,11 +30,11 @@ WIDTH, HEIGHT = 300, 225
 
 def methods(names: Sequence[str]) -> Mapping[str, restoration.Method]:
     """A column's title to what fills it."""
-    models = {name: TFLiteModel(models_folder.find(name), threads=2) for name in names}
+    models = {name: restorers.load(name, threads=2) for name in names}
     return {
         "as it is": lambda rgb: rgb,
         "classical": ENHANCE.baselines()["classical"],
-        **{name.partition(".")[0]: ENHANCE.method(model) for name, model in models.items()},
+        **{name.partition(".")[0]: model.reconstruct for name, model in models.items()},
     }
 
 

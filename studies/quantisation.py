@@ -19,9 +19,9 @@ from ai_edge_quantizer import recipe as quantizer_recipes
 
 from datasets import samples, sources
 from edge_demo import cli
+from edge_demo.device import restorers
 from edge_demo.measure import quality, restoration
 from edge_demo.model import models_folder, package
-from edge_demo.model.tflite import TFLiteModel
 from edge_demo.quiet import quiet_stderr
 from edge_demo.report.tables import markdown
 from edge_demo.tasks import chroma
@@ -83,7 +83,7 @@ def measure(preset: str, calibration: str, evaluation: str) -> dict[str, Any]:
         for index, (kind, make) in enumerate(kinds.items()):
             path = Path(folder) / f"{index}.tflite"
             files.write(path, make(), card)
-            methods[kind] = CHROMA.method(TFLiteModel(path, threads=2))
+            methods[kind] = restorers.load(path, threads=2).reconstruct
         names, values = quality.evaluate(CHROMA, samples.samples(CHROMA, photographs), methods)
     rows = []
     for kind in kinds:

@@ -22,7 +22,7 @@ OPERATIONS = 24
 
 def quality(found: Json) -> str:
     """What a preset's files reach beside the baselines; ``found`` is a table of schema 1."""
-    task = tasks.record(found["task"])
+    task = tasks.first(found["task"])
     means = [
         (row, {key: value["mean"] for key, value in row["metrics"].items()})
         for row in found["rows"]
@@ -86,7 +86,7 @@ def _milliseconds(value: float) -> str:
 def compare(found: Json) -> str:
     """What each file of a preset costs beside its float32."""
     whole = next(row for row in found["rows"] if row.get("recipe") == "float32")
-    metric = tasks.record(found["task"]).headline_metric
+    metric = tasks.first(found["task"]).headline_metric
     cells = []
     for row in found["rows"]:
         if row["kind"] != "model":

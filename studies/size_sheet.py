@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from edge_demo import cli
-from edge_demo.device.colorizing import colorize_rgb
+from edge_demo.device import restorers
+from edge_demo.device.colorize import Colorize
 from edge_demo.errors import UserError
-from edge_demo.model.tflite import TFLiteModel
 from edge_demo.pictures import photographs
 from edge_demo.pictures.images import write_image
 from edge_demo.tasks import colorize
@@ -29,7 +29,7 @@ SIZES = 96, 160, 256, 384, 512
 CELL = 180, 240  # height, width
 
 
-def exported(preset: str, sizes: Sequence[int], folder: Path) -> dict[int, TFLiteModel]:
+def exported(preset: str, sizes: Sequence[int], folder: Path) -> dict[int, Colorize]:
     """The preset's graph in floats, for each size.
 
     Raises:
@@ -53,14 +53,16 @@ def exported(preset: str, sizes: Sequence[int], folder: Path) -> dict[int, TFLit
         graph = convert.float_graph(network, framed, size)
         told = {**card, "recipe": "float32", "frame": [size, size], "static": True, "tile": size}
         files.write(path, graph, told)
-        found[size] = TFLiteModel(path, threads=2)
+        restorer = restorers.load(path, threads=2)
+        assert isinstance(restorer, Colorize)
+        found[size] = restorer
     return found
 
 
-def row(rgb: Pixels, models: Mapping[int, TFLiteModel]) -> list[Pixels]:
+def row(rgb: Pixels, models: Mapping[int, Colorize]) -> list[Pixels]:
     """A photograph, and what each size makes of its lightness."""
     grey = colorize.degrade(rgb)
-    return [rgb, *(colorize_rgb(grey, model, model.card.task) for model in models.values())]
+    return [rgb, *(model.coloured(grey) for model in models.values())]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -15,9 +15,9 @@ from typing import Any
 from edge_demo import cli
 from edge_demo.benchmark import command as benchmark
 from edge_demo.benchmark import host
+from edge_demo.device import restorers
 from edge_demo.model import models_folder
 from edge_demo.model.tflite import TFLiteModel
-from edge_demo.model.tiling import reconstruct
 from edge_demo.report.tables import markdown
 from edge_demo.tasks import chroma
 
@@ -43,7 +43,7 @@ def measure() -> dict[str, Any]:
     for round_ in range(ROUNDS + 1):
         for tile, model in models.items():
             began = time.perf_counter()
-            reconstruct(planes, model)
+            restorers.of_model(model).reconstruct(planes)
             if round_:  # the first resizes the graph
                 seconds[tile].append(time.perf_counter() - began)
     rows = [

@@ -21,12 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_demo import cli
-from edge_demo.device.colorizing import Look, answer, on_grid
+from edge_demo.device import restorers
+from edge_demo.device.colorize import Colorize, on_grid
 from edge_demo.device.hinting import Prior, Reach, described, spreading
 from edge_demo.errors import UserError
 from edge_demo.measure import hint_response, metrics
-from edge_demo.model import models_folder
-from edge_demo.model.tflite import TFLiteModel
 from edge_demo.pictures import photographs
 from edge_demo.pictures.images import EXTENSIONS
 from edge_demo.tasks import colorize
@@ -58,12 +57,12 @@ class Case:
     missed: Array
 
 
-def cases(path: Path, model: TFLiteModel) -> list[Case]:
+def cases(path: Path, model: Colorize) -> list[Case]:
     """What one photograph gives."""
     rgb = photographs.read(path, halved=False)
     truth = colorize.target(rgb).astype(np.float32) - np.float32(128)
     grey = hint_response.given(rgb, max(NUMBERS), seed=len(path.name))
-    small, colours = answer(colorize.Grey(grey.lightness), model, model.card.task, Look())
+    small, colours = model.answer(colorize.Grey(grey.lightness))
     ab, coarse = colours.ab, on_grid(small, colours.ab)
     size = ab.shape[1], ab.shape[0]
     reduced = np.asarray(cv2.resize(truth, size, interpolation=cv2.INTER_AREA), np.float32)
@@ -119,7 +118,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> None:
-    model = TFLiteModel(models_folder.find(MODEL), threads=2)
+    model = restorers.load(MODEL, threads=2)
+    assert isinstance(model, Colorize)
     files = sorted(p for p in options.folder.glob("*") if p.suffix.lower() in EXTENSIONS)
     if not files:
         raise UserError(f"{options.folder}: no pictures in this folder")

@@ -33,8 +33,8 @@ from edge_demo import cli
 from edge_demo.benchmark import host
 from edge_demo.colour import ycbcr as colour
 from edge_demo.colour.siting import baseline, downsample
-from edge_demo.device import temporal
-from edge_demo.device.effects import chroma_correction, chroma_restored
+from edge_demo.device import restorers, temporal
+from edge_demo.device.chroma import Chroma
 from edge_demo.measure import flicker, metrics, results
 from edge_demo.model import models_folder, tiling
 from edge_demo.model.tflite import TFLiteModel
@@ -111,7 +111,14 @@ def panned() -> Iterator[Picture]:
             yield colour.round_to_uint8(ycbcr)
 
 
-def filtered(name: str, frames: Iterable[Picture], model: TFLiteModel) -> dict[str, Any]:
+def loaded(name: str, threads: int) -> Chroma:
+    """A network of chroma."""
+    restorer = restorers.load(name, threads)
+    assert isinstance(restorer, Chroma)
+    return restorer
+
+
+def filtered(name: str, frames: Iterable[Picture], model: Chroma) -> dict[str, Any]:
     """Every filter on one video."""
     smoothers = {
         label: temporal.Smoother(strength, motion=motion) for label, strength, motion in FILTERS
@@ -124,10 +131,10 @@ def filtered(name: str, frames: Iterable[Picture], model: TFLiteModel) -> dict[s
     for count, now in enumerate(frames, 1):
         print(f"\r{name}: {count} frames", end="", flush=True)
         planes = chroma.degrade_ycbcr(now)
-        found, wanted = chroma_correction(planes, model), np.ascontiguousarray(now[..., 1:])
+        found, wanted = model.correction(planes), np.ascontiguousarray(now[..., 1:])
         made = {"bilinear": baseline("bilinear", planes.cbcr, planes.size, planes.siting)}
         for label, smoother in smoothers.items():
-            made[label] = chroma_restored(planes, smoother(planes.y, found))
+            made[label] = model.corrected(planes, smoother(planes.y, found))
         motion = None if before is None else flicker.Motion(before[..., 0], now[..., 0])
         for label, cbcr in made.items():
             result = colour.round_to_uint8(cbcr)
@@ -151,7 +158,7 @@ def filtered(name: str, frames: Iterable[Picture], model: TFLiteModel) -> dict[s
 
 def filters(options: argparse.Namespace) -> dict[str, Any]:
     """The document of ``filters``."""
-    model = TFLiteModel(models_folder.find(MODEL), THREADS)
+    model = loaded(MODEL, THREADS)
     clips = [("panning over photographs", panned())]
     for path in options.video:
         clips.append((path.name, itertools.islice(video.truths(path)[0], options.frames)))
@@ -160,7 +167,7 @@ def filters(options: argparse.Namespace) -> dict[str, Any]:
 
 def coding(options: argparse.Namespace) -> dict[str, Any]:
     """The document of ``coding``: chroma PSNR in full-range units, whatever the coding."""
-    model = TFLiteModel(models_folder.find(MODEL), THREADS)
+    model = loaded(MODEL, THREADS)
     source = sources.open_source(options.data)
     values: dict[str, list[tuple[float, float]]] = {line[0]: [] for line in CODINGS}
     for count, (_, rgb) in enumerate(sources.photographs(source), 1):
@@ -176,7 +183,7 @@ def coding(options: argparse.Namespace) -> dict[str, Any]:
     return {"model": MODEL, "data": options.data, "images": len(source.paths), "rows": rows}
 
 
-def _coded(rgb: Picture, made: Coding, stretched: bool, model: TFLiteModel) -> tuple[float, float]:
+def _coded(rgb: Picture, made: Coding, stretched: bool, model: Chroma) -> tuple[float, float]:
     """Chroma PSNR of bilinear and of the model, against unrounded truth."""
     full = colour.rgb_to_ycbcr(rgb, made.matrix)
     y = made.luma_plane(full[..., 0])
@@ -186,7 +193,7 @@ def _coded(rgb: Picture, made: Coding, stretched: bool, model: TFLiteModel) -> t
     found = []
     for cbcr in (
         baseline("bilinear", planes.cbcr, planes.size, planes.siting),
-        chroma_restored(planes, chroma_correction(planes, model)),
+        model.corrected(planes, model.correction(planes)),
     ):
         stored = made.chroma_codes(codes.chroma_planes(cbcr)).astype(np.float32)
         mse = float(np.mean(np.square(stored - full[..., 1:]), dtype=np.float64))
@@ -197,6 +204,7 @@ def _coded(rgb: Picture, made: Coding, stretched: bool, model: TFLiteModel) -> t
 def speed(options: argparse.Namespace) -> dict[str, Any]:
     """The document of ``speed``: medians of rounds that alternate between the ways to write."""
     model = TFLiteModel(models_folder.find(MODEL), THREADS)
+    restorer = restorers.of_model(model)
     ways = {"ffv1": ("out.mkv", "ffv1", temporal.STRENGTH),
             "h264": ("out.mp4", "h264", temporal.STRENGTH),
             "ffv1, not filtered": ("out.mkv", "ffv1", 0.0)}  # fmt: skip
@@ -211,7 +219,7 @@ def speed(options: argparse.Namespace) -> dict[str, Any]:
                 wanted = writer.target(Path(scratch) / file, codec, None, True)
                 began, worked = time.perf_counter(), time.process_time()
                 done = restore.restore_video(
-                    clip, wanted, model, smoothing=smoothing, threads=THREADS
+                    clip, wanted, restorer, smoothing=smoothing, threads=THREADS
                 )
                 if round_:  # the first warms up
                     ended = {"all": time.perf_counter() - began,
@@ -242,7 +250,7 @@ def sizes(options: argparse.Namespace) -> dict[str, Any]:
     planes = chroma.degrade(frame)
     times: dict[str, list[float]] = {name: [] for name in models}
     for model in models.values():
-        tiling.corrections(planes, model)  # takes its tiles
+        restorers.of_model(model).reconstruct(planes)  # takes its tiles
     for _ in range(options.rounds):
         for name, model in models.items():
             times[name].append(_graph_alone(model)["all"])

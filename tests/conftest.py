@@ -141,7 +141,7 @@ def qat_folder(
     from keras_models import fakequant
 
     model = lively(MODEL)
-    values = chroma.encode(chroma.degrade(natural))["planes"][None]
+    values = chroma.TASK.encode(chroma.degrade(natural))["planes"][None]
     ranges = fakequant.choose_ranges(model, values, fakequant.stated_ranges(chroma.TASK))
     run = tmp_path_factory.mktemp("runs") / "lively-qat"
     run.mkdir()

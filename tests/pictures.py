@@ -14,5 +14,5 @@ def encoded(task: Any, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     """What a task's graph sees of a photograph (H, W, 3), once it is degraded."""
     made = restoration.of(task)
     degraded = made.degrade(rgb, "picture", made.siting(None))
-    values: NDArray[np.float32] = made.encode(degraded)[task.inputs[0].name]
+    values: NDArray[np.float32] = task.encode(degraded)[task.inputs[0].name]
     return values

@@ -56,7 +56,7 @@ RULES: dict[str, set[str]] = {
     **{module: BASE for module in BASE},
     **{f"edge_demo.{room}": room_rule(room) for room in ROOMS},
     # The command line.
-    "edge_demo": BASE | {f"edge_demo.{room}" for room in ROOMS},
+    "edge_demo": BASE | {f"edge_demo.{room}" for room in ROOMS} | {"edge_demo.run"},
     "keras_models": {"keras", "numpy", "edge_demo.colour", "edge_demo.tasks", *BASE,
                      "keras_models"},
     "datasets": {"tensorflow", "cv2", "numpy", "skimage", *PROVEN, "datasets"},

@@ -228,8 +228,10 @@ def _evaluate(options: argparse.Namespace) -> None:
     for option in ("plot", "temporal"):
         if getattr(options, option) is not None:
             raise UserError(f"--{option} is of a video; name one as --data video:PATH")
+    wanted = target.restorer.with_options(detail=options.detail)
+    target = dataclasses.replace(target, restorer=wanted)
     source = sources.open_source(options.data, "test")
-    table, names, values = evaluate(target, source, options.siting, options.quality, options.detail)
+    table, names, values = evaluate(target, source, options.siting, options.quality)
     print(results.quality_text(table["rows"], target.task))
     if options.json:
         results.write_json(options.json, table, options.overwrite)

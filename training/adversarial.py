@@ -18,7 +18,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from edge_demo.tasks.chroma import CORRECTION_SCALE, DIRECT
+from edge_demo.tasks.chroma import CORRECTION_SCALE, Variant
 from edge_demo.tasks.record import Task
 
 from .losses import Charbonnier, residual_psnr
@@ -45,16 +45,16 @@ def discriminator(channels: int) -> keras.Model:
     return keras.Model(source, [*outputs, score], name="discriminator")
 
 
-def residual(values: Any, planes: Any, task: Task) -> Any:
+def residual(values: Any, planes: Any, task: Variant) -> Any:
     """What the generator's output, or its target, adds to bilinear, in units of a correction.
 
     Args:
         values: (B, H/2, W/2, 8 or 16), of the task's output or of its target.
         planes: (B, H/2, W/2, 12), what the generator saw.
-        task: its form.
+        task: its variant.
     """
-    if task.form == DIRECT.form:
-        return (values - planes[..., 4:]) * (DIRECT.outputs[0].scale / CORRECTION_SCALE)
+    if task.direct:
+        return (values - planes[..., 4:]) * (task.outputs[0].scale / CORRECTION_SCALE)
     return _whole(values)
 
 
@@ -117,7 +117,7 @@ class AdversarialModel(keras.Model):
     def __init__(
         self,
         generator: keras.Model,
-        task: Task,
+        task: Variant,
         *,
         charbonnier: float,
         gan_weight: float,
@@ -126,8 +126,8 @@ class AdversarialModel(keras.Model):
         """Put both together.
 
         Args:
-            generator: of a form of chroma.
-            task: its form.
+            generator: of a variant of chroma.
+            task: its variant.
             charbonnier: of the loss to the truth, see ``Charbonnier``.
             gan_weight, feature_weight: of the generator's other two losses beside that one.
         """
@@ -181,7 +181,7 @@ class AdversarialModel(keras.Model):
 def psnr(task: Task):  # type: ignore[no-untyped-def]
     """A Keras metric function: chroma PSNR of an output with all of its detail, unrounded.
 
-    For forms whose output and target differ; of chroma itself the difference is what counts.
+    For variants whose output and target differ; of chroma itself the difference is what counts.
     """
     of_correction = residual_psnr(task.outputs[0].scale)
 

@@ -15,8 +15,7 @@ import keras
 from keras import ops
 
 from edge_demo.errors import UserError
-from edge_demo.tasks.chroma import CORRECTION_SCALE, DIRECT
-from edge_demo.tasks.record import Task
+from edge_demo.tasks.chroma import CORRECTION_SCALE, DIRECT, Variant
 from keras_models import runs
 
 from .adversarial import CHANNELS, residual
@@ -50,7 +49,7 @@ class DistillationModel(keras.Model):
         self,
         student: keras.Model,
         teacher: keras.Model,
-        task: Task,
+        task: Variant,
         *,
         charbonnier: float,
         teaching: float,
@@ -59,9 +58,9 @@ class DistillationModel(keras.Model):
         """Put both together.
 
         Args:
-            student: of form "merged".
-            teacher: of form "direct".
-            task: the student's form.
+            student: of variant "merged".
+            teacher: of variant "direct".
+            task: the student's variant.
             charbonnier: of both losses, see ``Charbonnier``.
             teaching: what the teacher counts, the truth the rest, 0..1.
             detail_gain: how many times what the teacher adds is strived for.

@@ -13,9 +13,9 @@ import keras_models
 from datasets import samples
 from datasets.source import Source
 from edge_demo.cli import moving
+from edge_demo.device import restorers
+from edge_demo.device.restorer import Restorer
 from edge_demo.measure import quality, restoration
-from edge_demo.model.tflite import TFLiteModel
-from edge_demo.model.tiling import Runner
 from edge_demo.tasks.record import Task
 from keras_models import runs
 
@@ -50,16 +50,19 @@ class Evaluated:
     Attributes:
         name: for tables.
         recipe: of a model file, ``keras`` for a run.
-        task: its task.
-        runner: runs it.
+        restorer: what it does, with what a user asked for.
         size_bytes: of its file.
     """
 
     name: str
     recipe: str
-    task: Task
-    runner: Runner
+    restorer: Restorer
     size_bytes: int
+
+    @property
+    def task(self) -> Task:
+        """Its variant."""
+        return self.restorer.task
 
 
 def load(target: Path) -> Evaluated:
@@ -69,10 +72,11 @@ def load(target: Path) -> Evaluated:
         UserError: neither, or a run without a finished model.
     """
     if target.suffix == ".tflite" or target.is_file():
-        model = TFLiteModel(target, threads=2)
-        values = model.card.values
+        restorer = restorers.load(target, threads=2)
+        assert restorer.card is not None
+        values = restorer.card.values
         name = values.get("preset") or values["model"]
-        return Evaluated(name, values["recipe"], model.card.task, model, target.stat().st_size)
+        return Evaluated(name, values["recipe"], restorer, target.stat().st_size)
     config = runs.read_record(target)["config"]
     model, size = config["model"], config["size"]
     task = keras_models.task(model, size)
@@ -80,7 +84,7 @@ def load(target: Path) -> Evaluated:
     # A preset is known by its name, a run by what it is.
     name = target.name if runs.is_preset(target) else f"{model}-{size}"
     size_bytes = runs.model_file(target).stat().st_size
-    return Evaluated(name, "keras", task, runner, size_bytes)
+    return Evaluated(name, "keras", restorers.of_runner(runner, task, name), size_bytes)
 
 
 def evaluate(
@@ -88,7 +92,6 @@ def evaluate(
     source: Source,
     siting: str | None = None,
     jpeg_quality: int | None = None,
-    detail: float | None = None,
 ) -> tuple[dict[str, Any], list[str], dict[str, quality.Values]]:
     """The table, the photographs' names and the values behind it.
 
@@ -96,12 +99,12 @@ def evaluate(
         target: what to measure.
         source: photographs.
         siting: of chroma; None for the default.
-        jpeg_quality, detail: ``quality`` and ``detail`` of ``restoration.varied``.
+        jpeg_quality: ``quality`` of ``restoration.of``.
 
     Raises:
-        UserError: a siting of a task that has none, as ``varied``, or no usable photograph.
+        UserError: a siting of a task that has none, as ``restoration.of``, or no usable photograph.
     """
-    restored = restoration.varied(restoration.of(target.task), jpeg_quality, detail)
+    restored = restoration.of(target.task, jpeg_quality)
     siting = restored.siting(siting)
     total = source.count
 
@@ -112,8 +115,8 @@ def evaluate(
         target.name,
         target.recipe,
         target.size_bytes,
-        restored.method(target.runner),
-        quality.probe(restored, target.runner),
+        target.restorer.reconstruct,
+        quality.probe(restored, target.restorer),
     )
     return quality.table(
         restored, [measured], samples.samples(restored, source, siting), source.text, siting,

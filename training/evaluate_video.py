@@ -16,10 +16,9 @@ from edge_demo import cli
 from edge_demo.colour.siting import baseline
 from edge_demo.colour.ycbcr import round_to_uint8, ycbcr_to_rgb
 from edge_demo.device import temporal
-from edge_demo.device.effects import chroma_correction, chroma_restored
+from edge_demo.device.chroma import Chroma
 from edge_demo.errors import UserError
 from edge_demo.measure import flicker, metrics, restoration, results
-from edge_demo.model.tiling import Runner
 from edge_demo.tasks import chroma
 
 from .evaluate import Evaluated
@@ -77,14 +76,14 @@ def evaluate(
         UserError: a model of another task, a strength out of range, or a video that cannot be
             read, is too small or has only one frame.
     """
-    if target.task.name != chroma.TASK.name:
+    if not isinstance(target.restorer, Chroma):
         raise UserError(f"video: is for models of chroma; {target.name} is of {target.task.name}")
     if not 0.0 <= strength <= 1.0:
         raise UserError(f"--temporal is from 0 to 1, not {strength:g}")
-    wanted = restoration.of("chroma").siting(siting) or "center"
+    wanted = restoration.of(target.task).siting(siting) or "center"
     frames, total, matrix = video.truths(path)
     label = f"{target.name}.{target.recipe}"
-    methods = _methods(target.runner, label, strength)
+    methods = _methods(target.restorer, label, strength)
     kept: dict[str, _Kept] = {}
     before: Plane | None = None
     done, began = 0, time.perf_counter()
@@ -116,16 +115,16 @@ def evaluate(
 
 
 def _methods(
-    runner: Runner, label: str, strength: float
+    restorer: Chroma, label: str, strength: float
 ) -> Callable[[chroma.Planes], dict[str, Plane]]:
     """One frame to what every method makes of it; frames must come in order."""
     smoother = temporal.Smoother(strength)
 
     def restore(planes: chroma.Planes) -> dict[str, Plane]:
-        found = chroma_correction(planes, runner)
+        found = restorer.correction(planes)
         made = {name: baseline(name, planes.cbcr, planes.size, planes.siting) for name in BASELINES}
-        made[label] = chroma_restored(planes, found)
-        made[label + FILTERED] = chroma_restored(planes, smoother(planes.y, found))
+        made[label] = restorer.corrected(planes, found)
+        made[label + FILTERED] = restorer.corrected(planes, smoother(planes.y, found))
         return {name: round_to_uint8(cbcr) for name, cbcr in made.items()}
 
     return restore

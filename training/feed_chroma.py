@@ -17,7 +17,6 @@ from datasets.squares import centre
 from edge_demo.colour.siting import upsample
 from edge_demo.colour.ycbcr import rgb_to_ycbcr, round_to_uint8, ycbcr_to_rgb
 from edge_demo.tasks import chroma, jpeg
-from edge_demo.tasks.record import Task
 
 from .config import FitConfig
 from .feed import Feed
@@ -35,26 +34,27 @@ def prepare(config: FitConfig, train: Sequence[Source], held_out: Source) -> Fee
         limit_bytes=int(config.cells_gib * 2**30),
     )
     task = keras_models.task(config.model, config.size)
+    assert isinstance(task, chroma.Variant)
     return Feed(
         summary=f"{len(bank.ycbcr)} cells of {bank.photographs} photographs",
         batches=lambda start, stop: _batches(config, task, bank, start, stop),
-        validation=pipeline.fixed(crops, "center", task=task, qualities=config.qualities),
+        validation=pipeline.fixed(crops, "center", task, qualities=config.qualities),
         draw=lambda model: comparison(model, crops, task),
     )
 
 
 def _batches(
-    config: FitConfig, task: Task, bank: cells.Cells, start: int, stop: int
+    config: FitConfig, task: chroma.Variant, bank: cells.Cells, start: int, stop: int
 ) -> tf.data.Dataset:
     return pipeline.batches(
         bank,
+        task,
         patch=config.patch,
         batch=config.batch,
         steps=stop,
         seed=config.seed,
         sitings=config.sitings,
         start=start,
-        task=task,
         qualities=config.qualities,
         max_quality_share=config.max_quality_share,
     )
@@ -74,18 +74,18 @@ _SHOWN_QUALITY = 50
 
 
 def comparison(
-    model: keras.Model, crops: NDArray[np.uint8], task: Task = chroma.TASK, rows: int = 3
+    model: keras.Model, crops: NDArray[np.uint8], task: chroma.Variant, rows: int = 3
 ) -> NDArray[np.uint8]:
     """Truth, input and prediction side by side for a few crops: RGB (rows * side, 3 * side, 3)."""
     lines = []
     for crop in crops[:rows]:
         planes = chroma.degrade_ycbcr(crop)
-        if task.form == chroma.BITRATE.form:
+        if task.told_quality:
             planes = jpeg.compressed(planes, _SHOWN_QUALITY)
-        encoded = chroma.encode(planes, task)[task.inputs[0].name][None]
+        encoded = task.encode(planes)[task.inputs[0].name][None]
         output = np.asarray(model(encoded, training=False), np.float32)[0]
-        bilinear = upsample(planes.cbcr, planes.size, planes.siting, chroma.TASK.reference)
-        restored = chroma.decode({task.outputs[0].name: output}, planes)
+        bilinear = upsample(planes.cbcr, planes.size, planes.siting, chroma.REFERENCE)
+        restored = task.decode({task.outputs[0].name: output}, planes)
         pictures = [
             (crop[..., 0], crop[..., 1:]),
             (planes.y, bilinear),

@@ -16,8 +16,7 @@ from datasets import colorize, sources
 from datasets.source import Source
 from edge_demo.colour.ab_bins import BINS, COUNT
 from edge_demo.colour.ycbcr import round_to_uint8
-from edge_demo.tasks.colorize import AB, to_rgb
-from edge_demo.tasks.record import Task
+from edge_demo.tasks.colorize import AB, Variant, to_rgb
 from keras_models.ab_classes import annealed
 
 from .config import FitConfig
@@ -29,6 +28,7 @@ _SHOWN = 4
 def prepare(config: FitConfig, train: Sequence[Source], held_out: Source) -> Feed:
     """See ``feeds.prepare``."""
     task = keras_models.task(config.model, config.size)
+    assert isinstance(task, Variant)
     bank = colorize.gather((_photographs(source) for source in train), config.cell)
     first = itertools.islice(_photographs(held_out), config.val_photographs)
     kept = np.stack([colorize.squeezed(rgb, config.patch) for rgb in first])
@@ -47,7 +47,7 @@ def _photographs(source: Source) -> Any:
 
 
 def _batches(
-    config: FitConfig, task: Task, bank: colorize.Bank, start: int, stop: int
+    config: FitConfig, task: Variant, bank: colorize.Bank, start: int, stop: int
 ) -> tf.data.Dataset:
     return colorize.batches(
         bank,
@@ -61,7 +61,7 @@ def _batches(
 
 
 def comparison(
-    model: keras.Model, lab: NDArray[np.uint8], task: Task, seed: int
+    model: keras.Model, lab: NDArray[np.uint8], task: Variant, seed: int
 ) -> NDArray[np.uint8]:
     """Truth, input and prediction side by side: RGB (rows * side, 3 * side, 3)."""
     (inputs, _), *_ = colorize.fixed(lab, task, seed)

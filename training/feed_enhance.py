@@ -16,9 +16,9 @@ import keras_models
 from datasets import lowlight, partners, sources
 from datasets.source import Source
 from datasets.squares import centre
-from edge_demo.colour.ycbcr import round_to_uint8
 from edge_demo.errors import UserError
 from edge_demo.tasks import enhance
+from edge_demo.tasks.record import Task
 
 from .config import FitConfig, epochs, plan
 from .feed import Feed
@@ -30,7 +30,8 @@ _WHOLES = 96  # pictures that the ranges of 8-bit training are chosen from
 def prepare(config: FitConfig, train: Sequence[Source], held_out: Source) -> Feed:
     """See ``feeds.prepare``."""
     kept = list(itertools.islice(_validation_pairs(held_out), config.val_photographs))
-    size = enhance.TASK.size_multiple
+    task = keras_models.task(config.model, config.size)
+    size = task.size_multiple
     side = min(config.val_crop, *(min(low.shape[:2]) // size * size for low, _ in kept))
     free = not config.objective.needs_truth
     thumbnail = keras_models.sees_thumbnail(config.model, config.size)
@@ -46,7 +47,7 @@ def prepare(config: FitConfig, train: Sequence[Source], held_out: Source) -> Fee
         f"from {pictures} pictures",
         batches=lambda start, stop: _batches(config, used, start, stop, thumbnail),
         validation=lowlight.fixed(kept, side, free, thumbnail),
-        draw=lambda model: comparison(model, kept[:_SHOWN], side, thumbnail),
+        draw=lambda model: comparison(model, kept[:_SHOWN], side, thumbnail, task),
         wholes=(lambda: _wholes(used)) if thumbnail else None,
     )
 
@@ -148,7 +149,7 @@ def _validation_pairs(source: Source) -> Iterator[lowlight.Pair]:
 
 
 def comparison(
-    model: keras.Model, pairs: Sequence[lowlight.Pair], side: int, thumbnail: bool
+    model: keras.Model, pairs: Sequence[lowlight.Pair], side: int, thumbnail: bool, task: Task
 ) -> NDArray[np.uint8]:
     """Truth, input and prediction side by side, centre crops: RGB (rows * side, 3 * side, 3)."""
     lines = []
@@ -156,6 +157,6 @@ def comparison(
         dark = centre(low, side)
         given = [value[None] for value in lowlight.inputs(low, side, thumbnail)]
         output = np.asarray(model(given if thumbnail else given[0], training=False), np.float32)[0]
-        found = enhance.decode({model.output_names[0]: output}, dark)
-        lines.append(np.concatenate([centre(high, side), dark, round_to_uint8(found)], axis=1))
+        found = task.result({task.outputs[0].name: output}, dark)
+        lines.append(np.concatenate([centre(high, side), dark, found], axis=1))
     return np.concatenate(lines)

@@ -47,7 +47,7 @@ class Objective:
 
         Args:
             model: its name.
-            task: its form.
+            task: its variant.
             prior: how common each of the 313 colours is; None where a model knows none.
 
         Raises:
@@ -246,7 +246,7 @@ class Adversarial(Objective):
 
     def check_fits(self, model: str, task: Task, prior: Prior | None) -> None:
         """See ``Objective``."""
-        if task.name != chroma.TASK.name or task.form == chroma.BITRATE.form:
+        if not isinstance(task, chroma.Variant) or task.told_quality:
             raise UserError(f"--set loss={self.name}: there is no discriminator for {model}")
 
     def loss(self, task: Task, prior: Prior | None) -> None:
@@ -258,6 +258,7 @@ class Adversarial(Objective):
 
     def wrapped(self, model: keras.Model, task: Task) -> keras.Model:
         """Generator and discriminator."""
+        assert isinstance(task, chroma.Variant)
         return adversarial.AdversarialModel(
             model,
             task,
@@ -296,7 +297,7 @@ class Distillation(Objective):
 
     def check_fits(self, model: str, task: Task, prior: Prior | None) -> None:
         """See ``Objective``."""
-        if task.form != chroma.MERGED.form:
+        if not isinstance(task, chroma.Variant) or not task.has_detail:
             raise UserError(f"--set loss={self.name}: {model} has no detail to be taught")
 
     def loss(self, task: Task, prior: Prior | None) -> None:
@@ -308,6 +309,7 @@ class Distillation(Objective):
 
     def wrapped(self, model: keras.Model, task: Task) -> keras.Model:
         """Student and teacher."""
+        assert isinstance(task, chroma.Variant)
         return distillation.DistillationModel(
             model,
             distillation.teacher(self.teacher),

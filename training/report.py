@@ -41,7 +41,7 @@ def evaluation_html(
     least = {names[i] for i in np.argsort(gains)[:_SHOWN]}
     methods = {
         reference: restored.baselines()[reference],
-        label: restored.method(target.runner),
+        label: target.restorer.reconstruct,
     }
     shown = samples.named(restored, source, least, table.get("siting"))
     summary = [section(m, rows) for m in results.METRICS if m in rows[-1]["metrics"]]

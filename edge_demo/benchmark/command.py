@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from .. import cli, tasks
 from ..colour.siting import SITINGS
+from ..device import restorers
 from ..errors import UserError
 from ..files import check_free
 from ..measure import quality, restoration, results
@@ -31,7 +32,6 @@ from ..measure.restoration import Method, Restoration
 from ..measure.results import Row
 from ..model import models_folder
 from ..model.package import read_card
-from ..model.tflite import TFLiteModel
 from ..pictures import pairs, photographs
 from ..pictures.containers import MAX_PIXELS
 from ..report import html
@@ -160,7 +160,7 @@ def task_of(files: Sequence[Path]) -> Task:
     if len(found) > 1:
         told = ", ".join(f"{name} ({path.name})" for name, path in sorted(found.items()))
         raise UserError(f"files of several tasks cannot be compared: {told}; name those of one")
-    return tasks.record(next(iter(found), DEFAULT_TASK))
+    return tasks.first(next(iter(found), DEFAULT_TASK))
 
 
 @dataclass(frozen=True)
@@ -489,7 +489,7 @@ def resolve(names: Sequence[str], task: str | None = None) -> list[Path]:
         if task:
             raise UserError("--task chooses among the shipped files; a named FILE says its own")
         return [
-            Path(name) if name.endswith(".tflite") or "/" in name else models_folder.find(name)
+            Path(name) if models_folder.is_path(name) else models_folder.find(name)
             for name in names
         ]
     wanted = task or DEFAULT_TASK
@@ -526,8 +526,8 @@ def _crops(table: Mapping[str, Any], task: Task, images: Path | None) -> html.Ht
     usual.sort(key=lambda r: _SHOWN_RECIPES.index(r["recipe"]))
     methods: dict[str, Method] = {task.reference: restored.baselines()[task.reference]}
     for line in usual or models[-2:]:
-        model = TFLiteModel(Path(line["file"]), table["threads"])
-        methods[results.label(line)] = restoration.of(model.card.task).method(model)
+        restorer = restorers.load(Path(line["file"]), table["threads"])
+        methods[results.label(line)] = restorer.reconstruct
     files = _Files.of(restored, images)
     files = files.some(range(len(files.paths))[:: max(1, -(-len(files.paths) // _LOOKED_AT))])
     ranked: list[tuple[float, quality.Sample]] = []

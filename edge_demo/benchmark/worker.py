@@ -19,6 +19,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from ..device import restorers
 from ..errors import UserError
 from ..measure import quality, restoration
 from ..measure.restoration import Method, Restoration
@@ -78,7 +79,7 @@ class StageClock:
         return self._model.graph.get_outputs()
 
     def tile_done(self, done: int, _total: int) -> None:
-        """For the restoration's progress: a tile is in its place."""
+        """For the restorer's progress: a tile is in its place."""
         self._end("decode")
         self.tiles = done
 
@@ -263,12 +264,13 @@ def _begin_model(job: dict[str, Any], picture: Any) -> _Begun:
     card = model.card.values
     if card["task"] != job["task"]:
         raise UserError(f"{path}: a model of the {card['task']} task, not of {job['task']}")
-    restored = restoration.of(model.card.task)  # its own form's
     clock = StageClock(model)
+    # What restores here is timed on the way.
+    timed = restorers.of_runner(clock, model.card.task, model.card.name, model.card)
 
     def once() -> Run:
         clock.start()
-        restored.restore(picture, clock, clock.tile_done)
+        timed.reconstruct(picture, clock.tile_done)
         return clock.seconds
 
     began = time.perf_counter()
@@ -280,7 +282,7 @@ def _begin_model(job: dict[str, Any], picture: Any) -> _Begun:
         "first_picture_ms": round((time.perf_counter() - began) * 1e3, 3),
         "tiles": clock.tiles,
     }
-    return out, restored.method(model), once
+    return out, restorers.of_model(model).reconstruct, once
 
 
 def _begin_baseline(restored: Restoration, job: dict[str, Any], picture: Any) -> _Begun:

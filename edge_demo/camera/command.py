@@ -19,10 +19,8 @@ import numpy as np
 
 from .. import cli
 from ..colour.ycbcr import rgb_to_ycbcr, round_to_uint8
-from ..device import temporal
+from ..device import restorers, temporal
 from ..errors import UserError
-from ..model import models_folder
-from ..model.tflite import TFLiteModel
 from ..video.writer import CODECS, CRF, Plain, Target, Writer, target
 from .live import Live, Picture
 from .source import Source, opened
@@ -83,15 +81,17 @@ def run(options: argparse.Namespace) -> int:
             "there is no screen to show pictures on (or OpenCV without windows is installed): "
             "record with --out FILE, or watch in a browser with 'serve --camera'"
         )
-    model = TFLiteModel(models_folder.find(options.model), options.threads)
-    live = Live(model, options.strength, options.temporal)
-    with opened(options.camera, size, live.effect.subsampled) as source:
+    restorer = restorers.load(options.model, options.threads)
+    if "strength" in restorer.options:
+        restorer = restorer.with_options(strength=options.strength)
+    live = Live(restorer, options.temporal)
+    with opened(options.camera, size, restorer.subsampled) as source:
         count, seconds = _watch(source, live, wanted, show, options)
     rate = count / seconds if seconds else 0.0
     where = f"wrote {options.out}" if wanted else "shown"
     height, width = source.size
     print(
-        f"{where} ({width}x{height}, {count} frames, {model.card.name}; "
+        f"{where} ({width}x{height}, {count} frames, {restorer.name}; "
         f"{cli.duration(seconds)}, {rate:.1f} frames per second)"
     )
     return 0

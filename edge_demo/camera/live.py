@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..colour.ycbcr import round_to_uint8, ycbcr_to_rgb
-from ..device import effects, temporal
-from ..device.colorizing import Look
-from ..model.tflite import TFLiteModel
+from ..device import temporal
+from ..device.restorer import Restorer
 from .source import Shot
 
 Picture = NDArray[np.uint8]
@@ -25,22 +24,19 @@ class Live:
     """Restores the pictures of one source, in order.
 
     Attributes:
-        effect: of the model.
+        restorer: of its model.
         frames: restored so far.
     """
 
-    def __init__(
-        self, model: TFLiteModel, strength: float = 1.0, smoothing: float = temporal.STRENGTH
-    ) -> None:
+    def __init__(self, restorer: Restorer, smoothing: float = temporal.STRENGTH) -> None:
         """Begin a source.
 
         Args:
-            model: its task decides.
-            strength: of enhance and colorize, 0..1.
+            restorer: with what a user asked for.
             smoothing: over time, see ``temporal.Smoother``.
         """
-        self.effect = effects.of(model.card.task, model, Look(strength))
-        self._smoother = temporal.Smoother(smoothing, self.effect.neighbourhood)
+        self.restorer = restorer
+        self._smoother = temporal.Smoother(smoothing, restorer.neighbourhood)
         self._ends: deque[float] = deque([time.monotonic()])
         self.frames = 0
 
@@ -53,8 +49,8 @@ class Live:
     def restored(self, shot: Shot) -> Picture:
         """A picture (H, W, 3), B, G, R, with nothing written on it."""
         frame = shot.frame
-        found = self._smoother(frame.luma, self.effect.find(frame))
-        done = self.effect.apply(frame, found)
+        found = self._smoother(frame.luma, self.restorer.find(frame))
+        done = self.restorer.apply(frame, found)
         y = frame.y if done.y is None else done.y
         ycbcr = np.dstack([y.astype(np.float32), done.cbcr])
         bgr = round_to_uint8(ycbcr_to_rgb(ycbcr, frame.matrix))[..., ::-1]

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from ..colour.siting import downsample
 from ..colour.ycbcr import rgb_to_ycbcr, round_to_uint8
-from ..device.effects import Frame
+from ..device.frames import Frame
 from ..errors import UserError
 from ..quiet import quiet_stderr
 from ..video.reader import Decoded, Reader

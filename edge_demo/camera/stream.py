@@ -9,9 +9,9 @@ from pathlib import Path
 
 import cv2
 
+from ..device import restorers
 from ..errors import UserError
 from ..model import models_folder
-from ..model.tflite import TFLiteModel
 from .live import Live
 from .source import opened
 
@@ -42,8 +42,7 @@ class Stream:
             UserError: no such camera, or a model that does not load.
         """
         self._camera, self._threads, self._path = camera, threads, model
-        live = Live(TFLiteModel(model, threads))
-        with opened(camera, None, live.effect.subsampled):
+        with opened(camera, None, restorers.load(model, threads).subsampled):
             pass
         self._news = threading.Condition()
         self._frame, self._number = b"", 0
@@ -87,9 +86,9 @@ class Stream:
 
     def _work(self) -> None:
         try:
-            model = TFLiteModel(self._path, self._threads)
+            restorer = restorers.load(self._path, self._threads)
             while self._goes_on():
-                self._once(Live(model))
+                self._once(Live(restorer))
         except UserError as error:
             log.error("the camera stopped: %s", error)
             self._ended()
@@ -109,7 +108,7 @@ class Stream:
 
     def _once(self, live: Live) -> None:
         """From the opening of a source to its end, or until nobody looks."""
-        with opened(self._camera, None, live.effect.subsampled) as source:
+        with opened(self._camera, None, live.restorer.subsampled) as source:
             began = time.monotonic()
             for shot in source.shots():
                 if not self._watched():

@@ -27,7 +27,6 @@ from numpy.typing import NDArray
 from ..errors import UserError
 from ..model.interpreter import Graph, package_name
 from ..model.package import Card, read_card, read_golden
-from ..tasks.record import Task
 
 FLOAT_TOLERANCE = 2e-3
 # Recipes without 8-bit operations. Any other counts as having them, be its output a float.
@@ -94,12 +93,7 @@ def selftest(path: Path, threads: int = 1) -> SelfTest:
     graph.resize({name: (1, *values.shape) for name, values in inputs.items()})
     results = graph.run({name: values.astype(np.float32) for name, values in inputs.items()})
     results = {name: cut(results[name], values.shape) for name, values in expected.items()}
-    return compare(expected, results, steps(card, graph), package_name(), makes_whole(card.task))
-
-
-def makes_whole(task: Task) -> bool:
-    """Whether networks of a task see whole pictures and give whole ones, not curves or colours."""
-    return task.frame is not None and task.outputs[0].downscale == 1 and not task.form
+    return compare(expected, results, steps(card, graph), package_name(), card.task.makes_picture)
 
 
 def repeated(values: NDArray[Any], shape: Sequence[int]) -> NDArray[Any]:
@@ -138,7 +132,7 @@ def compare(
         expected, results: output name to values.
         step: as ``steps`` gives it.
         interpreter: whose results they are.
-        whole: as ``makes_whole`` says.
+        whole: of a network that makes the whole picture at once.
     """
     most_steps, most_beyond = (MOST_STEPS_WHOLE, 1.0) if whole else (MOST_STEPS, MOST_BEYOND)
     differences = {

@@ -14,11 +14,9 @@ from numpy.typing import NDArray
 
 from ..colour.lab import lab_to_linear
 from ..device import palette
-from ..device.colorizing import Look, answer, colorize_picture
-from ..model.tiling import Runner
+from ..device.colorize import Colorize
 from ..tasks import colorize
 from ..tasks.colorize import Grey, Hint
-from ..tasks.record import Task
 from . import metrics
 
 NUMBERS = (1, 5, 10, 50)
@@ -29,16 +27,13 @@ _CHROMA = 40.0  # of such a hint, where sRGB can show it
 _SIDE = 3  # pixels of a hint on the network's grid
 
 
-def respond(
-    truth: NDArray[np.uint8], name: str, runner: Runner, task: Task
-) -> dict[str, float | None]:
+def respond(truth: NDArray[np.uint8], name: str, restorer: Colorize) -> dict[str, float | None]:
     """The figures of one picture.
 
     Args:
         truth: RGB (H, W, 3).
         name: of its file, the seed of the points.
-        runner: a network that takes hints.
-        task: its form.
+        restorer: of a network that takes hints.
 
     Returns:
         ``ab_psnr_N``: ab PSNR with N true hints. ``palette_hits``: share of points whose true
@@ -51,16 +46,16 @@ def respond(
     ab = wanted.astype(np.float32) - np.float32(128.0)
     points = rng.random((max(NUMBERS), 2))
     # The mean over what a hint covers, at the size of the picture.
-    side = max(1, round(_SIDE * (ab.shape[0] * ab.shape[1]) ** 0.5 / runner_side(task)))
+    side = max(1, round(_SIDE * (ab.shape[0] * ab.shape[1]) ** 0.5 / seen_side(restorer.task)))
     around = np.asarray(cv2.blur(ab, (side, side)), np.float32)
     hints = [_true_hint(around, row, column) for row, column in points]
     found: dict[str, float | None] = {}
     for number in NUMBERS:
         hinted = Grey(grey.lightness, tuple(hints[:number]))
-        result = colorize_picture(hinted, runner, task)
+        result = restorer.reconstruct(hinted)
         found[f"ab_psnr_{number}"] = metrics.psnr(result, wanted)
-    found["palette_hits"] = _palette_hits(grey, ab, points[:_POINTS], runner, task)
-    errors = [_disobedience(grey, hint, runner, task) for hint in hints[:_POINTS]]
+    found["palette_hits"] = _palette_hits(grey, ab, points[:_POINTS], restorer)
+    errors = [_disobedience(grey, hint, restorer) for hint in hints[:_POINTS]]
     found["hint_delta_e"] = float(np.mean(errors))
     found["hint_delta_e_max"] = float(np.max(errors))
     return found
@@ -79,8 +74,8 @@ def given(picture: NDArray[np.uint8], number: int, seed: int) -> Grey:
     return colorize.degrade(picture, [_true_hint(ab, row, column) for row, column in points])
 
 
-def runner_side(task: Task) -> int:
-    """The side of the square that networks of a form see as many pixels as."""
+def seen_side(task: colorize.Variant) -> int:
+    """The side of the square that networks of a variant see as many pixels as."""
     assert task.frame is not None
     return task.frame[0]
 
@@ -95,9 +90,9 @@ def _true_hint(ab: NDArray[np.float32], row: float, column: float) -> Hint:
 
 
 def _palette_hits(
-    grey: Grey, ab: NDArray[np.float32], points: NDArray[np.float64], runner: Runner, task: Task
+    grey: Grey, ab: NDArray[np.float32], points: NDArray[np.float64], restorer: Colorize
 ) -> float:
-    _, colours = answer(grey, runner, task, Look())
+    _, colours = restorer.answer(grey)
     hits = 0
     for row, column in points:
         pixel = int(row * grey.size[0]), int(column * grey.size[1])
@@ -108,7 +103,7 @@ def _palette_hits(
     return hits / len(points)
 
 
-def _disobedience(grey: Grey, hint: Hint, runner: Runner, task: Task) -> float:
+def _disobedience(grey: Grey, hint: Hint, restorer: Colorize) -> float:
     """CIEDE2000 between a hint of another hue and what the picture has there."""
     pixel = _pixel(hint, grey.size)
     lightness = float(grey.lightness[pixel])
@@ -123,6 +118,6 @@ def _disobedience(grey: Grey, hint: Hint, runner: Runner, task: Task) -> float:
     shown = ((linear >= 0) & (linear <= 1)).all(-1)
     a, b = candidates[int(shown.argmax()) if shown.any() else 40].tolist()
     asked = Grey(grey.lightness, (Hint(hint.row, hint.column, (a, b), hint.side),))
-    shown_ab = colorize_picture(asked, runner, task)[pixel].astype(np.float32) - np.float32(128.0)
+    shown_ab = restorer.reconstruct(asked)[pixel].astype(np.float32) - np.float32(128.0)
     both = [np.array([[[lightness, *values]]], np.float32) for values in ((a, b), shown_ab)]
     return float(metrics.ciede2000(*both)[0, 0])

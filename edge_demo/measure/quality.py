@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..device.restorer import Restorer
 from ..errors import UserError
-from ..model.tiling import Runner
 from . import results
 from .restoration import Method, Restoration
 
@@ -37,12 +37,12 @@ class Sample:
 Probe = Callable[[Sample], dict[str, float | None]]
 
 
-def probe(restoration: Restoration, runner: Runner) -> Probe | None:
-    """What ``Restoration.respond`` measures of a graph, or None where it measures nothing."""
+def probe(restoration: Restoration, restorer: Restorer) -> Probe | None:
+    """What ``Restoration.respond`` measures of a restorer, or None where it measures nothing."""
     respond = restoration.respond
     if respond is None:
         return None
-    return lambda sample: respond(sample.truth, sample.path.name, runner)
+    return lambda sample: respond(sample.truth, sample.path.name, restorer)
 
 
 def degraded(

@@ -1,5 +1,7 @@
 """What each task means to whoever measures, draws, calibrates or times its models.
 
+What a model does to a picture is its restorer's alone (``device``); here is what is around that.
+
 A *degraded* picture is what a device is given: 4:2:0 ``Planes`` for chroma, a ``Grey`` for
 colorize, RGB in low light for enhance. A *result* is what a method makes of it and what is compared
 with the truth: CbCr for chroma, a and b plus 128 for colorize, RGB for enhance; uint8 always.
@@ -13,25 +15,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import tasks
 from ..colour.siting import SITINGS, baseline, check_siting
 from ..colour.ycbcr import round_to_uint8, ycbcr_to_rgb
-from ..device.colorizing import colorize_picture
-from ..device.colorizing import to_rgb as lab_to_rgb
-from ..device.enhancing import enhance_picture
+from ..device.colorize import to_rgb as lab_to_rgb
 from ..errors import UserError
-from ..model.tiling import Runner, reconstruct
 from ..tasks import chroma, colorize, enhance, jpeg
 from ..tasks.record import Task
 from . import classical, hint_response, lpips_metric, metrics
 
 Picture = NDArray[np.uint8]  # RGB (H, W, 3), or a result
 Method = Callable[[Any], Picture]
-Progress = Callable[[int, int], None]
 Window = tuple[int, int, int, int]  # top, left, height, width
 
 # What a reconstruction of a crop may depend on around it, in pixels; even.
@@ -69,9 +66,6 @@ class Restoration:
         pairs: whether pairs of a low and a high picture are its degraded pictures and their truth.
         degrade: a picture RGB (H, W, 3), its file's name and a siting (or None) to a degraded one.
         target: RGB to what results are compared with.
-        encode: a degraded picture, or a part, to the graph's inputs.
-        decode: the graph's outputs, and what ``encode`` was given, to a result.
-        restore: a degraded picture through a graph, as a device does it.
         baselines: the classical methods by name.
         measure: RGB truth, degraded picture and result to every metric, and to those whose
             packages are installed; None for one that a picture has no value of.
@@ -87,8 +81,8 @@ class Restoration:
         halved: whether photographs whose chroma is stored at half the size are halved.
         example: what a network may be given for a picture RGB (H, W, 3), squeezed into the square
             that it sees, the n-th of several; None where parts of pictures are examples as good.
-        respond: figures that need more than a result: RGB truth, its file's name and a graph to
-            metrics; None of a task without.
+        respond: figures that need more than a result: RGB truth, its file's name and a restorer
+            to metrics; None of a task without.
     """
 
     task: Task
@@ -98,9 +92,6 @@ class Restoration:
     pairs: bool
     degrade: Callable[[Picture, str, str | None], Any]
     target: Callable[[Picture], Picture]
-    encode: Callable[[Any], dict[str, NDArray[np.float32]]]
-    decode: Callable[[dict[str, NDArray[np.float32]], Any], Picture]
-    restore: Callable[[Any, Runner, Progress | None], Picture]
     baselines: Callable[[], Mapping[str, Method]]
     measure: Callable[[Picture, Any, Picture], dict[str, float | None]]
     picture: Callable[[Any, Picture], Picture]
@@ -114,11 +105,7 @@ class Restoration:
     look: Look
     halved: bool = True
     example: Callable[[Picture, int], Any] | None = None
-    respond: Callable[[Picture, str, Runner], dict[str, float | None]] | None = None
-
-    def method(self, runner: Runner) -> Method:
-        """A graph as a method."""
-        return lambda degraded: self.restore(degraded, runner, None)
+    respond: Callable[[Picture, str, Any], dict[str, float | None]] | None = None
 
     def siting(self, wanted: str | None) -> str | None:
         """The siting to degrade with: the one wanted, or the default; None without sitings.
@@ -135,43 +122,27 @@ class Restoration:
         return wanted or self.sitings[0]
 
 
-def of(task: Task | str) -> Restoration:
-    """The restoration of a task, or of one of its forms.
-
-    Raises:
-        UserError: an unknown task.
-    """
-    record = tasks.record(task) if isinstance(task, str) else task
-    if record.name == colorize.TASK.name:
-        return _colorize(record)
-    if record.name == chroma.TASK.name:
-        return of_chroma(record)
-    return dataclasses.replace(_ENHANCE, task=record)
-
-
-def varied(
-    restoration: Restoration, quality: int | None = None, detail: float | None = None
-) -> Restoration:
-    """A restoration of chroma in other circumstances; None leaves one as it is.
+def of(task: Task | str, quality: int | None = None) -> Restoration:
+    """The restoration of a task.
 
     Args:
-        restoration: of a model's task.
-        quality: of the JPEG that each picture is made first, 1..100.
-        detail: how much of its detail a network adds, 0..1.
+        task: a variant, or a task's name for its first, whose pictures are made as for all.
+        quality: of the JPEG that each picture of chroma is made first, 1..100; None: none, but for
+            networks that are told the quality, any of ``jpeg.QUALITIES``.
 
     Raises:
-        UserError: a task or a network that knows no such thing, or a value out of range.
+        UserError: an unknown task, or a quality out of range or of another task.
     """
-    task = restoration.task
-    if quality is None and detail is None:
-        return restoration
-    option = "--quality" if quality is not None else "--detail"
-    if task.name != chroma.TASK.name:
-        raise UserError(f"{option} is of the chroma task; this is a model of {task.name}")
-    if quality is not None and not 1 <= quality <= 100:
-        raise UserError(f"--quality is that of a JPEG, from 1 to 100, not {quality}")
-    chroma.check_detail(task, detail)
-    return of_chroma(task, quality, chroma.DETAIL if detail is None else detail)
+    record = tasks.first(task) if isinstance(task, str) else task
+    if isinstance(record, chroma.Variant):
+        if quality is not None and not 1 <= quality <= 100:
+            raise UserError(f"--quality is that of a JPEG, from 1 to 100, not {quality}")
+        return _chroma(record, quality)
+    if quality is not None:
+        raise UserError(f"--quality is of the chroma task; this is a model of {record.name}")
+    if isinstance(record, colorize.Variant):
+        return _colorize(record)
+    return dataclasses.replace(_ENHANCE, task=record)
 
 
 # Chroma ---------------------------------------------------------------------------------------
@@ -233,39 +204,26 @@ def _chroma_unpack(arrays: Mapping[str, NDArray[Any]]) -> chroma.Planes:
 
 
 def _chroma_degrade(
-    rgb: Picture, name: str, siting: str | None, task: Task, quality: int | None
+    rgb: Picture, name: str, siting: str | None, task: chroma.Variant, quality: int | None
 ) -> chroma.Planes:
     """4:2:0, and as a JPEG where one is wanted, or where the network is for nothing else."""
     planes = chroma.degrade(rgb, siting or SITINGS[0])
-    if quality is None and task.form == chroma.BITRATE.form:
+    if quality is None and task.told_quality:
         least, most = jpeg.QUALITIES  # one of the file's own: it depends on no order
         quality = least + zlib.crc32(name.encode()) % (most - least + 1)
     return planes if quality is None else jpeg.compressed(planes, quality)
 
 
-def of_chroma(task: Task, quality: int | None = None, detail: float = chroma.DETAIL) -> Restoration:
-    """The restoration of a form of chroma.
-
-    Args:
-        task: the form.
-        quality: of the JPEG that each picture is made first; None: none, but for networks that are
-            told the quality, any of ``jpeg.QUALITIES``.
-        detail: of ``chroma.decode``.
-    """
+def _chroma(task: chroma.Variant, quality: int | None) -> Restoration:
     return Restoration(
         task=task,
         metrics=("chroma_psnr", "chroma_ssim", "rgb_psnr", "rgb_ssim", "chroma_sharpness"),
         # JPEG's alone, for networks that are for nothing else.
-        sitings=SITINGS[:1] if task.form == chroma.BITRATE.form else SITINGS,
+        sitings=SITINGS[:1] if task.told_quality else SITINGS,
         whole=False,
         pairs=False,
         degrade=lambda rgb, name, siting: _chroma_degrade(rgb, name, siting, task, quality),
         target=chroma.target,
-        encode=lambda planes: chroma.encode(planes, task),
-        decode=lambda outputs, planes: round_to_uint8(chroma.decode(outputs, planes, detail)),
-        restore=lambda planes, runner, progress: reconstruct(
-            planes, runner, progress, task, detail
-        ),
         baselines=lambda: {name: _chroma_baseline(name) for name in chroma.TASK.baselines},
         measure=_chroma_measure,
         picture=lambda planes, cbcr: to_rgb(planes.y, cbcr),
@@ -332,9 +290,6 @@ _ENHANCE = Restoration(
     # A seed of the file's own: it depends on no order.
     degrade=lambda rgb, name, _: enhance.degrade(rgb, zlib.crc32(name.encode())),
     target=enhance.target,
-    encode=enhance.encode,
-    decode=lambda outputs, picture: round_to_uint8(enhance.decode(outputs, picture)),
-    restore=lambda picture, runner, progress: enhance_picture(picture, runner, progress=progress),
     baselines=_enhance_baselines,
     measure=_enhance_measure,
     picture=lambda _, result: result,
@@ -375,13 +330,6 @@ def _grey_ab(grey: colorize.Grey) -> Picture:
     return np.full((*grey.size, 2), 128, np.uint8)
 
 
-def _colorize_decode(outputs: dict[str, NDArray[np.float32]], grey: colorize.Grey) -> Picture:
-    """At the size of what the graph saw."""
-    ab = colorize.decode(outputs).ab
-    size = grey.size[::-1]
-    return colorize.codes(np.asarray(cv2.resize(ab, size, interpolation=cv2.INTER_LINEAR)))
-
-
 def _colorize_around(
     grey: colorize.Grey, window: Window
 ) -> tuple[colorize.Grey, tuple[slice, slice]]:
@@ -396,8 +344,8 @@ def _tint_ab(difference: NDArray[np.float32]) -> Picture:
     return lab_to_rgb(lightness, difference - np.float32(128.0))
 
 
-def _colorize(task: Task) -> Restoration:
-    """The restoration of a form: what networks see and answer differs, pictures do not."""
+def _colorize(task: colorize.Variant) -> Restoration:
+    """The restoration of a variant: what networks see and answer differs, pictures do not."""
     return Restoration(
         task=task,
         metrics=("ab_psnr", "rgb_psnr", "rgb_ssim", "colorfulness_ratio", "delta_e_2000"),
@@ -406,11 +354,6 @@ def _colorize(task: Task) -> Restoration:
         pairs=False,
         degrade=lambda rgb, _, __: colorize.degrade(rgb),
         target=colorize.target,
-        encode=lambda grey: colorize.encode(grey, task),
-        decode=_colorize_decode,
-        restore=lambda grey, runner, progress: colorize_picture(
-            grey, runner, task, progress=progress
-        ),
         baselines=lambda: {"grey": _grey_ab},
         measure=_colorize_measure,
         picture=_coloured,
@@ -423,17 +366,10 @@ def _colorize(task: Task) -> Restoration:
         unpack=lambda arrays: colorize.Grey(arrays["lightness"]),
         look=Look(192, 1, "input", "colour error", 2),
         halved=False,
-        example=hint_response.example if task.form in colorize.TAKES_HINTS else _grey_example,
-        respond=_response(task),
+        example=hint_response.example if task.takes_hints else _grey_example,
+        respond=hint_response.respond if task.takes_hints else None,
     )
 
 
 def _grey_example(picture: Picture, _: int) -> colorize.Grey:
     return colorize.degrade(picture)
-
-
-def _response(task: Task) -> Callable[[Picture, str, Runner], dict[str, float | None]] | None:
-    """How networks that take hints answer them."""
-    if task.form not in colorize.TAKES_HINTS:
-        return None
-    return lambda truth, name, runner: hint_response.respond(truth, name, runner, task)

@@ -1,8 +1,9 @@
 """A model file that describes itself: a card and a golden pair behind the FlatBuffer.
 
-The appended zip holds ``card.json`` (task, form, contract, preset, recipe, training data and terms,
-metrics, sha256) and ``golden.npz`` (one input of the graph and its output). A FlatBuffer is read
-from its front and a zip from its back, so interpreters and zip tools both open the file as it is.
+The appended zip holds ``card.json`` (task, its variant as ``form``, contract, preset, recipe,
+training data and terms, metrics, sha256) and ``golden.npz`` (one input of the graph and its
+output). A FlatBuffer is read from its front and a zip from its back, so interpreters and zip tools
+both open the file as it is.
 """
 
 from __future__ import annotations
@@ -45,13 +46,18 @@ class Card:
 
     @property
     def task(self) -> Task:
-        """The record of the model's task, in the form that the model answers in."""
+        """The record of the model's variant of its task."""
         return tasks.record(self.values["task"], self.values.get("form", ""))
 
     @property
     def name(self) -> str:
         """``PRESET.RECIPE``, or ``MODEL.RECIPE`` for a run's own export."""
         return f"{self.values.get('preset') or self.values['model']}.{self.values['recipe']}"
+
+    @property
+    def static(self) -> bool:
+        """Whether its graph is of one size, which cannot change."""
+        return self.values.get("static") is True
 
     @property
     def tile(self) -> int:
@@ -104,7 +110,7 @@ def read_card(path: Path) -> Card:
     """The card of a model file.
 
     Raises:
-        UserError: no file, no card, an incomplete card, an unknown task or form, or another
+        UserError: no file, no card, an incomplete card, an unknown task or variant, or another
             contract.
     """
     with _open(path) as archive:

@@ -25,7 +25,7 @@ class TFLiteModel:
         self.graph = Graph(path, threads)
         self.tile = self.card.tile
         self.halo = self.card.halo
-        self._static = self.graph.compiled or self.card.values.get("static") is True
+        self._static = self.graph.compiled or self.card.static
 
     def fit(self, height: int, width: int) -> tuple[int, int]:
         """Resize the graph to tiles of (height, width) image pixels; the size that it takes.

@@ -7,17 +7,13 @@ over the whole picture would have given: no seams, and memory that does not grow
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-
-from ..colour.ycbcr import round_to_uint8
-from ..tasks import chroma
-from ..tasks.record import Task
 
 
 class Runner(Protocol):
@@ -79,81 +75,4 @@ def window(plane: NDArray[Any], top: int, left: int, height: int, width: int) ->
         return inner
     return cv2.copyMakeBorder(
         np.ascontiguousarray(inner), above, below, before, after, cv2.BORDER_REPLICATE
-    )
-
-
-def reconstruct(
-    planes: chroma.Planes,
-    runner: Runner,
-    progress: Callable[[int, int], None] | None = None,
-    task: Task = chroma.TASK,
-    detail: float = chroma.DETAIL,
-) -> NDArray[np.uint8]:
-    """Chroma at luma resolution, (H, W, 2) uint8, of a 4:2:0 picture of any size.
-
-    Args:
-        planes: the picture.
-        runner: the graph.
-        progress: called with tiles done and tiles in all.
-        task: the form of the graph.
-        detail: of ``chroma.decode``.
-    """
-    out = np.empty((*planes.size, 2), np.uint8)
-    parts, tile = _parts(planes, runner)
-    for index, part in enumerate(parts):
-        piece = _piece(planes, part, tile)
-        outputs = runner.run(chroma.encode(piece, task))
-        result = round_to_uint8(chroma.decode(outputs, piece, detail))
-        top, bottom, left, right = part.keep
-        out[top:bottom, left:right] = result[
-            top - part.top : bottom - part.top, left - part.left : right - part.left
-        ]
-        if progress:
-            progress(index + 1, len(parts))
-    return out
-
-
-def corrections(
-    planes: chroma.Planes,
-    runner: Runner,
-    task: Task = chroma.TASK,
-    detail: float = chroma.DETAIL,
-) -> NDArray[np.float32]:
-    """What the graph adds to a picture of any size, before any rounding.
-
-    ``chroma.corrected`` makes chroma of it; in between, a video's corrections can be filtered.
-
-    Args:
-        planes, runner, task, detail: as for ``reconstruct``.
-
-    Returns:
-        Blocks (ceil(H/2), ceil(W/2), 8) in 8-bit code units.
-    """
-    out = np.empty((*planes.cbcr.shape[:2], chroma.TASK.outputs[0].channels), np.float32)
-    parts, tile = _parts(planes, runner)
-    for part in parts:
-        piece = _piece(planes, part, tile)
-        found = chroma.correction(runner.run(chroma.encode(piece, task)), piece, detail)
-        top, bottom, left, right = ((place + 1) // 2 for place in part.keep)
-        above, before = part.top // 2, part.left // 2
-        out[top:bottom, left:right] = found[top - above : bottom - above,
-                                            left - before : right - before]  # fmt: skip
-    return out
-
-
-def _parts(planes: chroma.Planes, runner: Runner) -> tuple[list[Tile], tuple[int, int]]:
-    """The tiles of a picture, and their size."""
-    halo = runner.halo
-    height, width = (even_parts(length, runner.tile, halo) for length in planes.size)
-    tile = runner.fit(height, width)
-    return list(tiles(planes.size, tile, halo)), tile
-
-
-def _piece(planes: chroma.Planes, part: Tile, tile: tuple[int, int]) -> chroma.Planes:
-    """What a tile shows; beyond the borders the edge repeats."""
-    return chroma.Planes(
-        window(planes.y, part.top, part.left, *tile),
-        window(planes.cbcr, part.top // 2, part.left // 2, tile[0] // 2, tile[1] // 2),
-        planes.siting,
-        planes.quantised,
     )

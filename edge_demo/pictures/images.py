@@ -1,6 +1,6 @@
 """Reading and writing picture files without losing what they carry.
 
-A `Picture` is upright RGB of the file's own depth, with transparency, EXIF and ICC profile beside
+A `Decoded` is upright RGB of the file's own depth, with transparency, EXIF and ICC profile beside
 it. OpenCV decodes and encodes; `containers` reads the headers first and refuses what OpenCV would
 get wrong.
 """
@@ -33,9 +33,9 @@ __all__ = [
     "EXTENSIONS",
     "MAX_PIXELS",
     "WRITABLE",
+    "Decoded",
     "ImageFile",
     "ImageInfo",
-    "Picture",
     "apply_orientation",
     "decode_rgb",
     "encode_image",
@@ -70,7 +70,7 @@ _MAX_JPEG_ICC = 65_533 - len(b"ICC_PROFILE\0\1\1")
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
+class Decoded:
     """A decoded picture, upright.
 
     Attributes:
@@ -90,12 +90,12 @@ class Picture:
     grey: bool
 
 
-def read_rgb(path: str | PathLike[str]) -> Picture:
+def read_rgb(path: str | PathLike[str]) -> Decoded:
     """`decode_rgb` of a file, which UserError refuses where it is missing or unreadable, too."""
     return decode_rgb(load(path))
 
 
-def decode_rgb(file: ImageFile) -> Picture:
+def decode_rgb(file: ImageFile) -> Decoded:
     """Decode a JPEG, PNG, WebP, TIFF or BMP; of several pages the first.
 
     EXIF is not extracted from TIFF files, except for the orientation.
@@ -116,7 +116,7 @@ def decode_rgb(file: ImageFile) -> Picture:
     else:
         rgb = _convert(decoded, cv2.COLOR_BGR2RGB)
     exif = None if file.exif is None else upright_exif(file.exif)
-    return Picture(apply_orientation(rgb, info.orientation), alpha, exif, file.icc, info, grey)
+    return Decoded(apply_orientation(rgb, info.orientation), alpha, exif, file.icc, info, grey)
 
 
 def _decode(file: ImageFile) -> Pixels:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UserError
-from .images import EXTENSIONS, Picture, read_rgb, to_uint8
+from .images import EXTENSIONS, Decoded, read_rgb, to_uint8
 
 # Stored chroma subsampling to the reduction that undoes it. "other" is a JPEG of unusual factors,
 # none of which leaves chroma coarser than a quarter.
@@ -40,7 +40,7 @@ def read_folder(folder: Path) -> tuple[Path, ...]:
     return tuple(paths)
 
 
-def coloured(picture: Picture) -> NDArray[np.uint8]:
+def coloured(picture: Decoded) -> NDArray[np.uint8]:
     """A picture as RGB (H, W, 3) uint8, as stored.
 
     Raises:
@@ -53,7 +53,7 @@ def coloured(picture: Picture) -> NDArray[np.uint8]:
     return rgb
 
 
-def true_chroma(picture: Picture) -> NDArray[np.uint8]:
+def true_chroma(picture: Decoded) -> NDArray[np.uint8]:
     """A picture as RGB (H, W, 3) uint8 in which every pixel has chroma of its own.
 
     Raises:

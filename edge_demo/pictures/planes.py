@@ -7,7 +7,6 @@ from. FFmpeg hands them over untouched.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from os import PathLike
 from typing import cast
 
 import av
@@ -16,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UserError
-from .containers import ImageFile, ImageInfo, load, upright_exif
+from .containers import ImageFile, ImageInfo, upright_exif
 
 Plane = NDArray[np.uint8]
 
@@ -51,11 +50,6 @@ class Planes420File:
     exif: bytes | None = field(repr=False)
     icc: bytes | None = field(repr=False)
     info: ImageInfo
-
-
-def read_planes(path: str | PathLike[str]) -> Planes420File:
-    """`decode_planes` of a file, which UserError refuses where it is missing or unreadable, too."""
-    return decode_planes(load(path))
 
 
 def decode_planes(file: ImageFile) -> Planes420File:

@@ -1,4 +1,7 @@
-"""The tasks, one module each: a record ``TASK`` and degrade, encode, target, decode."""
+"""The tasks, one module each: ``degrade``, ``target``, and the records of its ``VARIANTS``.
+
+A record says what the tensors of a variant's networks are, and encodes and decodes them.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +22,23 @@ def load(name: str) -> ModuleType:
     return _MODULES[name]
 
 
-def record(name: str, form: str = "") -> Task:
-    """The record of a task, or of one of the forms that its networks answer in.
+def first(name: str) -> Task:
+    """The record of a task's first variant, whose metrics and baselines are those of all.
 
     Raises:
-        UserError: unknown task or form.
+        UserError: unknown task.
     """
-    module = load(name)
-    forms: dict[str, Task] = getattr(module, "FORMS", {"": module.TASK})
-    if form not in forms:
-        raise UserError(f"unknown form {form!r} of task {name}; known: {', '.join(forms)}")
-    return forms[form]
+    task: Task = load(name).TASK
+    return task
+
+
+def record(name: str, variant: str) -> Task:
+    """The record of a variant of a task.
+
+    Raises:
+        UserError: unknown task or variant.
+    """
+    variants: dict[str, Task] = load(name).VARIANTS
+    if variant not in variants:
+        raise UserError(f"unknown variant {variant!r} of task {name}; known: {', '.join(variants)}")
+    return variants[variant]

@@ -9,9 +9,10 @@ Values are whole 8-bit codes, centred on grey: exactly the integers of an int8 i
 rounding is no surprise to a network that was trained in floats (it cost 0.07 dB when it was one),
 and a border of zeros is neutral.
 
-Networks take and answer one of four forms, each of one tensor a side: the ``correction``; beside it
-detail to be added as far as the user wants (``merged``); chroma itself (``chroma``); and the
-correction by networks that are told how strongly a JPEG was quantised, in two more input planes.
+Networks come in four variants, each of one tensor a side: they answer with the ``correction``;
+with detail beside it, to be added as far as the user wants (``merged``); with chroma itself
+(``direct``); or with the correction, told how strongly a JPEG was quantised by two more input
+planes (``bitrate``).
 
 Within a block, positions run left to right, then top to bottom;
 input channels are four luma, then (Cb, Cr) at the four positions; output channels are (Cb, Cr) at
@@ -21,6 +22,7 @@ the four positions.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,34 +46,8 @@ CONSISTENCY = 0.5
 # The strength of quantisation (of chroma, see ``jpeg.strength``) from which on it is not moved.
 _NO_CONSISTENCY = 0.25
 
-TASK = Task(
-    name="chroma",
-    contract=1,
-    inputs=(
-        Tensor("planes", 12, downscale=2, low=-128 / 255, high=127 / 255, scale=255.0, zero=128.0),
-    ),
-    outputs=(Tensor("correction", 8, downscale=2, low=-1.0, high=1.0, scale=CORRECTION_SCALE),),
-    colour_space="YCbCr",
-    size_multiple=2,
-    headline_metric="chroma_psnr",
-    baselines=BASELINES,
-    reference="bilinear",
-)
-MERGED = dataclasses.replace(
-    TASK,
-    outputs=(Tensor("merged", 16, downscale=2, low=-1.0, high=1.0, scale=CORRECTION_SCALE),),
-    form="merged",
-)
-DIRECT = dataclasses.replace(
-    TASK,
-    outputs=(dataclasses.replace(TASK.inputs[0], name="chroma", channels=8),),
-    form="direct",
-)
-BITRATE = dataclasses.replace(
-    TASK, inputs=(dataclasses.replace(TASK.inputs[0], channels=14),), form="bitrate"
-)
-FORMS = {record.form: record for record in (TASK, MERGED, DIRECT, BITRATE)}
-
+# The baseline that networks start from.
+REFERENCE = "bilinear"
 # How much of its detail a network adds, unless told otherwise.
 DETAIL = 1.0
 
@@ -139,79 +115,6 @@ def unpack(blocks: NDArray[Any]) -> NDArray[Any]:
     return planes.reshape(2 * h, 2 * w, depth // 4)
 
 
-def encode(degraded: Planes, task: Task = TASK) -> dict[str, Array]:
-    """The graph's input of a picture of even size.
-
-    Args:
-        degraded: the picture.
-        task: the form.
-
-    Returns:
-        ``planes``: (H/2, W/2, 12 or 14) float32 in -128/255..127/255.
-    """
-    if degraded.y.shape[0] % 2 or degraded.y.shape[1] % 2:
-        raise ValueError(f"a tile of even size is needed, not {degraded.size}")
-    base = upsample_blocks(degraded.cbcr, degraded.siting, TASK.reference)
-    luma = pack(degraded.y.astype(np.float32)[..., None])
-    tensor = task.inputs[0]
-    parts = [luma, base]
-    if task.form == BITRATE.form:
-        strength = np.array(degraded.quantised or (0.0, 0.0), np.float32) * np.float32(255.0)
-        parts.append(np.broadcast_to(strength, (*luma.shape[:2], 2)))
-    planes = np.rint(np.concatenate(parts, axis=-1))
-    planes -= np.float32(tensor.zero)
-    planes *= np.float32(1 / tensor.scale)
-    return {tensor.name: planes}
-
-
-def correction(outputs: dict[str, Array], degraded: Planes, detail: float = DETAIL) -> Array:
-    """What a graph adds to bilinear, whatever the form of its answer.
-
-    Args:
-        outputs: one of ``correction`` (H/2, W/2, 8), ``merged`` (H/2, W/2, 16) and ``chroma``
-            (H/2, W/2, 8).
-        degraded: the picture that ``encode`` was given.
-        detail: how much of the second half of ``merged`` is added, 0..1.
-
-    Returns:
-        Blocks (H/2, W/2, 8) in 8-bit code units.
-    """
-    ((name, values),) = outputs.items()
-    if name == DIRECT.outputs[0].name:
-        tensor = DIRECT.outputs[0]
-        codes = values * np.float32(tensor.scale) + np.float32(tensor.zero)
-        return codes - upsample_blocks(degraded.cbcr, degraded.siting, TASK.reference)
-    if name == MERGED.outputs[0].name:
-        half = values.shape[-1] // 2
-        values = values[..., :half] + values[..., half:] * np.float32(detail)
-    return values * np.float32(CORRECTION_SCALE)
-
-
-def check_detail(task: Task, detail: float | None) -> None:
-    """Raise UserError for detail out of range, or of a network that has none to add."""
-    if detail is None:
-        return
-    if task.form != MERGED.form:
-        raise UserError("--detail is of models that have detail to add, those of chroma_merged")
-    if not 0.0 <= detail <= 1.0:
-        raise UserError(f"--detail is from 0 (none) to 1 (all), not {detail:g}")
-
-
-def decode(outputs: dict[str, Array], degraded: Planes, detail: float = DETAIL) -> Array:
-    """The graph's output to chroma at luma resolution.
-
-    Bilinear plus the correction, then moved towards agreement with the chroma that the picture
-    has (one damped step of back-projection, Irani and Peleg 1991).
-
-    Args:
-        outputs, degraded, detail: as for ``correction``.
-
-    Returns:
-        CbCr (H, W, 2) float32 in 8-bit code units, unrounded.
-    """
-    return corrected(correction(outputs, degraded, detail), degraded)
-
-
 def consistency(degraded: Planes) -> float:
     """How far a result is moved to what its 4:2:0 has to be: not to chroma that was quantised."""
     _, strength = degraded.quantised or (0.0, 0.0)
@@ -226,12 +129,125 @@ def corrected(correction: Array, degraded: Planes) -> Array:
         degraded: the picture.
 
     Returns:
-        As ``decode``; of even size, with what lies beyond a picture of odd size.
+        As ``Variant.decode``; of even size, with what lies beyond a picture of odd size.
     """
-    blocks = upsample_blocks(degraded.cbcr, degraded.siting, TASK.reference)
+    blocks = upsample_blocks(degraded.cbcr, degraded.siting, REFERENCE)
     blocks += correction
     share = consistency(degraded)
     if share > 0.0:
         missed = degraded.cbcr - downsample(unpack(blocks), degraded.siting)
         blocks += spread_blocks(missed * np.float32(share), degraded.siting)
     return unpack(blocks)
+
+
+@dataclass(frozen=True)
+class Variant(Task):
+    """What a network sees of a 4:2:0 picture, and how it answers.
+
+    Attributes:
+        has_detail: its answer's second half is detail, to be added as far as the user wants.
+        direct: it answers with chroma itself, not with what bilinear misses.
+        told_quality: two more input planes say how strongly luma and chroma were quantised.
+    """
+
+    has_detail: bool = False
+    direct: bool = False
+    told_quality: bool = False
+
+    def encode(self, degraded: Planes) -> dict[str, Array]:
+        """The graph's input of a picture of even size.
+
+        Returns:
+            ``planes``: (H/2, W/2, 12 or 14) float32 in -128/255..127/255.
+        """
+        if degraded.y.shape[0] % 2 or degraded.y.shape[1] % 2:
+            raise ValueError(f"a tile of even size is needed, not {degraded.size}")
+        base = upsample_blocks(degraded.cbcr, degraded.siting, REFERENCE)
+        luma = pack(degraded.y.astype(np.float32)[..., None])
+        tensor = self.inputs[0]
+        parts = [luma, base]
+        if self.told_quality:
+            strength = np.array(degraded.quantised or (0.0, 0.0), np.float32) * np.float32(255.0)
+            parts.append(np.broadcast_to(strength, (*luma.shape[:2], 2)))
+        planes = np.rint(np.concatenate(parts, axis=-1))
+        planes -= np.float32(tensor.zero)
+        planes *= np.float32(1 / tensor.scale)
+        return {tensor.name: planes}
+
+    def correction(
+        self, outputs: Mapping[str, Array], degraded: Planes, detail: float = DETAIL
+    ) -> Array:
+        """What a graph adds to bilinear.
+
+        Args:
+            outputs: ``correction`` (H/2, W/2, 8), ``merged`` (H/2, W/2, 16) or ``chroma``
+                (H/2, W/2, 8).
+            degraded: the picture that ``encode`` was given.
+            detail: how much is added of the detail that a network has, 0..1.
+
+        Returns:
+            Blocks (H/2, W/2, 8) in 8-bit code units.
+        """
+        tensor = self.outputs[0]
+        values = outputs[tensor.name]
+        if self.direct:
+            codes = values * np.float32(tensor.scale) + np.float32(tensor.zero)
+            return codes - upsample_blocks(degraded.cbcr, degraded.siting, REFERENCE)
+        if self.has_detail:
+            half = values.shape[-1] // 2
+            values = values[..., :half] + values[..., half:] * np.float32(detail)
+        return values * np.float32(CORRECTION_SCALE)
+
+    def decode(
+        self, outputs: Mapping[str, Array], degraded: Planes, detail: float = DETAIL
+    ) -> Array:
+        """The graph's output to chroma at luma resolution.
+
+        Bilinear plus the correction, then moved towards agreement with the chroma that the picture
+        has (one damped step of back-projection, Irani and Peleg 1991).
+
+        Args:
+            outputs, degraded, detail: as for ``correction``.
+
+        Returns:
+            CbCr (H, W, 2) float32 in 8-bit code units, unrounded.
+        """
+        return corrected(self.correction(outputs, degraded, detail), degraded)
+
+    def result(self, outputs: Mapping[str, Array], degraded: Planes) -> NDArray[np.uint8]:
+        """``decode``, rounded."""
+        return round_to_uint8(self.decode(outputs, degraded))
+
+
+TASK = Variant(
+    name="chroma",
+    contract=1,
+    inputs=(
+        Tensor("planes", 12, downscale=2, low=-128 / 255, high=127 / 255, scale=255.0, zero=128.0),
+    ),
+    outputs=(Tensor("correction", 8, downscale=2, low=-1.0, high=1.0, scale=CORRECTION_SCALE),),
+    colour_space="YCbCr",
+    size_multiple=2,
+    headline_metric="chroma_psnr",
+    baselines=BASELINES,
+    reference=REFERENCE,
+)
+MERGED = dataclasses.replace(
+    TASK,
+    outputs=(Tensor("merged", 16, downscale=2, low=-1.0, high=1.0, scale=CORRECTION_SCALE),),
+    variant="merged",
+    has_detail=True,
+)
+DIRECT = dataclasses.replace(
+    TASK,
+    outputs=(dataclasses.replace(TASK.inputs[0], name="chroma", channels=8),),
+    variant="direct",
+    direct=True,
+)
+BITRATE = dataclasses.replace(
+    TASK,
+    inputs=(dataclasses.replace(TASK.inputs[0], channels=14),),
+    variant="bitrate",
+    told_quality=True,
+)
+VARIANTS = {record.variant: record for record in (TASK, MERGED, DIRECT, BITRATE)}

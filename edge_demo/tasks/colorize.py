@@ -1,10 +1,10 @@
 """Colorization: the records, and what stands before and behind the network.
 
 A network sees the whole picture, reduced to a size that it knows things at, as CIELAB lightness; it
-answers with a and b on a coarser grid. ``colorizing`` brings them to the picture's size along its
-own edges, under a lightness that is kept as it is.
+answers with a and b on a coarser grid. ``device.colorize`` brings them to the picture's size along
+its own edges, under a lightness that is kept as it is.
 
-Networks answer in one of four forms, each of one tensor, so that whatever compares, quantises and
+Networks come in five variants, each of one tensor a side, so that whatever compares, quantises and
 tests graphs need not know how many they are:
 
 - ``ab`` alone (a regression), on the coarser grid or, ``fine``, on the network's own pixels;
@@ -13,14 +13,14 @@ tests graphs need not know how many they are:
   of its a^2 + b^2, which tells how far its colours spread: 0 where it knows one alone;
 - ``palette``: ab and the distribution itself, of networks that take hints (Zhang et al.,
   "Real-Time User-Guided Image Colorization with Learned Deep Priors", SIGGRAPH 2017): colours to
-  suggest. It is given as 2 p - 1, so that 8 bits hold it in steps of 1/256. Two forms of this
+  suggest. It is given as 2 p - 1, so that 8 bits hold it in steps of 1/256. Two variants of this
   differ in who carries hints over the picture, see ``CARRIED``.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,43 +37,6 @@ Array = NDArray[np.float32]
 
 _STRIP = 256  # rows
 AB = 110.0  # a and b of what sRGB can show lie within +-108
-TASK = Task(
-    name="colorize",
-    contract=1,
-    inputs=(Tensor("lightness", 1, downscale=1, low=-1.0, high=1.0, scale=50.0, zero=50.0),),
-    outputs=(Tensor("ab", 2, downscale=4, low=-1.0, high=1.0, scale=AB),),
-    colour_space="CIELAB (D65)",
-    size_multiple=32,
-    headline_metric="ab_psnr",
-    baselines=("grey",),
-    reference="grey",
-    # All pictures are squeezed into this square: what they show keeps its size for the network.
-    frame=(256, 256),
-)
-SPREAD = dataclasses.replace(
-    TASK,
-    form="spread",
-    outputs=(Tensor("ab_spread", 3, downscale=4, low=-1.0, high=1.0, scale=AB),),
-)
-HINTED = dataclasses.replace(
-    TASK,
-    form="hinted",
-    # A user waits for each hint.
-    frame=(224, 224),
-    # Lightness, a, b of hints and where they are.
-    inputs=(Tensor("hinted", 4, downscale=1, low=-1.0, high=1.0, scale=50.0, zero=50.0),),
-    outputs=(Tensor("palette", 2 + COUNT, downscale=4, low=-1.0, high=1.0, scale=AB),),
-)
-# Of networks that carry hints over the picture themselves, and so are shown them. To the others,
-# which see no farther than a few pixels around a hint, the runtime gives none: see ``hinting``.
-CARRIED = dataclasses.replace(HINTED, form="carried")
-FINE = dataclasses.replace(
-    TASK,
-    form="fine",
-    outputs=(Tensor("ab", 2, downscale=1, low=-1.0, high=1.0, scale=AB),),
-)
-FORMS = {record.form: record for record in (TASK, SPREAD, HINTED, CARRIED, FINE)}
-TAKES_HINTS = HINTED.form, CARRIED.form
 
 
 @dataclass(frozen=True)
@@ -155,29 +118,6 @@ def codes(ab: NDArray[Any]) -> NDArray[np.uint8]:
     return np.clip(np.rint(ab + np.float32(128.0)), 0, 255).astype(np.uint8)
 
 
-def encode(picture: Grey, task: Task = TASK) -> dict[str, Array]:
-    """The graph's input, of a picture that has its size already.
-
-    Args:
-        picture: (H, W).
-        task: the form.
-
-    Returns:
-        ``lightness`` (H, W, 1), or ``hinted`` (H, W, 4): lightness, a and b of hints over 110, and
-        1 where a hint is; in -1..1.
-    """
-    tensor = task.inputs[0]
-    # In whole steps of 8 bits, as an integer graph sees it.
-    lightness = np.rint(picture.lightness * np.float32(2.55)) * np.float32(2 / 255) - 1
-    if task.form not in TAKES_HINTS:
-        return {tensor.name: lightness[..., None].astype(np.float32)}
-    hinted = np.zeros((*picture.size, 4), np.float32)
-    hinted[..., 0] = lightness
-    for hint in picture.hints:
-        hinted[(*place(hint, picture.size), slice(1, 4))] = [*np.divide(hint.ab, AB), 1.0]
-    return {tensor.name: hinted}
-
-
 def place(hint: Hint, size: tuple[int, int]) -> tuple[slice, slice]:
     """The rows and columns of a grid of (H, W) that a hint fills, at least one cell."""
     middles = (
@@ -189,25 +129,6 @@ def place(hint: Hint, size: tuple[int, int]) -> tuple[slice, slice]:
         slice(max(0, middle - before), middle - before + hint.side) for middle in middles
     )
     return rows, columns
-
-
-def decode(outputs: dict[str, Array]) -> Colours:
-    """What a network's output says, in Lab's units.
-
-    Args:
-        outputs: ``ab`` (h, w, 2), ``ab_spread`` (h, w, 3) or ``palette`` (h, w, 315).
-    """
-    ((name, values),) = outputs.items()
-    ab = values[..., :2] * np.float32(AB)
-    if name == TASK.outputs[0].name:
-        return Colours(ab)
-    if name == SPREAD.outputs[0].name:
-        return Colours(ab, _spread(values[..., 2] * np.float32(AB**2), ab))
-    chances = np.clip(values[..., 2:] * 0.5 + 0.5, 0.0, 1.0)
-    # Integers lose the rarest; what is left is made whole.
-    chances /= np.maximum(chances.sum(-1, keepdims=True), np.float32(1e-6))
-    square = chances @ np.square(BINS).sum(-1)
-    return Colours(ab, _spread(square, chances @ BINS), chances)
 
 
 def _spread(square: Array, mean: Array) -> Array:
@@ -240,3 +161,103 @@ def to_uint8(lightness: Array) -> NDArray[np.uint8]:
 def to_rgb(lightness: Array, ab: NDArray[Any]) -> Array:
     """Lightness (H, W) and ab (H, W, 2) to RGB (H, W, 3) in code values, unrounded, unclipped."""
     return lab_to_rgb(np.dstack([lightness, ab.astype(np.float32)]))
+
+
+@dataclass(frozen=True)
+class Variant(Task):
+    """What a network sees beside lightness, and what it answers beside a and b.
+
+    Attributes:
+        takes_hints: it has input planes for them.
+        carries_hints: it brings them to what is like their places by itself, so it is shown them.
+        tells_spread: it says how sure it is.
+        tells_distribution: and of which colours.
+    """
+
+    takes_hints: bool = False
+    carries_hints: bool = False
+    tells_spread: bool = False
+    tells_distribution: bool = False
+
+    def encode(self, degraded: Grey) -> dict[str, Array]:
+        """The graph's input, of a picture that has its size already.
+
+        Returns:
+            ``lightness`` (H, W, 1), or ``hinted`` (H, W, 4): lightness, a and b of hints over 110,
+            and 1 where a hint is; in -1..1.
+        """
+        tensor = self.inputs[0]
+        # In whole steps of 8 bits, as an integer graph sees it.
+        lightness = np.rint(degraded.lightness * np.float32(2.55)) * np.float32(2 / 255) - 1
+        if not self.takes_hints:
+            return {tensor.name: lightness[..., None].astype(np.float32)}
+        hinted = np.zeros((*degraded.size, 4), np.float32)
+        hinted[..., 0] = lightness
+        for hint in degraded.hints:
+            hinted[(*place(hint, degraded.size), slice(1, 4))] = [*np.divide(hint.ab, AB), 1.0]
+        return {tensor.name: hinted}
+
+    def decode(self, outputs: Mapping[str, Array]) -> Colours:
+        """What a network's output says, in Lab's units.
+
+        Args:
+            outputs: ``ab`` (h, w, 2), ``ab_spread`` (h, w, 3) or ``palette`` (h, w, 315).
+        """
+        values = outputs[self.outputs[0].name]
+        ab = values[..., :2] * np.float32(AB)
+        if self.tells_distribution:
+            chances = np.clip(values[..., 2:] * 0.5 + 0.5, 0.0, 1.0)
+            # Integers lose the rarest; what is left is made whole.
+            chances /= np.maximum(chances.sum(-1, keepdims=True), np.float32(1e-6))
+            square = chances @ np.square(BINS).sum(-1)
+            return Colours(ab, _spread(square, chances @ BINS), chances)
+        if self.tells_spread:
+            return Colours(ab, _spread(values[..., 2] * np.float32(AB**2), ab))
+        return Colours(ab)
+
+    def result(self, outputs: Mapping[str, Array], degraded: Grey) -> NDArray[np.uint8]:
+        """a and b plus 128 at the size of what the graph saw."""
+        ab, size = self.decode(outputs).ab, degraded.size[::-1]
+        return codes(np.asarray(cv2.resize(ab, size, interpolation=cv2.INTER_LINEAR)))
+
+
+TASK = Variant(
+    name="colorize",
+    contract=1,
+    inputs=(Tensor("lightness", 1, downscale=1, low=-1.0, high=1.0, scale=50.0, zero=50.0),),
+    outputs=(Tensor("ab", 2, downscale=4, low=-1.0, high=1.0, scale=AB),),
+    colour_space="CIELAB (D65)",
+    size_multiple=32,
+    headline_metric="ab_psnr",
+    baselines=("grey",),
+    reference="grey",
+    # All pictures are squeezed into this square: what they show keeps its size for the network.
+    frame=(256, 256),
+)
+SPREAD = dataclasses.replace(
+    TASK,
+    variant="spread",
+    tells_spread=True,
+    outputs=(Tensor("ab_spread", 3, downscale=4, low=-1.0, high=1.0, scale=AB),),
+)
+HINTED = dataclasses.replace(
+    TASK,
+    variant="hinted",
+    takes_hints=True,
+    tells_spread=True,
+    tells_distribution=True,
+    # A user waits for each hint.
+    frame=(224, 224),
+    # Lightness, a, b of hints and where they are.
+    inputs=(Tensor("hinted", 4, downscale=1, low=-1.0, high=1.0, scale=50.0, zero=50.0),),
+    outputs=(Tensor("palette", 2 + COUNT, downscale=4, low=-1.0, high=1.0, scale=AB),),
+)
+# Of networks that carry hints over the picture themselves, and so are shown them. To the others,
+# which see no farther than a few pixels around a hint, the runtime gives none: see ``hinting``.
+CARRIED = dataclasses.replace(HINTED, variant="carried", carries_hints=True)
+FINE = dataclasses.replace(
+    TASK,
+    variant="fine",
+    outputs=(Tensor("ab", 2, downscale=1, low=-1.0, high=1.0, scale=AB),),
+)
+VARIANTS = {record.variant: record for record in (TASK, SPREAD, HINTED, CARRIED, FINE)}

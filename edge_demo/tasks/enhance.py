@@ -2,27 +2,30 @@
 
 A network sees the whole picture at once, at its own size or reduced to what a device can hold: how
 bright a place should be depends on all of the picture, and a tile would not know. Its result is
-brought to full size guided by the picture itself (``enhancing``), so there are no seams.
+brought to full size guided by the picture itself (``device.enhance``), so there are no seams.
 
 What it sees is the picture, and the picture *lifted* to the power of 0.4, where the few codes of a
 dark one lie apart; three channels each. Both are whole 8-bit codes, so that the rounding of an int8
 input is no surprise to a network trained in floats.
 
-Networks answer in one of three forms: the ``enhanced`` picture itself, or the parameters of curves
-that brighten it (Guo et al., "Zero-Reference Deep Curve Estimation", CVPR 2020), each pixel's own
-for every iteration, or shared by all iterations and estimated at an eighth of the size (Li et al.,
-"Zero-DCE++", TPAMI 2021). ``decode`` makes a picture of each.
+Networks come in three variants: they answer with the ``enhanced`` picture itself, or the parameters
+of curves that brighten it (Guo et al., "Zero-Reference Deep Curve Estimation", CVPR 2020), each
+pixel's own for every iteration, or shared by all iterations and estimated at an eighth of the size
+(Li et al., "Zero-DCE++", TPAMI 2021). ``Variant.decode`` makes a picture of each.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..colour.ycbcr import round_to_uint8
 from .lowlight import darken, draw
 from .record import Task, Tensor
 
@@ -44,30 +47,7 @@ DARK, BRIGHT = 0.36, 0.46
 # second wholly: a lamp in the night is not to be brightened.
 HIGHLIGHTS = 0.6, 0.95
 
-TASK = Task(
-    name="enhance",
-    contract=1,
-    inputs=(Tensor("picture", 6, downscale=1, low=0.0, high=1.0, scale=255.0),),
-    outputs=(Tensor("enhanced", 3, downscale=1, low=0.0, high=1.0, scale=255.0),),
-    colour_space="RGB",
-    size_multiple=16,
-    headline_metric="rgb_psnr",
-    baselines=("input", "gamma", "equalised", "classical", "classical_whole"),
-    reference="classical",
-    # A landscape of 3:2; portraits are turned on their side.
-    frame=(400, 608),
-)
-CURVES = dataclasses.replace(
-    TASK,
-    form="curves",
-    outputs=(Tensor("curves", 3 * ITERATIONS, downscale=1, low=-1.0, high=1.0, scale=1.0),),
-)
-SHARED_CURVES = dataclasses.replace(
-    TASK,
-    form="shared_curves",
-    outputs=(Tensor("curves", 3, downscale=8, low=-1.0, high=1.0, scale=1.0),),
-)
-FORMS = {record.form: record for record in (TASK, CURVES, SHARED_CURVES)}
+INPUT = Tensor("picture", 6, downscale=1, low=0.0, high=1.0, scale=255.0)
 
 
 def degrade(image: NDArray[np.uint8], seed: int = 0) -> NDArray[np.uint8]:
@@ -102,7 +82,7 @@ def encode(picture: NDArray[Any]) -> dict[str, Array]:
     else:
         itself = np.rint(np.clip(picture, 0, 255)).astype(np.float32) / 255.0
         lifted = _lifted_codes(picture)
-    return {TASK.inputs[0].name: np.concatenate([itself, lifted], axis=-1)}
+    return {INPUT.name: np.concatenate([itself, lifted], axis=-1)}
 
 
 def _lifted_codes(values: NDArray[Any]) -> Array:
@@ -120,27 +100,6 @@ def as_seen(picture: NDArray[Any]) -> Array:
     # Where a step of the lifted codes is one of the codes themselves.
     even = 255.0 * LIFT ** (1 / (1 - LIFT))
     return np.where(values < even, lifted, np.rint(values))
-
-
-def decode(outputs: dict[str, Array], picture: NDArray[Any]) -> Array:
-    """The graph's output as a picture; what curves have brightened is smoothed, too.
-
-    Args:
-        outputs: ``enhanced`` (H, W, 3) in 0..1, or ``curves`` (h, w, 3 or 24) in -1..1.
-        picture: what curves are applied to, of any size; code values 0..255.
-
-    Returns:
-        RGB (H, W, 3) float32 in code values, unrounded.
-    """
-    if "enhanced" in outputs:
-        return outputs["enhanced"] * np.float32(TASK.outputs[0].scale)
-    unit = picture.astype(np.float32) * np.float32(1 / 255)
-    bright = apply_curves(unit, outputs["curves"]) * np.float32(255.0)
-    gain = float(bright.mean()) / max(float(picture.mean()), 0.5)
-    if gain <= 1.0:
-        return bright
-    tone = SMOOTHED_TONE * (gain - 1.0)
-    return np.asarray(cv2.bilateralFilter(bright, SMOOTHED, tone, SMOOTHED_REACH), np.float32)
 
 
 def apply_curves(picture: Array, curves: Array) -> Array:
@@ -226,3 +185,67 @@ def blend(picture: NDArray[Any], enhanced: Array, amount: float) -> Array:
     weight = amount * (1.0 - _smooth((source * np.float32(1 / 255) - low) / (high - low)))
     result = source + weight.astype(np.float32) * (enhanced - source)
     return np.where(source < 255.0, np.minimum(result, 254.0), source)
+
+
+@dataclass(frozen=True)
+class Variant(Task):
+    """How a network answers; all of them see the same."""
+
+    def encode(self, degraded: NDArray[Any]) -> dict[str, Array]:
+        """As the module's ``encode``."""
+        return encode(degraded)
+
+    def decode(self, outputs: Mapping[str, Array], picture: NDArray[Any]) -> Array:
+        """The graph's output as a picture; what curves have brightened is smoothed, too.
+
+        Args:
+            outputs: ``enhanced`` (H, W, 3) in 0..1, or ``curves`` (h, w, 3 or 24) in -1..1.
+            picture: what curves are applied to, of any size; code values 0..255.
+
+        Returns:
+            RGB (H, W, 3) float32 in code values, unrounded.
+        """
+        tensor = self.outputs[0]
+        values = outputs[tensor.name]
+        if self.makes_picture:
+            return values * np.float32(tensor.scale)
+        unit = picture.astype(np.float32) * np.float32(1 / 255)
+        bright = apply_curves(unit, values) * np.float32(255.0)
+        gain = float(bright.mean()) / max(float(picture.mean()), 0.5)
+        if gain <= 1.0:
+            return bright
+        tone = SMOOTHED_TONE * (gain - 1.0)
+        return np.asarray(cv2.bilateralFilter(bright, SMOOTHED, tone, SMOOTHED_REACH), np.float32)
+
+    def result(self, outputs: Mapping[str, Array], degraded: NDArray[Any]) -> NDArray[np.uint8]:
+        """``decode``, rounded."""
+        return round_to_uint8(self.decode(outputs, degraded))
+
+
+TASK = Variant(
+    name="enhance",
+    contract=1,
+    inputs=(INPUT,),
+    outputs=(Tensor("enhanced", 3, downscale=1, low=0.0, high=1.0, scale=255.0),),
+    colour_space="RGB",
+    size_multiple=16,
+    headline_metric="rgb_psnr",
+    baselines=("input", "gamma", "equalised", "classical", "classical_whole"),
+    reference="classical",
+    # A landscape of 3:2; portraits are turned on their side.
+    frame=(400, 608),
+    makes_picture=True,
+)
+CURVES = dataclasses.replace(
+    TASK,
+    variant="curves",
+    makes_picture=False,
+    outputs=(Tensor("curves", 3 * ITERATIONS, downscale=1, low=-1.0, high=1.0, scale=1.0),),
+)
+SHARED_CURVES = dataclasses.replace(
+    TASK,
+    variant="shared_curves",
+    makes_picture=False,
+    outputs=(Tensor("curves", 3, downscale=8, low=-1.0, high=1.0, scale=1.0),),
+)
+VARIANTS = {record.variant: record for record in (TASK, CURVES, SHARED_CURVES)}

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Arrays = dict[str, NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -29,7 +36,9 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Task:
-    """The contract between training, export and the device.
+    """The contract between training, export and the device, for one variant of a task's networks.
+
+    Each task's module has a class of its own, which says what else its variants differ in.
 
     Attributes:
         name: also the name of the module that holds its four functions.
@@ -42,7 +51,10 @@ class Task:
         reference: the baseline that gains are stated against.
         frame: height and width in pixels that graphs are made for, where networks see whole
             pictures and some cannot be resized; None: square tiles, of a size that recipes state.
-        form: where a task's networks answer in several ways, which of them; "" for the first.
+        variant: where a task's networks see or answer in several ways, which of them; "" for the
+            first. Cards of model files call it ``form``.
+        makes_picture: whether networks answer with the whole picture itself, not with something
+            to be laid over it.
     """
 
     name: str
@@ -55,4 +67,24 @@ class Task:
     baselines: tuple[str, ...]
     reference: str
     frame: tuple[int, int] | None = None
-    form: str = ""
+    variant: str = ""
+    makes_picture: bool = False
+
+    def encode(self, degraded: Any) -> Arrays:
+        """The graph's input, (H / downscale, W / downscale, C) by tensor name.
+
+        Args:
+            degraded: a picture of the task's own kind, at the size that the graph takes.
+        """
+        raise NotImplementedError
+
+    def result(
+        self, outputs: Mapping[str, NDArray[np.float32]], degraded: Any
+    ) -> NDArray[np.uint8]:
+        """The graph's outputs as what the task's ``target`` is to be compared with.
+
+        Args:
+            outputs: tensor name to (h, w, C).
+            degraded: what ``encode`` was given.
+        """
+        raise NotImplementedError

@@ -9,10 +9,8 @@ from pathlib import Path
 
 from .. import cli
 from ..device import temporal
-from ..device.colorizing import Look
+from ..device.restorer import Restorer
 from ..errors import UserError
-from ..model.tflite import TFLiteModel
-from ..tasks import chroma
 from .reader import EXTENSIONS
 from .restore import Progress, Stopped, restore_video
 from .writer import CODECS, CRF, DEFAULTS, target
@@ -47,7 +45,7 @@ def refuse_options(options: argparse.Namespace) -> None:
             raise UserError(f"--{name} is of a video; {options.input} is none by its name")
 
 
-def run(options: argparse.Namespace, model: TFLiteModel, look: Look) -> int:
+def run(options: argparse.Namespace, restorer: Restorer) -> int:
     """Restore a video as the user wants it; the exit code.
 
     Raises:
@@ -71,10 +69,8 @@ def run(options: argparse.Namespace, model: TFLiteModel, look: Look) -> int:
     shown = _Shown()
     try:
         done = restore_video(
-            options.input, wanted, model,
+            options.input, wanted, restorer,
             smoothing=smoothing,
-            look=look,
-            detail=chroma.DETAIL if options.detail is None else options.detail,
             threads=options.threads,
             progress=shown,
         )  # fmt: skip
@@ -95,7 +91,7 @@ def run(options: argparse.Namespace, model: TFLiteModel, look: Look) -> int:
     notes = "".join(f"\nnote: {note}" for note in done.notes)
     print(
         f"wrote {options.output} ({width}x{height}, {done.counts.frames} frames, {wanted.codec} "
-        f"{loss}, {model.card.name}; {cli.duration(seconds)}, "
+        f"{loss}, {restorer.name}; {cli.duration(seconds)}, "
         f"{done.counts.frames / seconds:.1f} frames per second){notes}"
     )
     return 0

@@ -18,7 +18,7 @@ import numpy as np
 from av.sidedata.sidedata import Type
 from numpy.typing import NDArray
 
-from ..device.effects import Frame
+from ..device.frames import Frame
 from ..errors import UserError
 from .coding import Coding, Tags, coding
 

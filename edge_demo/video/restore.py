@@ -13,11 +13,9 @@ from types import FrameType
 import numpy as np
 
 from ..clock import Clock
-from ..device import effects, temporal
-from ..device.colorizing import Look
+from ..device import temporal
+from ..device.restorer import Restorer
 from ..errors import UserError
-from ..model.tflite import TFLiteModel
-from ..tasks import chroma
 from .coding import Coding
 from .reader import Counts, Decoded, Reader
 from .writer import Target, Writer
@@ -82,15 +80,13 @@ class Stopped(KeyboardInterrupt):
 def restore_video(
     source: Path,
     target: Target,
-    model: TFLiteModel,
+    restorer: Restorer,
     *,
     smoothing: float = temporal.STRENGTH,
-    look: Look | None = None,
-    detail: float = chroma.DETAIL,
     threads: int = 2,
     progress: Callable[[Progress], None] | None = None,
 ) -> RestoredVideo:
-    """What a model's task does to every frame of a video.
+    """What a restorer does to every frame of a video.
 
     Planes come from the decoder and go to the encoder as 4:4:4 in the stream's own matrix, range
     and depth; times, rotation and labels are the source's, other streams are copied. One frame is
@@ -99,10 +95,8 @@ def restore_video(
     Args:
         source: a file that FFmpeg reads.
         target: what is to be written.
-        model: its task decides.
+        restorer: with what a user asked for.
         smoothing: of effects over time, 0 (none) to 1, see ``temporal.Smoother``.
-        look: of colorize; its strength is that of enhance, too.
-        detail: of chroma, see ``chroma.correction``.
         threads: of the encoder.
         progress: told after each frame.
 
@@ -110,10 +104,9 @@ def restore_video(
         UserError: as ``Reader`` and ``Writer``; nothing to restore.
         Stopped: by Ctrl-C or SIGTERM.
     """
-    effect = effects.of(model.card.task, model, look, detail)
     with Reader(source) as reader:
-        _check(reader, effect)
-        smoother = temporal.Smoother(smoothing, effect.neighbourhood)
+        _check(reader, restorer)
+        smoother = temporal.Smoother(smoothing, restorer.neighbourhood)
         state = Progress(0, reader.total, 0.0, 0.0)
         clock = Clock()
         began = time.perf_counter()
@@ -125,7 +118,7 @@ def restore_video(
                         writer.copy(item)
                         clock.lap("write")
                         continue
-                    y, cbcr = _restored(item, effect, smoother, clock)
+                    y, cbcr = _restored(item, restorer, smoother, clock)
                     writer.write(item, y, cbcr)
                     clock.lap("write")
                     state = Progress(
@@ -142,10 +135,10 @@ def restore_video(
         return RestoredVideo(reader.size, reader.counts, smoother.cuts, clock.seconds, (*notes,))
 
 
-def _check(reader: Reader, effect: effects.Effect) -> None:
-    if effect.subsampled and reader.coding.subsampling == "grey":
+def _check(reader: Reader, restorer: Restorer) -> None:
+    if restorer.subsampled and reader.coding.subsampling == "grey":
         raise UserError(f"{reader.path}: a grey video has no chroma to reconstruct")
-    if effect.subsampled and reader.coding.subsampling != "4:2:0":
+    if restorer.subsampled and reader.coding.subsampling != "4:2:0":
         raise UserError(
             f"{reader.path}: stores {reader.coding.subsampling} chroma, so there is nothing to "
             "reconstruct from 4:2:0"
@@ -153,17 +146,17 @@ def _check(reader: Reader, effect: effects.Effect) -> None:
 
 
 def _restored(
-    item: Decoded, effect: effects.Effect, smoother: temporal.Smoother, clock: Clock
+    item: Decoded, restorer: Restorer, smoother: temporal.Smoother, clock: Clock
 ) -> tuple[np.ndarray, np.ndarray]:
     """Planes (H, W) and (H, W, 2) to be written."""
     coding: Coding = item.coding
     frame = item.frame()
     clock.lap("rest")
-    found = effect.find(frame)
+    found = restorer.find(frame)
     clock.lap("network")
     found = smoother(frame.luma, found)
     clock.lap("filter")
-    done = effect.apply(frame, found)
+    done = restorer.apply(frame, found)
     y = item.y if done.y is None else coding.luma_plane(done.y)
     cbcr = coding.chroma_planes(done.cbcr)
     clock.lap("rest")

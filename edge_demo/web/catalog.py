@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import tasks
-from ..device import restore
+from ..device import restorers
 from ..measure import results
 from ..model import models_folder
 from ..model.package import Card, read_card
@@ -49,7 +49,7 @@ class Entry:
         return {
             "name": self.name,
             "task": task.name,
-            "form": task.form,
+            "form": task.variant,
             "recipe": self.card.values["recipe"],
             "bytes": self.path.stat().st_size,
             "latency_ms": round(1000 * statistics.median(alike), 1) if alike else None,
@@ -68,8 +68,8 @@ class Entry:
 
 def takes(card: Card) -> list[str]:
     """What a request may ask of a model beside the picture."""
-    found = [*restore.takes(card)]
-    if card.task.form == colorize.HINTED.form:
+    found = [*restorers.options_of(card)]
+    if isinstance(card.task, colorize.Variant) and card.task.tells_distribution:
         found.append("palette")
     return found
 
@@ -102,8 +102,7 @@ class Catalog:
     def _default(self, task: str) -> str | None:
         wanted = models_folder.DEFAULTS[task]
         of_task = [name for name, one in self.entries.items() if one.card.task.name == task]
-        named = [f"{wanted}.{recipe}" for recipe in models_folder.DEFAULT_RECIPES]
-        return next((name for name in [*named, *of_task] if name in of_task), None)
+        return models_folder.chosen(wanted, of_task) or next(iter(of_task), None)
 
     def find(self, name: str | None, task: str | None) -> Entry:
         """The model that a request means.

@@ -11,9 +11,10 @@ from flask import Request
 
 from .. import tasks
 from ..device.hints import Hints, loads
-from ..device.restore import RENDER_SIZES, Options
+from ..device.options import TABLE
 from ..errors import UserError
-from ..pictures.containers import ImageFile
+from ..pictures import picture
+from ..pictures.picture import Picture
 from .catalog import Catalog, Entry
 from .limits import Limits, Refused
 from .work import TYPES, Asked, Upload, opened
@@ -21,6 +22,8 @@ from .work import TYPES, Asked, Upload, opened
 # What a picture is called where its upload has no name that can be shown.
 _NAMELESS = "picture"
 _NAME_CHARACTERS = 80
+# Of an option without a bound of its own.
+_MOST = 1000.0
 
 PROCESS = ("mode", "model", "hints", "average", "strength", "fade", "detail", "render_size",
            "resample", "format", "quality", "keep_metadata")  # fmt: skip
@@ -67,7 +70,7 @@ def uploads(request: Request, limits: Limits, most: int = 1) -> list[Upload]:
     return [_upload(one, limits) for one in found]
 
 
-def reference(request: Request, limits: Limits) -> ImageFile | None:
+def reference(request: Request, limits: Limits) -> Picture | None:
     """The photograph whose colours are to be borrowed, where the form has one.
 
     Raises:
@@ -79,7 +82,7 @@ def reference(request: Request, limits: Limits) -> ImageFile | None:
         return None
     if len(found) > 1:
         raise Refused(400, f"reference: {len(found)} files, but one is taken")
-    return opened(_upload(found[0], limits), limits)
+    return picture.of_file(opened(_upload(found[0], limits), limits))
 
 
 def _upload(one: Any, limits: Limits) -> Upload:
@@ -100,7 +103,7 @@ def display_name(name: str | None) -> str:
 
 
 def asked(
-    values: Mapping[str, str], borrowed: ImageFile | None, catalog: Catalog, limits: Limits
+    values: Mapping[str, str], borrowed: Picture | None, catalog: Catalog, limits: Limits
 ) -> tuple[Asked, Entry]:
     """What ``POST /process`` asks for.
 
@@ -133,23 +136,30 @@ def asked(
 
 
 def options(
-    values: Mapping[str, str], limits: Limits, borrowed: ImageFile | None = None
-) -> Options:
-    """The options of a task.
+    values: Mapping[str, str], limits: Limits, borrowed: Picture | None = None
+) -> dict[str, Any]:
+    """The options of a restorer; None, or False, where a form does not say.
 
     Raises:
         Refused: a value of the wrong kind or range (400).
     """
-    return Options(
-        resample=flag(values, "resample"),
-        strength=number(values, "strength", 0.0, 1.0),
-        fade=number(values, "fade", 0.0, 1000.0),
-        hints=hints(values, limits),
-        reference=borrowed,
-        average=values.get("average"),
-        render_size=integer(values, "render_size", *RENDER_SIZES),
-        detail=number(values, "detail", 0.0, 1.0),
-    )
+    return {
+        "resample": flag(values, "resample"),
+        "hints": hints(values, limits),
+        "reference": borrowed,
+        "average": values.get("average"),
+        **{
+            name: _number_of(values, name) for name in ("strength", "fade", "render_size", "detail")
+        },
+    }
+
+
+def _number_of(values: Mapping[str, str], name: str) -> float | None:
+    """A number in the range of an option of that name."""
+    option = TABLE[name]
+    assert option.low is not None
+    high = _MOST if option.high is None else option.high
+    return (integer if option.whole else number)(values, name, option.low, high)
 
 
 def hints(values: Mapping[str, str], limits: Limits) -> Hints | None:
@@ -204,7 +214,7 @@ def number(values: Mapping[str, str], name: str, low: float, high: float) -> flo
     return found
 
 
-def integer(values: Mapping[str, str], name: str, low: int, high: int) -> int | None:
+def integer(values: Mapping[str, str], name: str, low: float, high: float) -> int | None:
     """As ``number``, whole."""
     found = number(values, name, low, high)
     if found is not None and found != int(found):

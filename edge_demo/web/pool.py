@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from ..device import restorers
+from ..device.restorer import Restorer
 from ..errors import UserError
-from ..model.tflite import TFLiteModel
 from .limits import Refused
 
 _Any = TypeVar("_Any")
@@ -39,11 +40,11 @@ class Models:
             kept: how many stay loaded while nobody uses them.
         """
         self._paths, self._threads, self._limit = dict(paths), threads, kept
-        self._idle: OrderedDict[TFLiteModel, str] = OrderedDict()
+        self._idle: OrderedDict[Restorer, str] = OrderedDict()
         self._lock = threading.Lock()
 
     @contextmanager
-    def use(self, name: str) -> Iterator[TFLiteModel]:
+    def use(self, name: str) -> Iterator[Restorer]:
         """A model for the caller alone.
 
         Raises:
@@ -58,15 +59,15 @@ class Models:
         # After any other error nobody knows what state it is in.
         self._put_back(name, model)
 
-    def _taken(self, name: str) -> TFLiteModel:
+    def _taken(self, name: str) -> Restorer:
         with self._lock:
             for model, kept in self._idle.items():
                 if kept == name:
                     del self._idle[model]
                     return model
-        return TFLiteModel(self._paths[name], self._threads)
+        return restorers.load(self._paths[name], self._threads)
 
-    def _put_back(self, name: str, model: TFLiteModel) -> None:
+    def _put_back(self, name: str, model: Restorer) -> None:
         with self._lock:
             self._idle[model] = name
             while len(self._idle) > self._limit:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,12 +18,11 @@ from numpy.typing import NDArray
 from ..clock import Clock
 from ..colour.lab import lab_to_rgb
 from ..colour.ycbcr import round_to_uint8
-from ..device import colorizing, palette
-from ..device.colorizing import Look
-from ..device.restore import Options, Wanted, restore_image, restored
+from ..device import palette
+from ..device.colorize import Colorize, grey_of
 from ..errors import UserError
 from ..measure import metrics
-from ..pictures import containers
+from ..pictures import containers, picture
 from ..pictures.images import decode_rgb, encode_image, to_uint8
 from ..tasks import colorize
 from .limits import Limits, Refused
@@ -59,25 +58,25 @@ class Asked:
 
     Attributes:
         model: a name of the catalogue.
-        options: of its task.
+        options: of its restorer.
         kind: ``png``, ``jpeg`` or ``webp``.
         quality: of a JPEG.
         exif: whether the picture's EXIF is kept.
     """
 
     model: str
-    options: Options
+    options: Mapping[str, Any]
     kind: str = "png"
     quality: int = 95
     exif: bool = False
 
     def key(self, upload: Upload) -> str:
         """Of the result in a cache: what is the same for the same content and wishes."""
-        hints, reference = self.options.hints, self.options.reference
+        hints, reference = (self.options.get(name) for name in ("hints", "reference"))
         wishes = {
-            **vars(self.options),
+            **self.options,
             "hints": hints.document if hints else None,
-            "reference": hashlib.sha256(reference.data).hexdigest() if reference else None,
+            "reference": hashlib.sha256(reference.file.data).hexdigest() if reference else None,
         }
         return json.dumps([upload.sha256, self.model, wishes, self.kind, self.quality, self.exif])
 
@@ -132,11 +131,13 @@ def process(upload: Upload, asked: Asked, models: Models, limits: Limits, tick: 
         UserError: cannot be decoded, or nothing to do.
     """
     file = opened(upload, limits)
-    wanted = Wanted(asked.kind, upload.name, asked.quality, asked.exif)
+    before = picture.of_file(file)
     clock = Clock()
-    with models.use(asked.model) as model:
+    with models.use(asked.model) as restorer:
         clock.lap("load")
-        data, notes = restore_image(file, wanted, model, asked.options, tick, clock)
+        after = restorer.restore(before, progress=tick, clock=clock, **asked.options)
+        data, notes = after.encoded(asked.kind, asked.quality, asked.exif, upload.name)
+        clock.lap("write")
     info = file.info
     width, height = upright(info)
     return Made(data, TYPES[asked.kind], width, height, notes, clock.seconds)
@@ -160,9 +161,11 @@ def compare(
     pixels, seconds = [], []
     for asked in (first, second):
         clock = Clock()
-        with models.use(asked.model) as model:
+        with models.use(asked.model) as restorer:
             clock.lap("load")
-            pixels.append(to_uint8(restored(file, model, asked.options, tick, clock).rgb))
+            before = picture.of_file(file)
+            after = restorer.restore(before, progress=tick, clock=clock, **asked.options)
+            pixels.append(to_uint8(after.rgb))
         seconds.append(clock.seconds["restore"])
         tick()
     one, other = pixels
@@ -206,15 +209,12 @@ def answer(upload: Upload, name: str, models: Models, limits: Limits) -> Answer:
         Refused: as ``opened``.
         UserError: cannot be decoded.
     """
-    rgb = decode_rgb(opened(upload, limits)).rgb
-    codes = rgb / np.float32(257.0) if rgb.dtype == np.uint16 else rgb
-    lightness = colorize.lightness(codes)
-    with models.use(name) as model:
-        _, colours = colorizing.answer(
-            colorize.Grey(lightness), model, model.card.task, Look()
-        )  # fmt: skip
+    grey = grey_of(decode_rgb(opened(upload, limits)).rgb)
+    with models.use(name) as restorer:
+        assert isinstance(restorer, Colorize)
+        _, colours = restorer.answer(grey)
     assert colours.distribution is not None
-    return Answer(lightness.astype(np.float16), colours.distribution.astype(np.float16))
+    return Answer(grey.lightness.astype(np.float16), colours.distribution.astype(np.float16))
 
 
 def suggest(found: Answer, x: float, y: float, count: int) -> dict[str, Any]:

@@ -16,7 +16,7 @@ def pairs_by_numpy(
     ycbcr: NDArray[np.uint8], siting: str
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     degraded = [chroma.degrade_ycbcr(picture, siting) for picture in ycbcr]
-    planes = [chroma.encode(one)["planes"] for one in degraded]
+    planes = [chroma.TASK.encode(one)["planes"] for one in degraded]
     scale = np.float32(chroma.TASK.outputs[0].scale)
     corrections = [
         chroma.pack(picture[..., 1:] - upsample(one.cbcr, one.size, siting, "bilinear")) / scale
@@ -31,7 +31,7 @@ def test_twins(siting: str, size: tuple[int, int]) -> None:
     """Edges too: both repeat them."""
     ycbcr = np.random.default_rng(0).integers(0, 256, (3, *size, 3), dtype=np.uint8)
     for values in (ycbcr, ycbcr // 255 * 255):
-        planes, correction = (tensor.numpy() for tensor in example(values, siting))
+        planes, correction = (tensor.numpy() for tensor in example(values, siting, chroma.TASK))
         expected = pairs_by_numpy(values, siting)
         assert planes.dtype == correction.dtype == np.float32
         # One may divide where the other multiplies: the last bit of a float, never a code.
@@ -45,14 +45,15 @@ def test_the_pair_leads_back_to_the_truth(siting: str, natural: NDArray[np.uint8
     rgb = np.ascontiguousarray(natural[:32, :32])
     degraded = chroma.degrade(rgb, siting)
     ycbcr = np.dstack([degraded.y, chroma.target(rgb)])
-    _, correction = example(ycbcr[None], siting)
-    decoded = chroma.decode({"correction": correction[0].numpy()}, degraded)
+    _, correction = example(ycbcr[None], siting, chroma.TASK)
+    decoded = chroma.TASK.decode({"correction": correction[0].numpy()}, degraded)
     assert np.array_equal(np.rint(decoded), chroma.target(rgb))
 
 
 def test_floats_of_whole_values_are_taken_too() -> None:
     ycbcr = np.random.default_rng(1).integers(0, 256, (1, 8, 8, 3), dtype=np.uint8)
-    for a, b in zip(example(ycbcr, "left"), example(ycbcr.astype(np.float32), "left"), strict=True):
+    both = (example(one, "left", chroma.TASK) for one in (ycbcr, ycbcr.astype(np.float32)))
+    for a, b in zip(*both, strict=True):
         assert np.array_equal(a, b)
 
 
@@ -61,8 +62,8 @@ def test_chroma_itself_is_the_target_of_direct_networks(natural: NDArray[np.uint
     degraded = chroma.degrade(rgb)
     ycbcr = np.dstack([degraded.y, chroma.target(rgb)])
     planes, wanted = example(ycbcr[None], "center", chroma.DIRECT)
-    assert np.array_equal(planes, example(ycbcr[None], "center")[0])
-    decoded = chroma.decode({"chroma": wanted[0].numpy()}, degraded)
+    assert np.array_equal(planes, example(ycbcr[None], "center", chroma.TASK)[0])
+    decoded = chroma.DIRECT.decode({"chroma": wanted[0].numpy()}, degraded)
     assert np.array_equal(np.rint(decoded), chroma.target(rgb))
 
 
@@ -76,7 +77,7 @@ def test_twins_of_compressed_pictures(natural: NDArray[np.uint8]) -> None:
     assert planes.shape == (3, 32, 48, 14)
     for index, quality in enumerate(qualities):
         degraded = jpeg.compressed(plain, quality)
-        expected = chroma.encode(degraded, chroma.BITRATE)["planes"]
+        expected = chroma.BITRATE.encode(degraded)["planes"]
         difference = np.abs(np.rint((planes[index].numpy() - expected) * 255))
         assert (difference > 0).mean() < 0.02 and np.all(difference[..., 12:] == 0)
         base = chroma.pack(upsample(degraded.cbcr, degraded.size, "center", "bilinear"))

@@ -35,7 +35,7 @@ def test_a_whole_photograph_is_what_encode_gives(natural: NDArray[np.uint8]) -> 
     lab = data.squeezed(square, SIDE)
     ((inputs, ab),) = data.fixed(lab[None], TASK, seed=1)
     grey = Grey(lab[..., 0] / np.float32(2.55))
-    assert np.allclose(inputs[0], colorize.encode(grey)["lightness"], atol=1e-6)
+    assert np.allclose(inputs[0], colorize.TASK.encode(grey)["lightness"], atol=1e-6)
     truth = colorize.target(square).astype(np.float32) - 128
     coarse = truth.reshape(SIDE // 4, 4, SIDE // 4, 4, 2).mean((1, 3))
     assert np.allclose(np.asarray(ab)[0] * AB, coarse, atol=1e-3)
@@ -58,7 +58,7 @@ def test_hinted_input_is_what_encode_gives(bank: data.Bank) -> None:
     assert hinted[..., 3].sum() > 0
     for values in hinted:
         grey = Grey((values[..., 0] + 1) * np.float32(50), hints_of(values))
-        assert np.allclose(colorize.encode(grey, HINTED)["hinted"], values, atol=1e-5)
+        assert np.allclose(HINTED.encode(grey)["hinted"], values, atol=1e-5)
 
 
 def test_a_hint_covers_what_place_says() -> None:
@@ -77,7 +77,7 @@ def test_a_hint_covers_what_place_says() -> None:
 # ---------------------------------------------------------------------------------------- batches
 
 
-@pytest.mark.parametrize("task", [TASK, HINTED, FINE], ids=lambda task: task.form)
+@pytest.mark.parametrize("task", [TASK, HINTED, FINE], ids=lambda task: task.variant)
 def test_batches_are_a_function_of_seed_and_step(bank: data.Bank, task: colorize.Task) -> None:
     first = take(bank, task, stop=3)
     again = take(bank, task, start=2, stop=3)

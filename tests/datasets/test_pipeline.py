@@ -27,7 +27,7 @@ def bank(count: int = 7, size: int = 24, seed: int = 0) -> Cells:
 
 def draw(cells: Cells, **changes: Any) -> list[Pair]:
     options = {"patch": 16, "batch": 4, "steps": 6, "seed": 5, "sitings": EVEN_SHARES} | changes
-    return [(p.numpy(), c.numpy()) for p, c in batches(cells, **options)]
+    return [(p.numpy(), c.numpy()) for p, c in batches(cells, chroma.TASK, **options)]
 
 
 def patches(pair: Pair) -> NDArray[np.uint8]:
@@ -50,7 +50,7 @@ def test_shapes_and_number() -> None:
     assert len(drawn) == 6
     assert {(p.shape, c.shape) for p, c in drawn} == {((4, 8, 8, 12), (4, 8, 8, 8))}
     assert {a.dtype for pair in drawn for a in pair} == {np.dtype(np.float32)}
-    (planes, correction) = batches(bank(), patch=16, batch=4, steps=1, seed=0,
+    (planes, correction) = batches(bank(), chroma.TASK, patch=16, batch=4, steps=1, seed=0,
                                    sitings={"left": 1.0}).element_spec  # fmt: skip
     assert planes.shape == (4, 8, 8, 12) and correction.shape == (4, 8, 8, 8)
 
@@ -83,7 +83,7 @@ def test_sitings_have_their_shares() -> None:
     found: Counter[str] = Counter()
     for pair in draw(bank(), batch=8, steps=3, sitings={"center": 2, "topleft": 1, "left": 1}):
         for patch, planes, correction in zip(patches(pair), *pair, strict=True):
-            encoded = {siting: example(patch[None], siting) for siting in SITINGS}
+            encoded = {siting: example(patch[None], siting, chroma.TASK) for siting in SITINGS}
             matching = [s for s, (p, _) in encoded.items() if np.allclose(p[0], planes, atol=1e-6)]
             assert len(matching) == 1
             # Compiled code may fuse a product and a sum, which rounds once less.
@@ -157,8 +157,8 @@ def test_impossible_patches() -> None:
 
 def test_fixed_pairs_are_in_order() -> None:
     crops = bank(count=5, size=12).ycbcr
-    drawn = [(p.numpy(), c.numpy()) for p, c in fixed(crops, "left", batch=2)]
+    drawn = [(p.numpy(), c.numpy()) for p, c in fixed(crops, "left", chroma.TASK, batch=2)]
     assert [len(p) for p, _ in drawn] == [2, 2, 1]
-    expected = [part.numpy() for part in example(crops, "left")]
+    expected = [part.numpy() for part in example(crops, "left", chroma.TASK)]
     for index in range(2):
         assert np.array_equal(np.concatenate([pair[index] for pair in drawn]), expected[index])

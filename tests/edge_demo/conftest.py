@@ -110,13 +110,13 @@ def _colour(folder: Path) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="session")
-def form_models(
+def variant_models(
     left: Callable[[str, Callable[[], dict[str, Path]]], dict[str, Path]],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, Path]:
-    """Files of untrained networks of chroma, one of each further form."""
+    """Files of untrained networks of chroma, one of each further variant."""
     kinds = {"merged": "chroma_merged", "direct": "chroma_gan", "bitrate": "chroma_bitrate"}
-    return left("form_models", lambda: _floats(tmp_path_factory.mktemp("forms"), kinds))
+    return left("variant_models", lambda: _floats(tmp_path_factory.mktemp("variants"), kinds))
 
 
 def _floats(folder: Path, kinds: dict[str, str]) -> dict[str, Path]:

@@ -14,18 +14,17 @@ from numpy.typing import NDArray
 from edge_demo import __main__ as command
 from edge_demo.colour.ab_bins import COUNT
 from edge_demo.colour.lab import rgb_to_lab
-from edge_demo.device import colorizing, selftest
-from edge_demo.device.colorizing import Look, colorize_picture
+from edge_demo.device import colorize as device
+from edge_demo.device import restorers, selftest
+from edge_demo.device.colorize import Colorize
 from edge_demo.device.hints import parse_hints, read_hints
-from edge_demo.device.restore import Options, restore_file
+from edge_demo.device.picture_file import restore_file
 from edge_demo.errors import UserError
 from edge_demo.measure import restoration
 from edge_demo.measure.results import METRICS
-from edge_demo.model.tflite import TFLiteModel
 from edge_demo.pictures.images import read_rgb, write_image
 from edge_demo.tasks import colorize
 from edge_demo.tasks.colorize import Grey, Hint
-from edge_demo.tasks.record import Task
 
 
 @pytest.fixture(scope="module")
@@ -49,16 +48,16 @@ def run(*arguments: object) -> int:
 def test_lightness_stays_and_colours_come(
     tmp_path: Path, colour_models: dict[str, Path], photograph: NDArray[np.uint8], kind: str
 ) -> None:
-    model = TFLiteModel(colour_models[kind])
+    model = restorers.load(colour_models[kind])
     source, target = saved(tmp_path / "a.png", photograph), tmp_path / "out.png"
     done = restore_file(source, target, model)
     assert done.notes == ("The picture had colours; the model saw its lightness alone.",)
     found, before = (rgb_to_lab(read_rgb(path).rgb) for path in (target, source))
     assert np.abs(found[..., 0] - before[..., 0]).max() < 0.7  # half a code, of the darkest blue
     assert np.abs(found[..., 1:]).max() > 2.0
-    ab = colorize_picture(Grey(before[..., 0].copy()), model, model.card.task).astype(int) - 128
+    ab = model.reconstruct(Grey(before[..., 0].copy())).astype(int) - 128
     # Where sRGB has such a colour at all.
-    shown = rgb_to_lab(colorizing.to_rgb(before[..., 0].copy(), ab.astype(np.float32)))
+    shown = rgb_to_lab(device.to_rgb(before[..., 0].copy(), ab.astype(np.float32)))
     inside = np.abs(shown[..., 1:] - ab).max(-1) < 1.0
     assert inside.mean() > 0.05
     assert np.median(np.abs(found[..., 1:] - ab)[inside]) < 1.0
@@ -67,7 +66,7 @@ def test_lightness_stays_and_colours_come(
 def test_a_grey_file_of_16_bits_keeps_them(tmp_path: Path, colour_models: dict[str, Path]) -> None:
     ramp = np.linspace(20_000, 40_000, 128 * 96).astype(np.uint16).reshape(96, 128)
     cv2.imwrite(str(tmp_path / "a.png"), ramp)
-    done = restore_file(tmp_path / "a.png", tmp_path / "b.png", TFLiteModel(colour_models["ab"]))
+    done = restore_file(tmp_path / "a.png", tmp_path / "b.png", restorers.load(colour_models["ab"]))
     assert done.notes == ()
     found = read_rgb(tmp_path / "b.png").rgb
     assert found.dtype == np.uint16 and len(np.unique(found[..., 1])) > 1000
@@ -89,36 +88,36 @@ def test_a_folder_is_coloured(
 
 
 def test_no_strength_is_grey_and_less_is_less(colour_models: dict[str, Path], grey: Grey) -> None:
-    model = TFLiteModel(colour_models["ab"])
+    model = restorers.load(colour_models["ab"])
     strong, weak, none = (
-        colorize_picture(grey, model, model.card.task, Look(strength)).astype(float) - 128
+        model.with_options(strength=strength).reconstruct(grey).astype(float) - 128
         for strength in (1.0, 0.5, 0.0)
     )
     assert not none.any() and np.abs(strong).max() > 2
     assert np.abs(weak - strong / 2).max() <= 1.0
     # Of hints, too.
-    model, hint = TFLiteModel(colour_models["hinted"]), Hint(0.5, 0.5, (40.0, -30.0))
+    model, hint = restorers.load(colour_models["hinted"]), Hint(0.5, 0.5, (40.0, -30.0))
     both = Grey(grey.lightness, (hint,))
-    half = colorize_picture(both, model, model.card.task, Look(0.5))[64, 80].astype(int) - 128
+    half = model.with_options(strength=0.5).reconstruct(both)[64, 80].astype(int) - 128
     assert np.abs(half - (20, -15)).max() <= 3
 
 
 def test_fading_follows_the_spread(colour_models: dict[str, Path], grey: Grey) -> None:
-    model = TFLiteModel(colour_models["spread"])
-    _, colours = colorizing.answer(grey, model, model.card.task, Look())
+    model = restorers.load(colour_models["spread"])
+    assert isinstance(model, Colorize)
+    _, colours = model.answer(grey)
     assert colours.spread is not None and colours.spread.min() > 0
     middle = float(np.median(colours.spread))
-    share = np.linalg.norm(colorizing.faded(colours, Look(fade=middle)), axis=-1) / np.linalg.norm(
-        colours.ab, axis=-1
-    )
+    faded = model.with_options(fade=middle).faded(colours)
+    share = np.linalg.norm(faded, axis=-1) / np.linalg.norm(colours.ab, axis=-1)
     assert np.allclose(share, 1 / (1 + (colours.spread / middle) ** 2), rtol=1e-3)
-    assert np.array_equal(colorizing.faded(colours, Look()), colours.ab)
+    assert np.array_equal(model.faded(colours), colours.ab)
 
 
 def test_colours_that_cannot_be_shown_lose_saturation_alone() -> None:
     lightness = np.full((1, 4), 50.0, np.float32)
     ab = np.array([[[100, -100], [0, 0], [-90, 0], [20, 20]]], np.float32)
-    shown = rgb_to_lab(colorizing.to_rgb(lightness, ab))
+    shown = rgb_to_lab(device.to_rgb(lightness, ab))
     assert np.abs(shown[..., 0] - 50).max() < 0.5
     hue = np.arctan2(ab[0, [0, 2], 1], ab[0, [0, 2], 0])
     found = np.arctan2(shown[0, [0, 2], 2], shown[0, [0, 2], 1])
@@ -134,7 +133,7 @@ def test_edges_of_the_lightness_hold_colour() -> None:
     ab = np.repeat(ab, 2, -1).astype(np.float32)
     ab[:, 8] = (-20 * 2 + 20 * 14) / 16  # the cell that the edge goes through
     coarse = cv2.resize(lightness, (16, 16), interpolation=cv2.INTER_AREA)
-    large = np.concatenate([v for _, v in colorizing.enlarged(lightness, coarse, ab)])
+    large = np.concatenate([v for _, v in device.enlarged(lightness, coarse, ab)])
     flat = cv2.resize(ab, (256, 256), interpolation=cv2.INTER_LINEAR)
     truth = np.where(lightness == 30, -20.0, 20.0)[..., None]
     assert np.abs(large - truth).mean() < 0.5 * np.abs(flat - truth).mean()
@@ -146,11 +145,11 @@ def test_edges_of_the_lightness_hold_colour() -> None:
 def test_hints_rule_their_places_and_reach_what_is_like_them(
     colour_models: dict[str, Path], photograph: NDArray[np.uint8]
 ) -> None:
-    model = TFLiteModel(colour_models["hinted"])
+    model = restorers.load(colour_models["hinted"])
     flat = Grey(np.full((120, 160), 55.0, np.float32))
     wanted = [Hint(0.25, 0.2, (40.0, 20.0)), Hint(0.75, 0.8, (-30.0, 25.0))]
-    free = colorize_picture(flat, model, model.card.task).astype(int)
-    ruled = colorize_picture(Grey(flat.lightness, tuple(wanted)), model, model.card.task)
+    free = model.reconstruct(flat).astype(int)
+    ruled = model.reconstruct(Grey(flat.lightness, tuple(wanted)))
     for hint in wanted:
         pixel = int(hint.row * 120), int(hint.column * 160)
         assert np.abs(ruled[pixel].astype(int) - 128 - hint.ab).max() <= 4
@@ -159,7 +158,7 @@ def test_hints_rule_their_places_and_reach_what_is_like_them(
     lightness = flat.lightness.copy()
     lightness[:, 120:] = 90.0
     both = Grey(lightness), Grey(lightness, (wanted[0],))
-    before, after = (colorize_picture(grey, model, model.card.task).astype(int) for grey in both)
+    before, after = (model.reconstruct(grey).astype(int) for grey in both)
     moved = np.abs(after - before).max(-1)
     assert moved[30, 32] > 1.3 * moved[100, 100] > 2 * moved[100, 150]
 
@@ -176,8 +175,8 @@ def test_a_file_of_hints(
     target = tmp_path / "b.png"
     command_line = ("run", source, target, "--model", colour_models["hinted"], "--hints", hints)
     assert run(*command_line) == 0
-    model = TFLiteModel(colour_models["hinted"])
-    restore_file(source, tmp_path / "c.png", model, Options(hints=read_hints(hints)))
+    model = restorers.load(colour_models["hinted"])
+    restore_file(source, tmp_path / "c.png", model.with_options(hints=read_hints(hints)))
     assert np.array_equal(read_rgb(target).rgb, read_rgb(tmp_path / "c.png").rgb)
     restore_file(source, tmp_path / "d.png", model)
     assert not np.array_equal(read_rgb(target).rgb, read_rgb(tmp_path / "d.png").rgb)
@@ -220,11 +219,11 @@ class Listening:
         return {"palette": palette}
 
 
-@pytest.mark.parametrize("task", [colorize.HINTED, colorize.CARRIED], ids=lambda task: task.form)
-def test_networks_that_carry_hints_are_shown_them(task: Task) -> None:
+@pytest.mark.parametrize("task", [colorize.HINTED, colorize.CARRIED], ids=lambda task: task.variant)
+def test_networks_that_carry_hints_are_shown_them(task: colorize.Variant) -> None:
     grey = Grey(np.full((64, 64), 50.0, np.float32), (Hint(0.25, 0.5, (40.0, -20.0)),))
     runner = Listening()
-    found = colorize_picture(grey, runner, task).astype(int) - 128
+    found = Colorize(task, runner, "network").reconstruct(grey).astype(int) - 128
     assert np.abs(found[16, 32] - (40, -20)).max() <= 2
     shown = runner.given["hinted"]
     if task is colorize.CARRIED:
@@ -320,8 +319,8 @@ def test_files_test_themselves(colour_models: dict[str, Path], kind: str) -> Non
 def test_figures_of_networks_that_take_hints(
     colour_models: dict[str, Path], photograph: NDArray[np.uint8]
 ) -> None:
-    model = TFLiteModel(colour_models["hinted"])
-    restored = restoration.of(model.card.task)
+    model = restorers.load(colour_models["hinted"])
+    restored = restoration.of(model.task)
     assert restored.respond and restoration.of("colorize").respond is None
     found = restored.respond(photograph, "a.png", model)
     assert set(found) <= set(METRICS)

@@ -14,13 +14,12 @@ from numpy.typing import NDArray
 from edge_demo import __main__ as command
 from edge_demo.benchmark import command as benchmark
 from edge_demo.benchmark import report as benchmark_report
-from edge_demo.device import selftest
-from edge_demo.device.enhancing import enhance_picture
-from edge_demo.device.restore import Options, restore_file
+from edge_demo.device import restorers, selftest
+from edge_demo.device.picture_file import restore_file
+from edge_demo.device.restorer import Restorer
 from edge_demo.errors import UserError
 from edge_demo.measure import restoration
 from edge_demo.model import models_folder
-from edge_demo.model.tflite import TFLiteModel
 from edge_demo.pictures.images import apply_orientation, read_rgb, write_image
 from edge_demo.tasks import enhance
 
@@ -32,8 +31,8 @@ needs_metadata = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def model(low_light_models: dict[str, Path]) -> TFLiteModel:
-    return TFLiteModel(low_light_models["curves"])
+def model(low_light_models: dict[str, Path]) -> Restorer:
+    return restorers.load(low_light_models["curves"])
 
 
 @pytest.fixture(scope="module")
@@ -50,57 +49,57 @@ def saved(path: Path, rgb: NDArray[Any], **metadata: Any) -> Path:
 
 
 def test_a_picture_is_enhanced_as_the_runtime_does(
-    tmp_path: Path, model: TFLiteModel, dark: NDArray[np.uint8]
+    tmp_path: Path, model: Restorer, dark: NDArray[np.uint8]
 ) -> None:
     target = tmp_path / "out.png"
     done = restore_file(saved(tmp_path / "a.png", dark), target, model)
     assert set(done.seconds) == {"read", "restore", "write"} and done.notes == ()
     found = read_rgb(target).rgb
-    assert np.array_equal(found, enhance_picture(dark, model))
+    assert np.array_equal(found, model.reconstruct(dark))
     assert found.mean() > 1.5 * dark.mean()
 
 
 def test_a_jpeg_of_half_the_colour_is_one_picture_among_others(
-    tmp_path: Path, model: TFLiteModel, dark: NDArray[np.uint8]
+    tmp_path: Path, model: Restorer, dark: NDArray[np.uint8]
 ) -> None:
     """Enhancing is of RGB: 4:2:0 needs no road of its own, and 4:4:4 is not refused."""
     source, target = tmp_path / "a.jpg", tmp_path / "out.png"
     sampling = cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420
     assert cv2.imwrite(str(source), dark[..., ::-1], list(sampling))
     restore_file(source, target, model)
-    assert np.array_equal(read_rgb(target).rgb, enhance_picture(read_rgb(source).rgb, model))
+    assert np.array_equal(read_rgb(target).rgb, model.reconstruct(read_rgb(source).rgb))
 
 
-def test_strength(tmp_path: Path, model: TFLiteModel, dark: NDArray[np.uint8]) -> None:
+def test_strength(tmp_path: Path, model: Restorer, dark: NDArray[np.uint8]) -> None:
     source, means = saved(tmp_path / "a.png", dark), []
     for strength in (0.0, 0.5, None):
         target = tmp_path / f"{strength}.png"
-        restore_file(source, target, model, Options(strength=strength))
+        restore_file(source, target, model.with_options(strength=strength))
         means.append(read_rgb(target).rgb.mean())
     assert means[0] == dark.mean() and means[0] < means[1] < means[2]
 
 
 def test_the_network_can_be_shown_less(
-    tmp_path: Path, model: TFLiteModel, low_light_models: dict[str, Path], dark: NDArray[np.uint8]
+    tmp_path: Path, model: Restorer, low_light_models: dict[str, Path], dark: NDArray[np.uint8]
 ) -> None:
     """A smaller picture for a graph of any size; one of a fixed size refuses."""
     source, target = saved(tmp_path / "a.png", dark), tmp_path / "b.png"
-    free = TFLiteModel(low_light_models["curves"])
+    free = restorers.load(low_light_models["curves"])
     seen = []
-    run = free.run
-    free.run = lambda values: seen.append(values["picture"].shape[:2]) or run(values)
-    restore_file(source, target, free, Options(render_size=64))
+    run = free.runner.run
+    free.runner.run = lambda values: seen.append(values["picture"].shape[:2]) or run(values)
+    restore_file(source, target, free.with_options(render_size=64))
     assert seen and seen[0][0] * seen[0][1] <= 80 * 80
-    assert np.array_equal(read_rgb(target).rgb, enhance_picture(dark, free, render_size=64))
-    assert not np.array_equal(read_rgb(target).rgb, enhance_picture(dark, free))
-    fixed = TFLiteModel(low_light_models["static"])
+    assert np.array_equal(read_rgb(target).rgb, free.with_options(render_size=64).reconstruct(dark))
+    assert not np.array_equal(read_rgb(target).rgb, free.reconstruct(dark))
+    fixed = restorers.load(low_light_models["static"])
     for wrong, size, why in ((fixed, 64, "of one size"), (free, 8, "--render-size is from 64")):
         with pytest.raises(UserError, match=why):
-            restore_file(source, tmp_path / "c.png", wrong, Options(render_size=size))
+            restore_file(source, tmp_path / "c.png", wrong.with_options(render_size=size))
 
 
 def test_by_day_a_picture_is_left_as_it_is_and_it_is_said(
-    tmp_path: Path, model: TFLiteModel, photograph: NDArray[np.uint8]
+    tmp_path: Path, model: Restorer, photograph: NDArray[np.uint8]
 ) -> None:
     bright = np.clip(photograph.astype(int) + 100, 0, 255).astype(np.uint8)
     done = restore_file(saved(tmp_path / "a.png", bright), tmp_path / "b.png", model)
@@ -110,7 +109,7 @@ def test_by_day_a_picture_is_left_as_it_is_and_it_is_said(
 
 @needs_metadata
 def test_what_a_file_carries_is_kept(
-    tmp_path: Path, model: TFLiteModel, dark: NDArray[np.uint8]
+    tmp_path: Path, model: Restorer, dark: NDArray[np.uint8]
 ) -> None:
     exif = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x01\0\0\0\0\0\0\0"
     rng = np.random.default_rng(0)
@@ -122,15 +121,13 @@ def test_what_a_file_carries_is_kept(
     assert found.rgb.dtype == np.uint16 and found.exif == exif
     assert np.array_equal(found.alpha, alpha)
     codes = deep / np.float32(257)
-    assert np.abs(found.rgb / 257 - enhance_picture(codes, model)).max() < 0.01
+    assert np.abs(found.rgb / 257 - model.reconstruct(codes)).max() < 0.01
     # More than 8 bits: neighbours of one code are told apart.
     assert len(np.unique(found.rgb)) > 256
 
 
 @needs_metadata
-def test_orientation_is_applied(
-    tmp_path: Path, model: TFLiteModel, dark: NDArray[np.uint8]
-) -> None:
+def test_orientation_is_applied(tmp_path: Path, model: Restorer, dark: NDArray[np.uint8]) -> None:
     exif = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"
     source = tmp_path / "a.png"
     data = cv2.imencodeWithMetadata(
@@ -139,7 +136,7 @@ def test_orientation_is_applied(
     source.write_bytes(data.tobytes())
     restore_file(source, tmp_path / "b.png", model)
     upright = apply_orientation(dark, 6)
-    assert np.array_equal(read_rgb(tmp_path / "b.png").rgb, enhance_picture(upright, model))
+    assert np.array_equal(read_rgb(tmp_path / "b.png").rgb, model.reconstruct(upright))
 
 
 def run(*arguments: object) -> int:
@@ -194,9 +191,9 @@ def test_models_of_both_tasks_are_listed_and_tested(
 
 def test_a_graph_of_one_size_is_tested_on_its_whole_size(low_light_models: dict[str, Path]) -> None:
     path = low_light_models["static"]
-    model = TFLiteModel(path)
+    model = restorers.load(path)
     assert model.card.values["golden"] == selftest.REPEATED
-    assert model.fit(200, 300) == (64, 64)
+    assert model.runner.fit(200, 300) == (64, 64)
     assert selftest.selftest(path).ok
 
 
@@ -228,10 +225,10 @@ def test_pairs_are_measured(table: dict[str, Any], pairs: Path) -> None:
 
 
 def test_figures_are_those_of_the_pairs(
-    table: dict[str, Any], model: TFLiteModel, pairs: Path
+    table: dict[str, Any], model: Restorer, pairs: Path
 ) -> None:
     rows = {line["name"]: line for line in table["rows"]}
-    methods = {**ENHANCE.baselines(), "enhance_zerodce-lite": ENHANCE.method(model)}
+    methods = {**ENHANCE.baselines(), "enhance_zerodce-lite": model.reconstruct}
     for name, method in methods.items():
         for index, file in enumerate(("a.png", "b.png")):
             low, high = (read_rgb(pairs / side / file).rgb for side in ("low", "high"))

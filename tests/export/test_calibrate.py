@@ -53,7 +53,7 @@ def test_inputs_are_what_the_device_encodes(source: Source) -> None:
         match = cv2.matchTemplate(whole, y, cv2.TM_SQDIFF)
         left, top = cv2.minMaxLoc(match)[2]
         piece = np.ascontiguousarray(rgb[top : top + TILE, left : left + TILE])
-        expected = chroma.encode(chroma.degrade(piece, SITINGS[index % 2]))["planes"]
+        expected = chroma.TASK.encode(chroma.degrade(piece, SITINGS[index % 2]))["planes"]
         assert np.array_equal(values, expected)
         assert np.array_equal(found.targets[index], chroma.target(piece))
     assert [tile.degraded.siting for tile in found.tiles[:2]] == list(SITINGS)
@@ -131,7 +131,7 @@ def test_low_light_is_made_of_photographs(source: Source) -> None:
 def test_what_a_graph_makes_of_a_tile_is_decoded_as_on_a_device(
     source: Source,
 ) -> None:
-    found = collect(ENHANCE, source, TILE, count=3)
+    found = collect(restoration.of(enhance.CURVES), source, TILE, count=3)
     for tile in found.tiles:
         curves = np.zeros((TILE, TILE, 24), np.float32)
         result = found.decode({"curves": curves}, tile)

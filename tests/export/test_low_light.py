@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 import keras_models
+from edge_demo.device import restorers
 from edge_demo.device.selftest import selftest
 from edge_demo.measure import restoration
 from edge_demo.model import models_folder, package
-from edge_demo.model.tflite import TFLiteModel
 from export import convert, files, preset
 from export.__main__ import main
 from export.check import check
@@ -72,7 +72,7 @@ def test_a_card_says_in_which_form_the_network_answers(model_files: list[Path]) 
     assert [path.name for path in model_files] == [f"{RUN}.float32.tflite", f"{RUN}.int8.tflite"]
     for path in model_files:
         card = package.read_card(path)
-        assert (card.task.name, card.task.form) == ("enhance", "shared_curves")
+        assert (card.task.name, card.task.variant) == ("enhance", "shared_curves")
         assert card.task == keras_models.task(MODEL, SIZE)
         assert card.halo == 0 and "static" not in card.values
         findings = check(path)
@@ -182,7 +182,7 @@ def test_ship(run: Path, pairs: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     table = json.loads((tmp_path / "PAGES" / f"{name}.json").read_text())
     assert table["images"] == 2 and "siting" not in table
     page = (tmp_path / "PAGES" / f"{name}.md").read_text()
-    for text in ("CC0", "1.0 h", "GMAC at 600x400", "form shared_curves", "over classical, dB",
+    for text in ("CC0", "1.0 h", "GMAC at 600x400", "variant shared_curves", "over classical, dB",
                  "| classical |", "ΔE 2000", f"{name}.int8"):  # fmt: skip
         assert text in page
     assert "chroma" not in page and "overlap" not in page and str(tmp_path) not in page
@@ -206,10 +206,10 @@ def test_a_graph_that_keeps_its_size_says_so(tmp_path: Path) -> None:
     assert golden["input_picture"].shape == (32, 32, 6)
     assert golden["output_enhanced"].shape == (64, 64, 3)
     assert selftest(path).ok
-    model = TFLiteModel(path)
-    assert model.fit(400, 600) == (96, 96)
+    model = restorers.load(path)
+    assert model.runner.fit(400, 600) == (96, 96)
     dark = np.full((50, 200, 3), 9, np.uint8)
-    found = restoration.of(task).restore(dark, model, None)
+    found = model.reconstruct(dark)
     assert found.shape == dark.shape and found.mean() > 12
     # A wrong graph is noticed, as in a file of any size.
     data = package.flatbuffer(path)

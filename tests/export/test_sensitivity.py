@@ -41,7 +41,7 @@ def network(
     file.write_bytes(made.floats)
     runner = Graph(file)
     truth = [
-        round_to_uint8(chroma.decode(runner.run(inputs), tile.degraded))
+        round_to_uint8(chroma.TASK.decode(runner.run(inputs), tile.degraded))
         for tile, inputs in zip(calibration.tiles, calibration.inputs, strict=True)
     ]
     vars(calibration)["targets"] = vars(made.judged)["targets"] = tuple(truth)

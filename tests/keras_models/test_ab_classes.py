@@ -62,5 +62,7 @@ def test_what_is_trained_ends_in_scores() -> None:
 
 
 def test_the_published_network_carries_hints_itself() -> None:
-    forms = {size: keras_models.task("colorize_siggraph17", size).form for size in ("lite", "full")}
-    assert forms == {"lite": "hinted", "full": "carried"}
+    variants = {
+        size: keras_models.task("colorize_siggraph17", size).variant for size in ("lite", "full")
+    }
+    assert variants == {"lite": "hinted", "full": "carried"}

@@ -116,7 +116,7 @@ def test_the_integer_graph_follows_the_fake_quantised_one(
     """Within two steps of the output, on a real picture, from a network that really corrects."""
     model = lively("chroma_residual")
     picture = np.ascontiguousarray(natural[:64, :64])
-    inputs = chroma.encode(chroma.degrade(picture))["planes"]
+    inputs = chroma.TASK.encode(chroma.degrade(picture))["planes"]
     ranges = fakequant.choose_ranges(model, inputs[None], STATED)
     rounding = fakequant.fake_quantised(model, ranges)
     expected = np.asarray(rounding(inputs[None]))[0]

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 import keras_models
 from edge_demo import tasks
 from edge_demo.colour.ab_bins import BINS
+from edge_demo.device.chroma import Chroma
 from edge_demo.errors import UserError
 from edge_demo.measure import restoration
 from edge_demo.model.interpreter import Graph
-from edge_demo.model.tiling import reconstruct
 from edge_demo.tasks import chroma
 from edge_demo.tasks.colorize import AB
 from edge_demo.tasks.record import Task
@@ -103,7 +103,7 @@ def test_docstring_names_a_paper(module: Any) -> None:
 def test_record_sizes_and_names(name: str, module: Any, task: Task) -> None:
     for size in module.SIZES:
         record = keras_models.task(name, size)
-        assert record is tasks.record(name.partition("_")[0], record.form)
+        assert record is tasks.record(name.partition("_")[0], record.variant)
     assert "test" in module.SIZES and len(module.SIZES) > 1
     built = keras_models.build(name, "test")
     assert built.count_params() < 20_000
@@ -212,11 +212,11 @@ def test_a_fresh_model_starts_near_its_reference(
     start = np.zeros_like(output)
     if task.outputs[0].name == "enhanced":
         start = values[..., 3:]
-    if task.form == chroma.DIRECT.form:
+    if task.variant == chroma.DIRECT.variant:
         start = values[..., -8:]
     if task.name == "colorize":  # behind ab come probabilities, all alike
         output, start = output[..., :2], start[..., :2]
-    if task.form == "spread":
+    if task.variant == "spread":
         start = np.broadcast_to(BINS.mean(0) / AB, output.shape)
     assert 0 < np.abs(output - start).mean() < 0.06
 
@@ -255,9 +255,9 @@ def test_output_stays_in_the_tasks_range(model: keras.Model, task: Task) -> None
 
 def centre_block(model: keras.Model, planes: chroma.Planes, task: Task) -> NDArray[np.float32]:
     """The decoded 2x2 pixels in the middle of a square picture whose side is 2 modulo 4."""
-    (output,) = model.predict_on_batch(chroma.encode(planes, task)["planes"][None])
+    (output,) = model.predict_on_batch(task.encode(planes)["planes"][None])
     middle = planes.size[0] // 2 - 1
-    decoded = chroma.decode({task.outputs[0].name: output}, planes)
+    decoded = task.decode({task.outputs[0].name: output}, planes)
     return decoded[middle : middle + 2, middle : middle + 2]
 
 
@@ -313,15 +313,16 @@ def test_tiles_equal_the_whole_picture(
     model, module = tiled_model
     planes = chroma.degrade(np.ascontiguousarray(natural[: size[0], : size[1]]), "left")
     runner = KerasRunner(model, module.TASK, module.halo("test"))
-    whole = reconstruct(planes, runner, task=module.TASK)
+    restorer = Chroma(module.TASK, runner, module.__name__)
+    whole = restorer.reconstruct(planes)
     runner.tile = TILE
-    tiled = reconstruct(planes, runner, task=module.TASK)
+    tiled = restorer.reconstruct(planes)
     # Sums in another order may round a value to the next code, now and then.
     different = tiled != whole
     assert different.mean() < 1e-3
     assert np.abs(tiled.astype(int) - whole).max() <= 1
     base = chroma.Planes(planes.y, planes.cbcr, "center")
-    assert (reconstruct(base, runner, task=module.TASK) != whole).mean() > 0.1
+    assert (restorer.reconstruct(base) != whole).mean() > 0.1
 
 
 # -------------------------------------------------------------------------------------- as a file
@@ -359,7 +360,7 @@ def test_int8_floor(
     expected = called(model, values)
     result = run_file(data, values, tmp_path)
     if (
-        task.form == "hinted"
+        task.variant == "hinted"
     ):  # probabilities of a random network are all alike, below what 8 bits tell
         result, expected = result[..., :2], expected[..., :2]
     error = result - expected

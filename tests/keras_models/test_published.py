@@ -246,7 +246,7 @@ def test_an_import_is_a_run(imported: Path, natural: NDArray[np.uint8]) -> None:
     assert runs.stages(imported) == [] and runs.history(imported) == []
     assert not list(imported.glob("*partial*"))
     target = evaluate.load(imported)
-    assert (target.name, target.task.form) == ("colorize_eccv16-full", "spread")
+    assert (target.name, target.task.variant) == ("colorize_eccv16-full", "spread")
     json.dumps(record)
     from training import listing
 

@@ -36,14 +36,14 @@ def inputs(picture: str, out: str) -> None:
     for path in models_folder.shipped().values():
         task = package.read_card(path).task
         restored = restoration.of(task)
-        for tensor, values in restored.encode(restored.degrade(rgb, "picture", None)).items():
+        for tensor, values in task.encode(restored.degrade(rgb, "picture", None)).items():
             arrays[f"{prefix(task)}{tensor}"] = values
     np.savez(out, **arrays)
 
 
 def prefix(task: Task) -> str:
-    """What names of a task's inputs begin with: each form sees the picture in its own way."""
-    return f"{task.name}/{task.form}/"
+    """What names of a task's inputs begin with: each variant sees the picture in its own way."""
+    return f"{task.name}/{task.variant}/"
 
 
 def outputs(source: str, out: str, kernels: str = "") -> None:

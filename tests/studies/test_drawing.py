@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 
 from edge_demo.colour.lab import rgb_to_lab
+from edge_demo.device import restorers
 from edge_demo.errors import UserError
-from edge_demo.model import models_folder
-from edge_demo.model.tflite import TFLiteModel
 from studies import (
     before_after,
     colour,
@@ -30,7 +29,7 @@ def test_the_picture(model_files: dict[str, Path]) -> None:
     import skimage.data
 
     photograph = np.ascontiguousarray(skimage.data.astronaut()[340:436, 110:238])
-    drawn = before_after.draw(photograph, TFLiteModel(model_files["int8"]))
+    drawn = before_after.draw(photograph, restorers.load(model_files["int8"]))
     side = before_after.SIDE * before_after.ZOOM
     assert drawn.shape == (2 * side + before_after.LABEL, 4 * side + 3 * before_after.GAP, 3)
     columns = [drawn[:side, i * (side + before_after.GAP) :][:, :side] for i in range(4)]
@@ -44,7 +43,7 @@ def test_the_picture_of_flicker(model_files: dict[str, Path]) -> None:
         np.dstack([one[..., 0], one[..., 1] // 2 + 60, one[..., 2] // 2 + 60])
         for one in moving(3, (80, 112))
     ]
-    drawn = flicker_picture.draw(frames, TFLiteModel(model_files["int8"]))
+    drawn = flicker_picture.draw(frames, restorers.load(model_files["int8"]))
     committed = cv2.imread(str(flicker_picture.PICTURE))
     assert committed is not None and committed.shape == drawn.shape
     side = before_after.SIDE * before_after.ZOOM
@@ -58,9 +57,7 @@ def test_the_colour_sheet_is_drawn_from_what_ships() -> None:
     import skimage.data
 
     rgb = np.ascontiguousarray(skimage.data.chelsea()[:120, :160])
-    models = {
-        name: TFLiteModel(models_folder.find(name)) for name, _ in colour_sheet.COLUMNS.values()
-    }
+    models = {name: restorers.load(name) for name, _ in colour_sheet.COLUMNS.values()}
     photograph, grey, *coloured = colour_sheet.row(rgb, models)
     assert np.array_equal(photograph, rgb) and not np.ptp(grey, axis=-1).any()
     assert len(coloured) == len(colour_sheet.COLUMNS)
@@ -79,7 +76,7 @@ def test_the_sheet_of_sizes_is_drawn_from_what_ships(tmp_path: Path) -> None:
 
     rgb = np.ascontiguousarray(skimage.data.chelsea()[:120, :160])
     models = size_sheet.exported(size_sheet.PRESET, (64, 96), tmp_path)
-    assert [model.fit(8, 8) for model in models.values()] == [(64, 64), (96, 96)]
+    assert [model.runner.fit(8, 8) for model in models.values()] == [(64, 64), (96, 96)]
     photograph, *coloured = size_sheet.row(rgb, models)
     assert np.array_equal(photograph, rgb)
     assert np.abs(coloured[0].astype(float) - coloured[1]).mean() > 1.0

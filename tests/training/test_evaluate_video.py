@@ -11,7 +11,7 @@ import pytest
 
 from datasets import video
 from edge_demo.colour.siting import baseline
-from edge_demo.measure import flicker, metrics, restoration
+from edge_demo.measure import flicker, metrics
 from edge_demo.tasks import chroma
 from tests.mistakes import refused
 from tests.videos import Clip, make_clip
@@ -60,7 +60,7 @@ def test_figures_are_those_of_the_frames(
         planes = chroma.degrade_ycbcr(frame, "left")
         for name, cbcr in (
             ("bilinear", baseline("bilinear", planes.cbcr, planes.size, "left")),
-            ("chroma_residual-test.int8", restoration.of("chroma").method(target.runner)(planes)),
+            ("chroma_residual-test.int8", target.restorer.reconstruct(planes)),
         ):
             made.setdefault(name, []).append(np.clip(np.rint(cbcr), 0, 255).astype(np.uint8))
     for name, outputs in made.items():
@@ -116,6 +116,22 @@ def test_the_command(
     assert cv2.imread(str(files[2])).shape[1] == 990
     assert main(command) == 2
     assert "exists already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("preset", ["chroma_bitrate-s.r2", "chroma_merged-s.r2", "chroma_gan-s.r1"])
+def test_every_variant_is_measured_as_its_own(preset: str, clip: Clip, tmp_path: Path) -> None:
+    frames = list(video.truths(clip.path)[0])
+    file = tmp_path / "a.json"
+    command = ["evaluate", preset, "--data", f"video:{clip.path}", "--json", str(file)]
+    assert main(command) == 0
+    rows = json.loads(file.read_text())["rows"]
+    restorer = load(Path(preset)).restorer
+    psnr = []
+    for frame in frames:
+        cbcr = restorer.reconstruct(chroma.degrade_ycbcr(frame))
+        psnr.append(metrics.psnr(cbcr, np.ascontiguousarray(frame[..., 1:])))
+    (ours,) = (row for row in rows if row["name"] == preset)
+    assert ours["metrics"]["chroma_psnr"]["mean"] == pytest.approx(np.mean(psnr), abs=0.02)
 
 
 def test_a_still_picture_has_no_flicker(tmp_path: Path, model_file: Path) -> None:

@@ -74,8 +74,10 @@ def test_it_overfits_one_photograph(learned: Path, natural: NDArray[np.uint8]) -
     losses_seen = [row["loss"] for row in history(learned)]
     assert losses_seen[-1] < 0.95 * losses_seen[0]
     # And the model that is kept does it, too, on rounded values.
-    (output,) = runs.load_model(learned).predict_on_batch(chroma.encode(planes)["planes"][None])
-    restored = np.clip(np.rint(chroma.decode({"correction": output}, planes)), 0, 255)
+    (output,) = runs.load_model(learned).predict_on_batch(
+        chroma.TASK.encode(planes)["planes"][None]
+    )
+    restored = np.clip(np.rint(chroma.TASK.decode({"correction": output}, planes)), 0, 255)
     found = restoration.of("chroma")
     ours = found.measure(crop, planes, restored.astype(np.uint8))
     theirs = found.measure(crop, planes, found.baselines()["bilinear"](planes))
@@ -121,7 +123,7 @@ def test_what_is_kept_is_what_was_validated(finished: Path, data: str, small: Sm
         loss=losses.Charbonnier(scale, small().objective.charbonnier),
         metrics=[losses.residual_psnr(scale)],
     )
-    loss, psnr = model.evaluate(pipeline.fixed(crops, "center"), verbose=0)
+    loss, psnr = model.evaluate(pipeline.fixed(crops, "center", chroma.TASK), verbose=0)
     last = history(finished)[-1]
     assert (loss, psnr) == pytest.approx((last["val_loss"], last["val_psnr"]), rel=1e-6)
 
@@ -168,11 +170,11 @@ def test_a_picture_shows_truth_input_and_prediction(natural: NDArray[np.uint8]) 
     crop = np.dstack([planes.y, chroma.target(rgb)])[None]
     zero = keras.Sequential([keras.Input((None, None, 12)), keras.layers.Conv2D(
         8, 1, kernel_initializer="zeros")])  # fmt: skip
-    picture = comparison(zero, crop)
+    picture = comparison(zero, crop, chroma.TASK)
     truth, given, predicted = np.split(picture, 3, axis=1)
     assert np.abs(truth.astype(int) - rgb).max() <= 2
     nothing = {"correction": np.zeros((16, 16, 8), np.float32)}
-    decoded = restoration.to_rgb(planes.y, chroma.decode(nothing, planes))
+    decoded = restoration.to_rgb(planes.y, chroma.TASK.decode(nothing, planes))
     assert np.abs(decoded.astype(int) - predicted).max() <= 1
     assert not np.array_equal(given, predicted) and not np.array_equal(given, truth)
     bilinear = upsample(planes.cbcr, (32, 32), "center", "bilinear")

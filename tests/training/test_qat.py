@@ -48,8 +48,8 @@ def trained(
 
 def restored_psnr(network: Callable[..., NDArray[np.float32]], rgb: NDArray[np.uint8]) -> float:
     planes = chroma.degrade(rgb)
-    output = network(chroma.encode(planes)["planes"])
-    cbcr = round_to_uint8(chroma.decode({"correction": output}, planes))
+    output = network(chroma.TASK.encode(planes)["planes"])
+    cbcr = round_to_uint8(chroma.TASK.decode({"correction": output}, planes))
     return metrics.psnr(cbcr, chroma.target(rgb))
 
 
@@ -71,7 +71,7 @@ def test_training_on_steps_beats_rounding_afterwards(
 ) -> None:
     """On the photograph that both learned, each on 8-bit steps."""
     crop = np.ascontiguousarray(natural[:, 16:112])
-    values = chroma.encode(chroma.degrade(crop))["planes"][None]
+    values = chroma.TASK.encode(chroma.degrade(crop))["planes"][None]
     plain = runs.load_model(learned)
     ranges = fakequant.choose_ranges(plain, values, fakequant.stated_ranges(chroma.TASK))
     afterwards = fakequant.fake_quantised(plain, ranges)
@@ -89,7 +89,7 @@ def test_the_exported_graph_computes_what_was_trained(
     assert export(["tflite", str(trained), "--recipes", "qat", "--out", str(tmp_path)]) == 0
     path = tmp_path / "chroma_residual-test.qat.tflite"
     assert package.read_card(path).values["ranges"] == "trained"
-    values = chroma.encode(chroma.degrade(natural))["planes"]
+    values = chroma.TASK.encode(chroma.degrade(natural))["planes"]
     expected = runs.load_model(trained).predict_on_batch(values[None])[0]
     graph = Graph(path)
     graph.resize({"planes": (1, *values.shape)})

@@ -24,10 +24,10 @@ from edge_demo.benchmark import (
 from edge_demo.benchmark import (
     worker as benchmark_worker,
 )
+from edge_demo.device import restorers
 from edge_demo.errors import UserError
 from edge_demo.measure import restoration, results
 from edge_demo.model import models_folder, package
-from edge_demo.model.tflite import TFLiteModel
 from edge_demo.pictures import photographs as reader
 from edge_demo.tasks import chroma
 
@@ -145,10 +145,10 @@ def test_baselines_come_first_and_failures_last(table: dict[str, Any]) -> None:
 def test_metrics_are_those_of_quality(
     table: dict[str, Any], tiny_models: dict[str, Path], photographs: Path
 ) -> None:
-    model = TFLiteModel(tiny_models["int8"])
+    model = restorers.load(tiny_models["int8"])
     methods: dict[str, restoration.Method] = {
         "bilinear": CHROMA.baselines()["bilinear"],
-        "chroma_residual-test.int8": CHROMA.method(model),
+        "chroma_residual-test.int8": model.reconstruct,
     }
     found = {**rows_of(table, "baseline"), **rows_of(table, "model")}
     pictures = [reader.read(photographs / name) for name in ("a.png", "b.png")]
@@ -163,7 +163,7 @@ def test_metrics_are_those_of_quality(
             assert found[label]["metrics"][metric] == pytest.approx(expected, abs=2e-6)
 
 
-def test_each_form_of_a_task_is_measured_as_its_own(photographs: Path) -> None:
+def test_each_variant_of_a_task_is_measured_as_its_own(photographs: Path) -> None:
     names = ("chroma_bitrate-s.r2", "chroma_merged-s.r2", "chroma_gan-s.r1")
     files = [models_folder.find(name) for name in names]
     found = benchmark.benchmark(files, photographs, threads=1, limit_seconds=0.2)
@@ -171,8 +171,7 @@ def test_each_form_of_a_task_is_measured_as_its_own(photographs: Path) -> None:
     assert len(labelled) == len(files)
     pictures = [reader.read(photographs / name) for name in ("a.png", "b.png")]
     for path in files:
-        model = TFLiteModel(path)
-        method = restoration.of(model.card.task).method(model)
+        method = restorers.load(path).reconstruct
         planes = [chroma.degrade(rgb) for rgb in pictures]
         psnr = [
             CHROMA.measure(rgb, degraded, method(degraded))[METRIC]

@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from edge_demo import __main__ as program
 from edge_demo.camera import command, source, stream
 from edge_demo.camera.live import Live, labelled
-from edge_demo.device import effects
+from edge_demo.device import frames as device_frames
+from edge_demo.device import restorers
 from edge_demo.errors import UserError
-from edge_demo.model.tflite import TFLiteModel
 from edge_demo.pictures.images import read_rgb
 from tests import mistakes
 from tests.videos import make_clip, moving
@@ -64,8 +64,8 @@ def test_a_recording_is_what_was_restored(
     assert said.startswith(f"wrote {target} (96x64, 6 frames, enhance_zerodce-lite.float32; ")
     found = frames(target)
     assert len(found) == 6
-    live = Live(TFLiteModel(model))
-    with source.opened(str(night), None, live.effect.subsampled) as opened:
+    live = Live(restorers.load(model))
+    with source.opened(str(night), None, live.restorer.subsampled) as opened:
         wanted = [live.restored(shot)[..., ::-1] for shot in opened.shots()]
     # The text is in the corner at the top; below it are the restored pictures.
     for one, other in zip(found, wanted, strict=True):
@@ -78,8 +78,8 @@ def test_chroma_of_a_file_is_restored_from_its_planes(
     tmp_path: Path, tiny_models: dict[str, Path]
 ) -> None:
     make_clip(tmp_path, "day.mp4", 2, SIZE, rgb=moving(2, SIZE))
-    live = Live(TFLiteModel(tiny_models["int8"]))
-    assert live.effect.subsampled
+    live = Live(restorers.load(tiny_models["int8"]))
+    assert live.restorer.subsampled
     with source.opened(str(tmp_path / "day.mp4"), None, True) as opened:
         shapes = [(shot.frame.y.shape, shot.frame.cbcr.shape) for shot in opened.shots()]
     assert shapes == [((64, 96), (32, 48, 2))] * 2
@@ -199,7 +199,7 @@ def test_v4l2(monkeypatch: pytest.MonkeyPatch) -> None:
     with source.opened("2", None, True) as opened:
         shot = next(opened.shots())
     assert shot.frame.cbcr.shape == (32, 48, 2) and shot.at >= 0
-    rgb = effects.Frame(shot.frame.y, shot.frame.cbcr, "center", "bt601").rgb()
+    rgb = device_frames.Frame(shot.frame.y, shot.frame.cbcr, "center", "bt601").rgb()
     assert np.abs(rgb - [30, 20, 10]).max() < 1.5
     with pytest.raises(UserError, match="no camera answers"), source.opened("1", None, False):
         pass

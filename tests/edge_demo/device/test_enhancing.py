@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge_demo.device import enhancing
-from edge_demo.device.enhancing import enhance_picture
+from edge_demo.device import enhance as device
+from edge_demo.device.enhance import Enhance
+from edge_demo.errors import UserError
 from edge_demo.measure import metrics
 from edge_demo.tasks import enhance
 
@@ -25,7 +26,7 @@ class Network:
     tile, halo = 512, 0
 
     def __init__(self, name: str, answer: Callable[[Array], Array], static: int = 0) -> None:
-        self._name, self._answer, self._static = name, answer, static
+        self.name, self._answer, self._static = name, answer, static
         self.seen: list[Array] = []
         self.fitted = (0, 0)
 
@@ -37,7 +38,7 @@ class Network:
         (picture,) = values.values()
         assert picture.shape == (*self.fitted, 6)
         self.seen.append(picture)
-        return {self._name: self._answer(picture)}
+        return {self.name: self._answer(picture)}
 
 
 def lifting(static: int = 0) -> Network:
@@ -51,6 +52,18 @@ def curving(downscale: int = 1, maps: int = 24) -> Network:
         return np.full((height, width, maps), 0.5, np.float32)
 
     return Network("curves", answer)
+
+
+def restorer(network: Network) -> Enhance:
+    # Networks of curves differ in their maps' number and size, which are seen.
+    task = enhance.TASK if network.name == "enhanced" else enhance.CURVES
+    return Enhance(task, network, "network")
+
+
+def enhance_picture(
+    picture: NDArray[Any], network: Network, seen: NDArray[np.bool_] | None = None, **options: Any
+) -> NDArray[Any]:
+    return restorer(network).with_options(**options).reconstruct(picture, seen=seen)
 
 
 @pytest.fixture
@@ -103,8 +116,8 @@ def test_a_large_picture_is_reduced_and_shows_no_step(monkeypatch: pytest.Monkey
     found = enhance_picture(picture, runner)
     height, width = runner.fitted
     least = (height - MULTIPLE) * (width - MULTIPLE)
-    assert least <= enhancing.MAX_PIXELS < height * width * 1.05
-    monkeypatch.setattr(enhancing, "MAX_PIXELS", picture.size)
+    assert least <= device.MAX_PIXELS < height * width * 1.05
+    monkeypatch.setattr(device, "MAX_PIXELS", picture.size)
     whole = enhance_picture(picture, lifting())
     assert runner.fitted != picture.shape[:2]
     # What is lifted from a few dark codes has steps of its own, which a reduced picture smooths.
@@ -120,7 +133,7 @@ def test_detail_that_the_network_did_not_see_comes_from_the_picture(
 ) -> None:
     picture = natural // 4
     native = enhance_picture(picture, lifting())
-    monkeypatch.setattr(enhancing, "MAX_PIXELS", picture[..., 0].size // 4)
+    monkeypatch.setattr(device, "MAX_PIXELS", picture[..., 0].size // 4)
     runner = lifting()
     reduced = enhance_picture(picture, runner)
     assert runner.fitted == (48, 64)
@@ -146,7 +159,7 @@ def test_a_graph_of_fixed_size_is_given_the_picture_within(size: tuple[int, int]
 def test_curves_reach_every_pixel_of_a_reduced_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     picture = smooth(120, 150)
     whole = enhance_picture(picture, curving())
-    monkeypatch.setattr(enhancing, "MAX_PIXELS", 4000)
+    monkeypatch.setattr(device, "MAX_PIXELS", 4000)
     for runner in (curving(), curving(8, 3)):
         # They are applied at full size, so nothing is lost.
         assert np.array_equal(enhance_picture(picture, runner), whole)
@@ -179,15 +192,17 @@ def test_by_day_nothing_happens(natural: NDArray[np.uint8]) -> None:
 
 def test_strength_is_from_nothing_to_all(dark: NDArray[np.uint8]) -> None:
     runner = lifting()
-    assert np.array_equal(enhance_picture(dark, runner, 0.0), dark) and not runner.seen
-    means = [enhance_picture(dark, lifting(), s).mean() for s in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    assert np.array_equal(enhance_picture(dark, runner, strength=0.0), dark) and not runner.seen
+    means = [
+        enhance_picture(dark, lifting(), strength=s).mean() for s in (0.0, 0.25, 0.5, 0.75, 1.0)
+    ]
     steps = np.diff(means)
     assert np.all(steps > 0) and np.ptp(steps) < 1
-    pixels = [enhance_picture(dark, lifting(), s).astype(int) for s in (0.3, 0.6, 1.0)]
+    pixels = [enhance_picture(dark, lifting(), strength=s).astype(int) for s in (0.3, 0.6, 1.0)]
     assert np.all(pixels[0] <= pixels[1]) and np.all(pixels[1] <= pixels[2])
     for wrong in (-0.1, 1.1):
-        with pytest.raises(ValueError, match=r"0\.\.1"):
-            enhance_picture(dark, lifting(), wrong)
+        with pytest.raises(UserError, match="--strength is from 0"):
+            enhance_picture(dark, lifting(), strength=wrong)
 
 
 def test_a_lamp_in_the_night_keeps_its_light(dark: NDArray[np.uint8]) -> None:
@@ -239,7 +254,7 @@ def test_curves_are_iterated_as_published(size: tuple[int, int], maps: int) -> N
 
 def test_progress_is_told_of_one_piece(dark: NDArray[np.uint8]) -> None:
     seen: list[tuple[int, int]] = []
-    enhance_picture(dark, lifting(), progress=lambda *at: seen.append(at))
+    restorer(lifting()).reconstruct(dark, lambda *at: seen.append(at))
     assert seen == [(1, 1)]
 
 
@@ -249,7 +264,7 @@ def test_what_curves_brighten_is_smoothed_but_for_its_edges() -> None:
     noisy = np.clip(np.rint(dark + rng.normal(0, 1, dark.shape)), 0, 255).astype(np.uint8)
     curves = np.full((8, 8, 3), 0.5, np.float32)
     plain = enhance.apply_curves(noisy / np.float32(255), curves) * 255
-    smooth = enhance.decode({"curves": curves}, noisy)
+    smooth = enhance.CURVES.decode({"curves": curves}, noisy)
     for half in (np.s_[:, :30], np.s_[:, 34:]):
         assert smooth[half].std() < 0.65 * plain[half].std()
         assert abs(smooth[half].mean() - plain[half].mean()) < 1.0
@@ -262,7 +277,9 @@ def test_curves_that_darken_or_do_nothing_smooth_nothing() -> None:
     for value in (0.0, -0.3):
         curves = np.full((4, 4, 3), value, np.float32)
         plain = enhance.apply_curves(noisy / np.float32(255), curves) * 255
-        np.testing.assert_allclose(enhance.decode({"curves": curves}, noisy), plain, atol=1e-3)
+        np.testing.assert_allclose(
+            enhance.CURVES.decode({"curves": curves}, noisy), plain, atol=1e-3
+        )
 
 
 def framed(picture: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:
@@ -274,7 +291,7 @@ def test_a_frame_is_neither_judged_nor_changed(
 ) -> None:
     inside = np.s_[40:-40, 40:-40]
     by_day = framed(natural, 40)
-    assert enhance.darkness(by_day) > 0.0 == enhancing.darkness(by_day)
+    assert enhance.darkness(by_day) > 0.0 == device.darkness(by_day)
     network = lifting()
     np.testing.assert_array_equal(enhance_picture(by_day, network), by_day)
     assert not network.seen
@@ -291,7 +308,7 @@ def test_hidden_pixels_are_neither_judged_nor_changed(
     seen = np.zeros(dark.shape[:2], bool)
     seen[16:80, 32:96] = True
     night, day = (np.where(seen[..., None], p, hidden).astype(np.uint8) for p in (dark, natural))
-    assert enhancing.darkness(day, seen) == 0.0 < enhancing.darkness(night, seen)
+    assert device.darkness(day, seen) == 0.0 < device.darkness(night, seen)
     np.testing.assert_array_equal(enhance_picture(day, lifting(), seen=seen), day)
     found = enhance_picture(night, lifting(), seen=seen)
     np.testing.assert_array_equal(found[~seen], night[~seen])

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from edge_demo.colour.siting import upsample
 from edge_demo.colour.ycbcr import rgb_to_ycbcr
-from edge_demo.device.restore import Options, restore_file
+from edge_demo.device import restorers
+from edge_demo.device.picture_file import restore_file
+from edge_demo.device.restorer import Restorer
 from edge_demo.errors import UserError
-from edge_demo.model.tflite import TFLiteModel
-from edge_demo.model.tiling import reconstruct
-from edge_demo.pictures.images import probe, read_rgb, write_image
-from edge_demo.pictures.planes import read_planes
+from edge_demo.pictures.images import load, probe, read_rgb, write_image
+from edge_demo.pictures.planes import decode_planes
 from edge_demo.tasks import chroma
 
 LUMA = np.array([0.299, 0.587, 0.114])
@@ -30,8 +30,8 @@ needs_metadata = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def model(model_files: dict[str, Path]) -> TFLiteModel:
-    return TFLiteModel(model_files["int8"])
+def model(model_files: dict[str, Path]) -> Restorer:
+    return restorers.load(model_files["int8"])
 
 
 def picture(height: int, width: int) -> NDArray[np.uint8]:
@@ -86,7 +86,7 @@ def luma(rgb: NDArray[Any]) -> NDArray[np.float64]:
     return rgb.astype(np.float64) @ LUMA
 
 
-def test_a_jpegs_luma_is_the_decoders(tmp_path: Path, model: TFLiteModel) -> None:
+def test_a_jpegs_luma_is_the_decoders(tmp_path: Path, model: Restorer) -> None:
     source, target = save(tmp_path / "a.jpg", jpeg(picture(90, 124))), tmp_path / "a.png"
     done = restore_file(source, target, model)
     assert done.notes == () and set(done.seconds) == {"read", "restore", "write"}
@@ -95,7 +95,7 @@ def test_a_jpegs_luma_is_the_decoders(tmp_path: Path, model: TFLiteModel) -> Non
     inside = ((restored > 0) & (restored < 255)).all(axis=-1)
     assert inside.mean() > 0.99
     # RGB is rounded to whole codes: half a code at most, and OpenCV's own half.
-    assert np.abs(luma(restored) - read_planes(source).y)[inside].max() <= 0.51
+    assert np.abs(luma(restored) - decode_planes(load(source)).y)[inside].max() <= 0.51
     assert np.abs(luma(restored) - luma(opencvs))[inside].max() < 2
     # The network had its say: this is no bilinear upsampling.
     assert np.abs(restored.astype(int) - opencvs)[inside].mean() > 1.5
@@ -103,13 +103,13 @@ def test_a_jpegs_luma_is_the_decoders(tmp_path: Path, model: TFLiteModel) -> Non
 
 @pytest.mark.parametrize("size", SIZES)
 def test_chroma_is_the_networks_at_every_size(
-    tmp_path: Path, model: TFLiteModel, size: tuple[int, int]
+    tmp_path: Path, model: Restorer, size: tuple[int, int]
 ) -> None:
     source, target = save(tmp_path / "a.jpg", jpeg(picture(*size))), tmp_path / "a.png"
     restore_file(source, target, model)
-    file = read_planes(source)
+    file = decode_planes(load(source))
     planes = chroma.Planes(file.y, file.cbcr, "center", file.info.quantised)
-    cbcr = reconstruct(planes, model)
+    cbcr = model.reconstruct(planes)
     rgb = read_rgb(target).rgb
     assert rgb.shape == (*size, 3)
     expected = np.dstack([file.y, cbcr]).astype(float)
@@ -118,7 +118,7 @@ def test_chroma_is_the_networks_at_every_size(
     assert np.abs(rgb_to_ycbcr(rgb) - expected)[inside].max() < 1.01
 
 
-def test_files_of_every_kind_of_output(tmp_path: Path, model: TFLiteModel) -> None:
+def test_files_of_every_kind_of_output(tmp_path: Path, model: Restorer) -> None:
     source = save(tmp_path / "a.jpg", jpeg(picture(30, 44)))
     pictures = {}
     for extension in (".png", ".webp", ".tif", ".jpg"):
@@ -134,7 +134,7 @@ def test_files_of_every_kind_of_output(tmp_path: Path, model: TFLiteModel) -> No
 @needs_metadata
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_orientation_is_applied_to_the_restored_picture(
-    tmp_path: Path, model: TFLiteModel, orientation: int
+    tmp_path: Path, model: Restorer, orientation: int
 ) -> None:
     """Planes of odd size are restored as stored and turned afterwards: turning moves no chroma."""
     rgb = picture(23, 38)
@@ -152,7 +152,7 @@ def test_orientation_is_applied_to_the_restored_picture(
 
 @needs_metadata
 @pytest.mark.parametrize("extension", [".png", ".jpg", ".webp"])
-def test_exif_and_profile_are_kept(tmp_path: Path, model: TFLiteModel, extension: str) -> None:
+def test_exif_and_profile_are_kept(tmp_path: Path, model: Restorer, extension: str) -> None:
     source = save(tmp_path / "a.jpg", jpeg(picture(20, 30), exif=exif(6), icc=icc()))
     done = restore_file(source, tmp_path / f"out{extension}", model)
     written = read_rgb(tmp_path / f"out{extension}")
@@ -161,13 +161,13 @@ def test_exif_and_profile_are_kept(tmp_path: Path, model: TFLiteModel, extension
 
 
 @needs_metadata
-def test_what_an_output_cannot_keep_is_said(tmp_path: Path, model: TFLiteModel) -> None:
+def test_what_an_output_cannot_keep_is_said(tmp_path: Path, model: Restorer) -> None:
     source = save(tmp_path / "a.jpg", jpeg(picture(20, 30), exif=exif(1), icc=icc()))
     notes = restore_file(source, tmp_path / "out.tif", model).notes
     assert len(notes) == 2 and "EXIF" in notes[0] and "ICC" in notes[1]
 
 
-def test_a_lossy_webp_keeps_its_transparency(tmp_path: Path, model: TFLiteModel) -> None:
+def test_a_lossy_webp_keeps_its_transparency(tmp_path: Path, model: Restorer) -> None:
     rgba = np.dstack([picture(31, 45), np.tile(np.arange(45, dtype=np.uint8) * 5, (31, 1))])
     data = encoded(rgba, ".webp", cv2.IMWRITE_WEBP_QUALITY, 95)
     source, target = save(tmp_path / "a.webp", data), tmp_path / "a.png"
@@ -175,18 +175,18 @@ def test_a_lossy_webp_keeps_its_transparency(tmp_path: Path, model: TFLiteModel)
     written = read_rgb(target)
     assert np.array_equal(written.alpha, rgba[..., 3])
     # WebP's luma is of limited range; the file is restored in its own terms.
-    y = (read_planes(source).y.astype(float) - 16) * 255 / 219
+    y = (decode_planes(load(source)).y.astype(float) - 16) * 255 / 219
     inside = ((written.rgb > 0) & (written.rgb < 255)).all(axis=-1)
     assert np.abs(luma(written.rgb) - y)[inside].max() < 1
 
 
-def test_a_png_needs_resample(tmp_path: Path, model: TFLiteModel) -> None:
+def test_a_png_needs_resample(tmp_path: Path, model: Restorer) -> None:
     rgb = picture(40, 50)
     source, target = save(tmp_path / "a.png", encoded(rgb, ".png")), tmp_path / "b.png"
     with pytest.raises(UserError, match=r"chroma at full resolution.*--resample"):
         restore_file(source, target, model)
     assert not target.exists()
-    restore_file(source, target, model, Options(resample=True))
+    restore_file(source, target, model.with_options(resample=True))
     written = read_rgb(target).rgb
     assert np.abs(luma(written) - luma(rgb)).max() <= 0.51
     # As if it had been 4:2:0: no rounding of luma, the low planes rounded.
@@ -194,38 +194,38 @@ def test_a_png_needs_resample(tmp_path: Path, model: TFLiteModel) -> None:
     ycbcr = rgb_to_ycbcr(rgb)
     low = np.rint(ycbcr[..., 1:].reshape(20, 2, 25, 2, 2).mean(axis=(1, 3)))
     assert np.abs(low - planes.cbcr).max() <= 1
-    cbcr = reconstruct(chroma.Planes(ycbcr[..., 0], low), model)
+    cbcr = model.reconstruct(chroma.Planes(ycbcr[..., 0], low))
     assert np.abs(rgb_to_ycbcr(written)[..., 1:] - cbcr).max() < 1.01
     assert np.abs(cbcr - upsample(low, (40, 50), "center", "bilinear")).mean() > 1
 
 
-def test_a_444_jpeg_is_refused_by_what_it_stores(tmp_path: Path, model: TFLiteModel) -> None:
+def test_a_444_jpeg_is_refused_by_what_it_stores(tmp_path: Path, model: Restorer) -> None:
     write_image(tmp_path / "a.jpg", picture(20, 20))
     with pytest.raises(UserError, match=r"stores 4:4:4 chroma.*--resample"):
         restore_file(tmp_path / "a.jpg", tmp_path / "b.png", model)
 
 
 @needs_metadata
-def test_16_bits_stay_16_bits(tmp_path: Path, model: TFLiteModel) -> None:
+def test_16_bits_stay_16_bits(tmp_path: Path, model: Restorer) -> None:
     low = np.random.default_rng(2).integers(0, 256, (21, 34, 3))
     rgb = (picture(21, 34).astype(np.uint16) * 256 + low).astype(np.uint16)
     alpha = np.random.default_rng(3).integers(0, 65536, (21, 34)).astype(np.uint16)
     source, target = tmp_path / "a.png", tmp_path / "b.png"
     write_image(source, rgb, alpha=alpha, exif=exif(1), icc=icc())
-    restore_file(source, target, model, Options(resample=True))
+    restore_file(source, target, model.with_options(resample=True))
     written = read_rgb(target)
     assert written.rgb.dtype == np.uint16
     assert np.array_equal(written.alpha, alpha)
     assert (written.exif, written.icc) == (exif(1), icc())
     # Luma to the last of 16 bits, which 8 would have lost.
     assert np.abs(luma(written.rgb) - luma(rgb)).max() < 2
-    notes = restore_file(source, tmp_path / "b.jpg", model, Options(resample=True)).notes
+    notes = restore_file(source, tmp_path / "b.jpg", model.with_options(resample=True)).notes
     assert len(notes) == 2 and "16 bits" in notes[0] and "Transparency" in notes[1]
 
 
 @pytest.mark.parametrize("resample", [False, True])
 def test_grey_pictures_have_nothing_to_restore(
-    tmp_path: Path, model: TFLiteModel, resample: bool
+    tmp_path: Path, model: Restorer, resample: bool
 ) -> None:
     grey = picture(20, 24)[..., 0]
     for extension in (".jpg", ".png", ".tif"):
@@ -233,22 +233,24 @@ def test_grey_pictures_have_nothing_to_restore(
         if extension != ".jpg" and not resample:
             continue  # refused already because of its full resolution
         with pytest.raises(UserError, match="a grey picture has no chroma"):
-            restore_file(source, tmp_path / "out.png", model, Options(resample=resample))
+            restore_file(source, tmp_path / "out.png", model.with_options(resample=resample))
     assert not (tmp_path / "out.png").exists()
 
 
 @pytest.mark.parametrize("resample", [False, True])
-def test_cmyk_is_explained(tmp_path: Path, model: TFLiteModel, resample: bool) -> None:
+def test_cmyk_is_explained(tmp_path: Path, model: Restorer, resample: bool) -> None:
     frame = struct.pack(">HBHHB", 20, 8, 8, 8, 4) + b"".join(bytes([i, 0x11, 0]) for i in range(4))
     scan = struct.pack(">HB", 14, 4) + bytes(11) + b"data"
     data = b"\xff\xd8\xff\xc0" + frame + b"\xff\xda" + scan + b"\xff\xd9"
     with pytest.raises(UserError, match="CMYK JPEG; convert it to RGB"):
         restore_file(
-            save(tmp_path / "a.jpg", data), tmp_path / "b.png", model, Options(resample=resample)
+            save(tmp_path / "a.jpg", data),
+            tmp_path / "b.png",
+            model.with_options(resample=resample),
         )
 
 
-def test_nothing_is_overwritten_unasked(tmp_path: Path, model: TFLiteModel) -> None:
+def test_nothing_is_overwritten_unasked(tmp_path: Path, model: Restorer) -> None:
     source = save(tmp_path / "a.jpg", jpeg(picture(20, 20)))
     target = save(tmp_path / "b.png", b"mine")
     with pytest.raises(UserError, match=r"b\.png exists already.*--overwrite"):
@@ -258,7 +260,7 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path, model: TFLiteModel) -> N
     assert read_rgb(target).rgb.shape == (20, 20, 3)
 
 
-def test_a_failure_leaves_the_old_file(tmp_path: Path, model: TFLiteModel) -> None:
+def test_a_failure_leaves_the_old_file(tmp_path: Path, model: Restorer) -> None:
     data = jpeg(picture(64, 64))
     target = save(tmp_path / "b.png", b"mine")
     for broken in (data[: len(data) // 2], b"", b"text"):
@@ -268,7 +270,7 @@ def test_a_failure_leaves_the_old_file(tmp_path: Path, model: TFLiteModel) -> No
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.jpg", "b.png"]
 
 
-def test_progress_is_told(tmp_path: Path, model: TFLiteModel) -> None:
+def test_progress_is_told(tmp_path: Path, model: Restorer) -> None:
     source = save(tmp_path / "a.jpg", jpeg(picture(20, 20)))
     seen: list[tuple[int, int]] = []
     restore_file(source, tmp_path / "a.png", model, progress=lambda *at: seen.append(at))

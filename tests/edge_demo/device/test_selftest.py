@@ -14,7 +14,6 @@ from edge_demo.device.selftest import (
     MOST_STEPS,
     MOST_STEPS_WHOLE,
     compare,
-    makes_whole,
     selftest,
     steps,
 )
@@ -88,9 +87,9 @@ def test_whole_pictures_may_be_a_little_brighter_or_darker() -> None:
         results = {"out": np.full((8, 8), shift * STEP, np.float32)}
         assert compare(expected, results, {"out": STEP}, "", whole=True).ok is ok
         assert not compare(expected, results, {"out": STEP}, "").ok
-    assert makes_whole(enhance.TASK)
-    assert not makes_whole(enhance.SHARED_CURVES) and not makes_whole(chroma.TASK)
-    assert not makes_whole(colorize.TASK)
+    assert enhance.TASK.makes_picture
+    assert not enhance.SHARED_CURVES.makes_picture and not chroma.TASK.makes_picture
+    assert not colorize.TASK.makes_picture
 
 
 def test_steps_come_from_what_the_file_holds(model_files: dict[str, Path]) -> None:

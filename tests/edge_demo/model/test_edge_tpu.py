@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from edge_demo.device import restorers
 from edge_demo.errors import UserError
 from edge_demo.model import interpreter, package
 from edge_demo.model.interpreter import Graph
 from edge_demo.model.tflite import TFLiteModel
-from edge_demo.model.tiling import reconstruct
 from edge_demo.tasks import chroma
 
 TILE = 64  # of the tiny models
@@ -148,12 +148,12 @@ def test_whole_tiles_give_what_fitting_ones_give(
 ) -> None:
     stand_in()
     planes = picture(*size)
-    expected: NDArray[np.uint8] = reconstruct(planes, TFLiteModel(tiny_models["int8"]))
+    expected: NDArray[np.uint8] = restorers.load(tiny_models["int8"]).reconstruct(planes)
     assert expected.shape == (*size, 2)
     for path in (compiled, static):
         model = TFLiteModel(path)
         assert model.fit(20, 30) == (TILE, TILE)
-        assert np.array_equal(reconstruct(planes, model), expected)
+        assert np.array_equal(restorers.of_model(model).reconstruct(planes), expected)
         assert model.graph.inputs == {"planes": (1, TILE // 2, TILE // 2, 12)}
 
 
@@ -173,5 +173,5 @@ def test_a_compiled_file_takes_what_it_was_compiled_for(
     path = rewritten(tiny_models["int8"], tmp_path / "c.tflite", b"edgetpu-custom-op", tile=48)
     planes = picture(20, 20)
     assert TFLiteModel(path).fit(20, 20) == (TILE, TILE)
-    expected = reconstruct(planes, TFLiteModel(tiny_models["int8"]))
-    assert np.array_equal(reconstruct(planes, TFLiteModel(path)), expected)
+    expected = restorers.load(tiny_models["int8"]).reconstruct(planes)
+    assert np.array_equal(restorers.load(path).reconstruct(planes), expected)

@@ -49,7 +49,7 @@ def test_an_int8_graph_takes_whole_codes_exactly(
 ) -> None:
     """Its input step is 1/255: the codes that ``encode`` gives go in without a second rounding."""
     graph = Graph(model_files["int8"])
-    values = chroma.encode(chroma.degrade(natural))
+    values = chroma.TASK.encode(chroma.degrade(natural))
     graph.resize({"planes": (1, *values["planes"].shape)})
     whole = graph.run(values)["correction"]
     nudged = {"planes": values["planes"] + np.float32(0.4 / 255)}
@@ -61,7 +61,7 @@ def test_an_int8_graph_takes_whole_codes_exactly(
 
 
 def test_integers_come_close_to_floats(model_files: dict[str, Path], natural: np.ndarray) -> None:
-    values = chroma.encode(chroma.degrade(natural))
+    values = chroma.TASK.encode(chroma.degrade(natural))
     results = {}
     for recipe in ("float32", "int8"):
         graph = Graph(model_files[recipe])
@@ -76,7 +76,7 @@ def test_integers_come_close_to_floats(model_files: dict[str, Path], natural: np
 
 def test_the_batch_axis_may_be_there(model_files: dict[str, Path], natural: np.ndarray) -> None:
     graph = Graph(model_files["float32"], threads=2)
-    values = chroma.encode(chroma.degrade(natural))["planes"]
+    values = chroma.TASK.encode(chroma.degrade(natural))["planes"]
     graph.resize({"planes": (1, *values.shape)})
     without = graph.run({"planes": values})["correction"]
     assert without.shape == (48, 64, 8)
@@ -85,7 +85,7 @@ def test_the_batch_axis_may_be_there(model_files: dict[str, Path], natural: np.n
 
 def test_resizing_there_and_back(model_files: dict[str, Path], natural: np.ndarray) -> None:
     model = TFLiteModel(model_files["float32"])
-    values = chroma.encode(chroma.degrade(natural))
+    values = chroma.TASK.encode(chroma.degrade(natural))
     assert (model.tile, model.halo) == (512, model.card.halo)
     assert model.fit(96, 128) == (96, 128)
     before = model.run(values)["correction"]

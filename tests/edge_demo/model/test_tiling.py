@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from edge_demo.colour.siting import SITINGS
 from edge_demo.colour.ycbcr import round_to_uint8
-from edge_demo.device.effects import chroma_correction, chroma_restored
-from edge_demo.model.tiling import corrections, even_parts, reconstruct, tiles, window
+from edge_demo.device.chroma import Chroma
+from edge_demo.model.tiling import even_parts, tiles, window
 from edge_demo.tasks import chroma
 
 RADIUS = 2
@@ -44,6 +44,14 @@ class Network:
                 total += (3 * dy + 5 * dx + 1) * padded[dy : dy + h, dx : dx + w]
         mixed = total[..., :8] + 7 * total[..., 4:]
         return {"correction": ((mixed % 256) / 256 - 0.5).astype(np.float32)}
+
+
+def restorer(network: Network) -> Chroma:
+    return Chroma(chroma.TASK, network, "network")
+
+
+def reconstruct(planes: chroma.Planes, network: Network) -> NDArray[np.uint8]:
+    return restorer(network).reconstruct(planes)
 
 
 def picture(height: int, width: int, siting: str = "center") -> chroma.Planes:
@@ -98,14 +106,18 @@ def test_the_result_is_the_corrected_bilinear() -> None:
     half = HALO // 2
     low = window(planes.cbcr, -half, -half, 7 + HALO, 9 + HALO)
     piece = chroma.Planes(bordered, low)
-    decoded = chroma.decode(network.run(chroma.encode(piece)), piece)[HALO:-HALO, HALO:-HALO]
+    decoded = chroma.TASK.decode(network.run(chroma.TASK.encode(piece)), piece)[
+        HALO:-HALO, HALO:-HALO
+    ]
     expected = np.clip(np.rint(decoded), 0, 255)
     assert np.array_equal(reconstruct(planes, network), expected)
 
 
 def test_progress_counts_every_tile() -> None:
     seen: list[tuple[int, int]] = []
-    reconstruct(picture(45, 30), Network(32), lambda done, total: seen.append((done, total)))
+    restorer(Network(32)).reconstruct(
+        picture(45, 30), lambda done, total: seen.append((done, total))
+    )
     assert seen == [(i, 6) for i in range(1, 7)]  # 20 pixels of 32 are kept: 3 rows of 2
 
 
@@ -165,13 +177,14 @@ def test_corrections_apart_from_their_picture_give_the_same(
     size: tuple[int, int], siting: str
 ) -> None:
     planes, network = picture(*size, siting), Network(32)
-    found = corrections(planes, network)
-    assert np.array_equal(found, corrections(planes, Network(512)))
+    found = restorer(network).blocks(planes)
+    assert np.array_equal(found, restorer(Network(512)).blocks(planes))
     # At the borders a tile also has a correction of what lies beyond: the edge once more, which
     # the last step of decoding looks at.
     inner = np.s_[4 : size[0] - 4, 4 : size[1] - 4]
     wanted = reconstruct(planes, Network(512))[inner]
     even = chroma.corrected(found, planes)
     assert np.array_equal(round_to_uint8(even)[inner], wanted)
-    cut = chroma_restored(planes, chroma_correction(planes, network))
+    alone = restorer(network)
+    cut = alone.corrected(planes, alone.correction(planes))
     assert cut.shape == (*size, 2) and np.array_equal(round_to_uint8(cut)[inner], wanted)

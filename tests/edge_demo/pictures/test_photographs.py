@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edge_demo.errors import UserError
 from edge_demo.pictures import photographs
 from edge_demo.pictures.containers import ImageInfo
-from edge_demo.pictures.images import Picture
+from edge_demo.pictures.images import Decoded
 
 
 def random_rgb(height: int, width: int) -> NDArray[np.uint8]:
@@ -21,9 +21,9 @@ def random_rgb(height: int, width: int) -> NDArray[np.uint8]:
 
 def picture(
     rgb: NDArray[np.unsignedinteger], subsampling: str | None, grey: bool = False
-) -> Picture:
+) -> Decoded:
     info = ImageInfo(Path("p.jpg"), "jpeg", rgb.shape[1], rgb.shape[0], subsampling)
-    return Picture(rgb, None, None, None, info, grey)
+    return Decoded(rgb, None, None, None, info, grey)
 
 
 @pytest.mark.parametrize("subsampling", [None, "4:4:4"])

@@ -13,8 +13,8 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_demo.errors import UserError
-from edge_demo.pictures.images import apply_orientation, read_rgb
-from edge_demo.pictures.planes import Planes420File, read_planes
+from edge_demo.pictures.images import apply_orientation, load, read_rgb
+from edge_demo.pictures.planes import Planes420File, decode_planes
 
 SIZES = [(1, 1), (1, 2), (2, 1), (3, 5), (16, 16), (17, 31), (48, 64), (101, 75)]
 
@@ -59,7 +59,7 @@ def webp(rgb: NDArray[np.uint8], quality: int = 95) -> bytes:
 def read(tmp_path: Path, data: bytes, name: str = "a.jpg") -> Planes420File:
     path = tmp_path / name
     path.write_bytes(data)
-    return read_planes(path)
+    return decode_planes(load(path))
 
 
 def rgb_by_opencv(data: bytes) -> NDArray[np.float64]:
@@ -219,7 +219,7 @@ def test_restart_markers(tmp_path: Path) -> None:
 def refused(path: Path, says: str) -> None:
     """Reading fails with one line that names the file and what is wrong."""
     with pytest.raises(UserError) as caught:
-        read_planes(path)
+        decode_planes(load(path))
     name, _, reason = str(caught.value).partition(f"{path}: ")
     assert name == "" and "\n" not in reason
     assert re.search(says, reason), (

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge_demo.pictures.containers import probe
-from edge_demo.pictures.planes import read_planes
+from edge_demo.pictures.containers import load, probe
+from edge_demo.pictures.planes import decode_planes
 from edge_demo.tasks import chroma, jpeg
 
 
@@ -26,7 +26,7 @@ def test_planes_are_those_of_a_file(
     natural: NDArray[np.uint8], tmp_path: Path, quality: int
 ) -> None:
     rgb = np.ascontiguousarray(natural[:64, :96])
-    file = read_planes(write(tmp_path / "picture.jpg", rgb, quality))
+    file = decode_planes(load(write(tmp_path / "picture.jpg", rgb, quality)))
     made = jpeg.compressed(chroma.degrade(rgb), quality)
     assert file.info.quantised == pytest.approx(made.quantised)
     # What a file holds lies on the steps already: quantised again, it stays.

@@ -78,7 +78,7 @@ def test_degrade_keeps_luma_and_halves_chroma(size: tuple[int, int], siting: str
 @pytest.mark.parametrize("siting", SITINGS)
 def test_encode_gives_whole_codes_in_order(siting: str) -> None:
     planes = chroma.degrade(picture(6, 8), siting)
-    values = chroma.encode(planes)["planes"]
+    values = chroma.TASK.encode(planes)["planes"]
     assert values.shape == (3, 4, 12) and values.dtype == np.float32
     codes = quantise(values, 1 / 255, 0, np.int8)
     # Nothing is lost in an 8-bit input, and the codes are those of the planes less 128.
@@ -91,7 +91,7 @@ def test_encode_gives_whole_codes_in_order(siting: str) -> None:
 
 def test_the_whole_range_of_codes_is_used() -> None:
     y = np.array([[0, 255], [255, 0]], np.uint8)
-    values = chroma.encode(chroma.Planes(y, np.array([[[0, 255]]], np.uint8)))["planes"]
+    values = chroma.TASK.encode(chroma.Planes(y, np.array([[[0, 255]]], np.uint8)))["planes"]
     low, high = chroma.TASK.inputs[0].low, chroma.TASK.inputs[0].high
     assert (values.min(), values.max()) == pytest.approx((low, high), abs=1e-7)
 
@@ -99,7 +99,7 @@ def test_the_whole_range_of_codes_is_used() -> None:
 def test_odd_tiles_are_a_programming_error() -> None:
     for size in ((5, 6), (6, 5)):
         with pytest.raises(ValueError, match="even size"):
-            chroma.encode(chroma.degrade(picture(*size)))
+            chroma.TASK.encode(chroma.degrade(picture(*size)))
 
 
 @pytest.mark.parametrize("siting", SITINGS)
@@ -110,7 +110,7 @@ def test_the_true_correction_decodes_to_the_truth(siting: str) -> None:
     base = upsample(planes.cbcr, planes.size, siting, "bilinear")
     correction = chroma.pack((truth - base) / chroma.TASK.outputs[0].scale)
     assert 0.05 < np.abs(correction).max() < 1
-    decoded = chroma.decode({"correction": correction}, planes)
+    decoded = chroma.TASK.decode({"correction": correction}, planes)
     assert decoded.dtype == np.float32
     assert np.array_equal(round_to_uint8(decoded), chroma.target(rgb))
 
@@ -120,7 +120,7 @@ def test_no_correction_is_bilinear_moved_towards_its_own_chroma(siting: str) -> 
     planes = chroma.degrade(picture(16, 16), siting)
     nothing = {"correction": np.zeros((8, 8, 8), np.float32)}
     bilinear = upsample(planes.cbcr, (16, 16), siting, "bilinear")
-    found = chroma.decode(nothing, planes)
+    found = chroma.TASK.decode(nothing, planes)
     before = np.abs(downsample(bilinear, siting) - planes.cbcr)
     after = np.abs(downsample(found, siting) - planes.cbcr)
     assert before.mean() > 1

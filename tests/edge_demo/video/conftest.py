@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from edge_demo.model.tflite import TFLiteModel
+from edge_demo.device import restorers
+from edge_demo.device.restorer import Restorer
 
 
 @pytest.fixture(scope="session")
-def model(model_files: dict[str, Path]) -> TFLiteModel:
+def model(model_files: dict[str, Path]) -> Restorer:
     """A network of random weights, so that it changes a lot."""
-    return TFLiteModel(model_files["int8"])
+    return restorers.load(model_files["int8"])

@@ -11,17 +11,17 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_demo import __main__ as command
-from edge_demo.device.colorizing import Look
-from edge_demo.model.tflite import TFLiteModel
+from edge_demo.device import restorers
 from edge_demo.video.restore import RestoredVideo, restore_video
 from edge_demo.video.writer import target
 from tests.videos import Clip, content, make_clip, moving
 
 
 def coloured(
-    clip: Clip, out: Path, model: Path, **options: Any
+    clip: Clip, out: Path, model: Path, strength: float | None = None, **options: Any
 ) -> tuple[RestoredVideo, list[list[NDArray[Any]]]]:
-    done = restore_video(clip.path, target(out, None, None, False), TFLiteModel(model), **options)
+    restorer = restorers.load(model).with_options(strength=strength)
+    done = restore_video(clip.path, target(out, None, None, False), restorer, **options)
     return done, content(out).planes
 
 
@@ -43,9 +43,7 @@ def test_frames_get_colours_and_keep_their_light(
         done, found = coloured(clip, tmp_path / f"out{index}.mkv", colour_models["ab"])
         assert done.counts.frames == len(found) == 3
         assert np.abs(chroma_of(found) - 128).max() > 2
-        _, none = coloured(
-            clip, tmp_path / f"none{index}.mkv", colour_models["ab"], look=Look(strength=0.0)
-        )
+        _, none = coloured(clip, tmp_path / f"none{index}.mkv", colour_models["ab"], strength=0.0)
         assert np.abs(chroma_of(none) - 128).max() <= 1
         for before, after in zip(clip.planes, none, strict=True):
             assert np.abs(after[0].astype(int) - before[0]).max() <= 1

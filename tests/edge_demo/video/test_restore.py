@@ -14,11 +14,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge_demo.device import effects, temporal
-from edge_demo.device.colorizing import Look
+from edge_demo.device import restorers, temporal
+from edge_demo.device.chroma import Chroma
 from edge_demo.errors import UserError
-from edge_demo.model.tflite import TFLiteModel
-from edge_demo.model.tiling import reconstruct
 from edge_demo.tasks import chroma
 from edge_demo.video.restore import Progress, RestoredVideo, Stopped, restore_video
 from edge_demo.video.writer import target
@@ -26,13 +24,13 @@ from tests.videos import BASE, Clip, content, hum, make_clip, moving
 
 
 def restored(
-    clip: Clip, out: Path, model: TFLiteModel, codec: str | None = None, **options: Any
+    clip: Clip, out: Path, model: Chroma, codec: str | None = None, **options: Any
 ) -> RestoredVideo:
     return restore_video(clip.path, target(out, codec, None, False), model, **options)
 
 
 def expected(
-    planes: list[NDArray[Any]], model: TFLiteModel, siting: str, middle: float, step: float
+    planes: list[NDArray[Any]], model: Chroma, siting: str, middle: float, step: float
 ) -> NDArray[Any]:
     """Chroma of one frame, in the stream's codes, by the road of pictures."""
     times = 4 if planes[0].dtype == np.uint16 else 1
@@ -40,7 +38,7 @@ def expected(
     low = np.dstack(planes[1:]).astype(np.float32)
     codes = ((low - middle) / step + 128).astype(np.float32)
     degraded = chroma.Planes(y, codes, siting)
-    found = effects.chroma_restored(degraded, effects.chroma_correction(degraded, model))
+    found = model.corrected(degraded, model.correction(degraded))
     return np.asarray((found - 128) * step + middle)
 
 
@@ -48,7 +46,7 @@ def expected(
     ("yuv420p", 128, 224 / 255), ("yuv420p10le", 512, 224 / 255 * 4)
 ])  # fmt: skip
 def test_luma_is_the_decoders_and_chroma_the_networks(
-    tmp_path: Path, model: TFLiteModel, pixels: str, middle: float, step: float
+    tmp_path: Path, model: Chroma, pixels: str, middle: float, step: float
 ) -> None:
     clip = make_clip(tmp_path, pixels=pixels)
     done = restored(clip, tmp_path / "out.mkv", model, smoothing=0.0)
@@ -64,18 +62,18 @@ def test_luma_is_the_decoders_and_chroma_the_networks(
         assert np.abs(np.dstack(after[1:]).astype(int) - plain).max() > 4 * middle / 128
 
 
-def test_full_range_of_8_bits_is_the_road_of_pictures(tmp_path: Path, model: TFLiteModel) -> None:
+def test_full_range_of_8_bits_is_the_road_of_pictures(tmp_path: Path, model: Chroma) -> None:
     clip = make_clip(tmp_path, tags=(6, 6, 6, 2))
     restored(clip, tmp_path / "out.mkv", model, smoothing=0.0)
     found = content(tmp_path / "out.mkv")
     assert found.tags == (6, 6, 6, 2)
     for before, after in zip(clip.planes, found.planes, strict=True):
         planes = chroma.Planes(before[0], np.dstack(before[1:]), "left")
-        difference = np.dstack(after[1:]).astype(int) - reconstruct(planes, model)
+        difference = np.dstack(after[1:]).astype(int) - model.reconstruct(planes)
         assert np.abs(difference).max() <= 1 and (difference != 0).mean() < 0.01
 
 
-def test_the_streams_siting_counts(tmp_path: Path, model: TFLiteModel) -> None:
+def test_the_streams_siting_counts(tmp_path: Path, model: Chroma) -> None:
     for siting in ("left", "center", "topleft"):
         clip = make_clip(tmp_path, f"{siting}.mp4", 1, options={"chroma_sample_location": siting})
         restored(clip, tmp_path / f"{siting}.mkv", model, smoothing=0.0)
@@ -90,7 +88,7 @@ def test_the_streams_siting_counts(tmp_path: Path, model: TFLiteModel) -> None:
     ("out.mkv", "hevc"), ("out.mkv", None),
 ])  # fmt: skip
 def test_every_codec_loses_nothing(
-    tmp_path: Path, model: TFLiteModel, name: str, codec: str | None
+    tmp_path: Path, model: Chroma, name: str, codec: str | None
 ) -> None:
     clip = make_clip(tmp_path, pixels="yuv420p10le", tags=(9, 9, 16, 1))
     restored(clip, tmp_path / "a.mkv", model)
@@ -104,7 +102,7 @@ def test_every_codec_loses_nothing(
 
 
 @pytest.mark.parametrize("name", ["out.mp4", "out.mkv"])
-def test_uneven_times_are_kept(tmp_path: Path, model: TFLiteModel, name: str) -> None:
+def test_uneven_times_are_kept(tmp_path: Path, model: Chroma, name: str) -> None:
     clip = make_clip(tmp_path, count=10)
     restored(clip, tmp_path / name, model)
     wanted = [time * BASE for time in clip.times]
@@ -125,9 +123,7 @@ TURNED = {
 
 @pytest.mark.parametrize("turn", TURNED)
 @pytest.mark.parametrize("name", ["out.mp4", "out.mkv"])
-def test_a_turned_video_stays_turned(
-    tmp_path: Path, model: TFLiteModel, turn: str, name: str
-) -> None:
+def test_a_turned_video_stays_turned(tmp_path: Path, model: Chroma, turn: str, name: str) -> None:
     clip = make_clip(tmp_path, matrix=TURNED[turn])
     assert content(clip.path).matrix == list(TURNED[turn])
     restored(clip, tmp_path / name, model)
@@ -138,7 +134,7 @@ def test_a_turned_video_stays_turned(
 
 @pytest.mark.parametrize("size", [(63, 97), (33, 50), (18, 17)])
 @pytest.mark.parametrize("name", ["out.mkv", "out.mp4"])
-def test_odd_sizes(tmp_path: Path, model: TFLiteModel, size: tuple[int, int], name: str) -> None:
+def test_odd_sizes(tmp_path: Path, model: Chroma, size: tuple[int, int], name: str) -> None:
     # FFV1, because H.264 in 4:2:0 has even sizes only.
     clip = make_clip(tmp_path, "in.mkv", size=size, codec="ffv1")
     restored(clip, tmp_path / name, model, smoothing=0.0)
@@ -152,18 +148,14 @@ def test_odd_sizes(tmp_path: Path, model: TFLiteModel, size: tuple[int, int], na
     ("aac", "in.mp4", "out.mkv"), ("aac", "in.mp4", "out.mp4"), ("aac", "in.mkv", "out.mov"),
     ("wavpack", "in.mkv", "out.mkv"),
 ])  # fmt: skip
-def test_sound_is_copied(
-    tmp_path: Path, model: TFLiteModel, sound: str, source: str, name: str
-) -> None:
+def test_sound_is_copied(tmp_path: Path, model: Chroma, sound: str, source: str, name: str) -> None:
     clip = make_clip(tmp_path, source, sound=sound)
     restored(clip, tmp_path / name, model)
     before, after = content(clip.path), content(tmp_path / name)
     assert b"".join(before.sound)[200:] and before.sound == after.sound
 
 
-def test_sound_that_the_container_cannot_hold_is_refused(
-    tmp_path: Path, model: TFLiteModel
-) -> None:
+def test_sound_that_the_container_cannot_hold_is_refused(tmp_path: Path, model: Chroma) -> None:
     clip = make_clip(tmp_path, "in.mkv", sound="wavpack")
     with pytest.raises(UserError, match=r"out\.mp4: \.mp4 cannot hold the sound \(wavpack\)"):
         restored(clip, tmp_path / "out.mp4", model)
@@ -171,7 +163,7 @@ def test_sound_that_the_container_cannot_hold_is_refused(
 
 
 def test_subtitles_and_a_title_are_kept_where_there_is_a_place(
-    tmp_path: Path, model: TFLiteModel
+    tmp_path: Path, model: Chroma
 ) -> None:
     text, whole = tmp_path / "a.srt", tmp_path / "in.mkv"
     text.write_text("1\n00:00:00,000 --> 00:00:00,100\nHello\n")
@@ -194,7 +186,7 @@ def test_subtitles_and_a_title_are_kept_where_there_is_a_place(
             assert said == [b"Hello"] * (1 - len(notes))
 
 
-def test_damage_is_survived_and_counted(tmp_path: Path, model: TFLiteModel) -> None:
+def test_damage_is_survived_and_counted(tmp_path: Path, model: Chroma) -> None:
     """A packet of rubbish: the frame is gone, the others keep their places in time."""
     clip = make_clip(tmp_path, "whole.mp4", count=10, options={"g": "1"})
     damaged = tmp_path / "in.mp4"
@@ -220,7 +212,7 @@ def test_damage_is_survived_and_counted(tmp_path: Path, model: TFLiteModel) -> N
         assert np.array_equal(clip.planes[index][0], after[0])
 
 
-def test_a_file_cut_short_gives_what_it_has(tmp_path: Path, model: TFLiteModel) -> None:
+def test_a_file_cut_short_gives_what_it_has(tmp_path: Path, model: Chroma) -> None:
     clip = make_clip(tmp_path, "in.mkv", count=10, codec="ffv1")
     data = clip.path.read_bytes()
     clip.path.write_bytes(data[: len(data) // 2])
@@ -231,7 +223,7 @@ def test_a_file_cut_short_gives_what_it_has(tmp_path: Path, model: TFLiteModel) 
 
 @pytest.mark.parametrize("how", ["ctrl-c", "kill"])
 def test_a_stop_leaves_nothing_and_tells_how_far_it_came(
-    tmp_path: Path, model: TFLiteModel, how: str
+    tmp_path: Path, model: Chroma, how: str
 ) -> None:
     clip = make_clip(tmp_path, count=8)
 
@@ -253,7 +245,7 @@ def test_a_stop_leaves_nothing_and_tells_how_far_it_came(
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-def test_frames_pass_one_by_one(tmp_path: Path, model: TFLiteModel) -> None:
+def test_frames_pass_one_by_one(tmp_path: Path, model: Chroma) -> None:
     """None is read long before it is needed: memory does not grow with the video."""
     from edge_demo.video.reader import Decoded, Reader
 
@@ -264,7 +256,7 @@ def test_frames_pass_one_by_one(tmp_path: Path, model: TFLiteModel) -> None:
             assert item.pts * reader.time_base == clip.times[index] * BASE
 
 
-def test_effects_are_held_steady_unless_told_otherwise(tmp_path: Path, model: TFLiteModel) -> None:
+def test_effects_are_held_steady_unless_told_otherwise(tmp_path: Path, model: Chroma) -> None:
     still = moving(1)[0].astype(float)
     # The same in red, green and blue: chroma stands still, and only the network lets it tremble.
     noise = np.random.default_rng(0).normal(0, 3, (8, *still.shape[:2], 1))
@@ -284,7 +276,7 @@ def test_effects_are_held_steady_unless_told_otherwise(tmp_path: Path, model: TF
 
 def test_low_light(tmp_path: Path, low_light_models: dict[str, Path]) -> None:
     """A task in RGB: frames are brightened, in the stream's own coding."""
-    dark = TFLiteModel(low_light_models["curves"])
+    dark = restorers.load(low_light_models["curves"])
     clip = make_clip(tmp_path, rgb=[one // 8 for one in moving(3)])
     done = restore_video(clip.path, target(tmp_path / "a.mkv", None, None, False), dark)
     found = content(tmp_path / "a.mkv")
@@ -292,9 +284,8 @@ def test_low_light(tmp_path: Path, low_light_models: dict[str, Path]) -> None:
     for before, after in zip(clip.planes, found.planes, strict=True):
         assert after[0].mean() > before[0].mean() + 5
         assert after[0].min() >= 15 and after[0].max() <= 236
-    restore_video(
-        clip.path, target(tmp_path / "b.mkv", None, None, False), dark, look=Look(strength=0.0)
-    )
+    none = dark.with_options(strength=0.0)
+    restore_video(clip.path, target(tmp_path / "b.mkv", None, None, False), none)
     for before, after in zip(clip.planes, content(tmp_path / "b.mkv").planes, strict=True):
         assert np.abs(after[0].astype(int) - before[0]).max() <= 1
     # 4:4:4 and grey are welcome, too.
@@ -309,7 +300,7 @@ def test_low_light(tmp_path: Path, low_light_models: dict[str, Path]) -> None:
     assert content(tmp_path / "c.mkv").planes[0][0].mean() > clip.planes[0][0].mean() + 5
 
 
-def test_what_is_refused(tmp_path: Path, model: TFLiteModel) -> None:
+def test_what_is_refused(tmp_path: Path, model: Chroma) -> None:
     whole = make_clip(tmp_path, "444.mkv", pixels="yuv444p", codec="ffv1").path
     grey = make_clip(tmp_path, "grey.mkv", pixels="gray", codec="ffv1").path
     other = make_clip(tmp_path, "422.mkv", pixels="yuv422p", codec="ffv1").path
@@ -335,7 +326,7 @@ def test_what_is_refused(tmp_path: Path, model: TFLiteModel) -> None:
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
 
 
-def test_interlaced_is_refused(tmp_path: Path, model: TFLiteModel) -> None:
+def test_interlaced_is_refused(tmp_path: Path, model: Chroma) -> None:
     clip = make_clip(tmp_path, "in.mkv", codec="libx264", options={"x264-params": "tff=1"})
     with pytest.raises(UserError, match="is interlaced"):
         restored(clip, tmp_path / "out.mkv", model)
@@ -359,7 +350,7 @@ def test_targets_that_are_refused(tmp_path: Path) -> None:
     assert target(tmp_path / "there.mkv", None, None, True).codec == "ffv1"
 
 
-def test_crf_makes_a_smaller_file(tmp_path: Path, model: TFLiteModel) -> None:
+def test_crf_makes_a_smaller_file(tmp_path: Path, model: Chroma) -> None:
     clip = make_clip(tmp_path)
     sizes = []
     for crf in (None, 30):

@@ -47,13 +47,13 @@ def files(
     tiny_models: dict[str, Path],
     colour_models: dict[str, Path],
     low_light_models: dict[str, Path],
-    form_models: dict[str, Path],
+    variant_models: dict[str, Path],
 ) -> dict[str, Path]:
     """Name to model file, the first of a task its default."""
     return {
         "tiny.int8": tiny_models["int8"],
         "tiny.float32": tiny_models["float32"],
-        "tiny.merged": form_models["merged"],
+        "tiny.merged": variant_models["merged"],
         "colour.hinted": colour_models["hinted"],
         "colour.spread": colour_models["spread"],
         "dark.curves": low_light_models["curves"],

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from edge_demo import __main__ as command
 from edge_demo.colour.lab import rgb_to_lab
 from edge_demo.device import palette
+from edge_demo.device.restorer import Restorer
 from edge_demo.measure import metrics
 from edge_demo.pictures.images import read_rgb
 from edge_demo.web import app as web
@@ -288,7 +289,7 @@ def test_large_uploads_are_refused_before_they_are_decoded(
         raise AssertionError("decoded")
 
     monkeypatch.setattr(cv2, "imdecode", never)
-    monkeypatch.setattr(work, "restore_image", never)
+    monkeypatch.setattr(Restorer, "restore", never)
     limits = Limits(upload_bytes=1 << 20, request_bytes=3 << 20, pixels=160 * 128 - 1)
     client = create_app(make_studio(limits=limits)).test_client()
     assert "20,480 pixels, over the limit" in error(

@@ -11,7 +11,7 @@ import pytest
 
 from edge_demo import tasks
 from edge_demo.device.hints import MOST
-from edge_demo.device.restore import RENDER_SIZES
+from edge_demo.device.options import RENDER_SIZES
 from edge_demo.pictures.containers import inspect
 from edge_demo.web import app as web
 from edge_demo.web.app import create_app

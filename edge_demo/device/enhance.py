@@ -1,4 +1,4 @@
-"""A picture in low light through one graph, whole: what a device does for the enhance task.
+"""Pictures and frames in low light, brightened: all that a device does for the enhance task.
 
 A network judges a place by all of the picture, so there are no tiles. A picture that is larger than
 a device should take at once, or than a graph of fixed size holds, is reduced for the network; what
@@ -7,18 +7,22 @@ it answers is brought to full size along the edges of the picture itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..clock import Clock
 from ..colour import guided
 from ..colour.ycbcr import round_to_uint8
 from ..model.tiling import Runner, window
+from ..pictures.picture import Picture, made
 from ..tasks import enhance
-from . import visible
+from . import frames, visible
+from .frames import Frame, RestoredFrame
+from .restorer import Progress, Restorer
 
 Array = NDArray[np.float32]
 Size = tuple[int, int]  # height, width
@@ -32,61 +36,111 @@ _RADIUS, _EPS, _CORRECTIONS = 1, 1e-4, 2
 _STRIP = 256
 
 
-def enhance_picture(
-    rgb: NDArray[Any],
-    runner: Runner,
-    strength: float = 1.0,
-    progress: Callable[[int, int], None] | None = None,
-    render_size: int | None = None,
-    seen: NDArray[np.bool_] | None = None,
-) -> NDArray[Any]:
-    """Brighten a picture as far as it is dark.
+@dataclass(frozen=True, eq=False)
+class Enhance(Restorer):
+    """A network of low light.
 
-    Bars and frames of one colour at its borders, and hidden pixels, are neither judged nor changed.
-
-    Args:
-        rgb: (H, W, 3) in code values 0..255, uint8, or float32 of a source of more bits.
-        runner: the graph.
-        strength: 0 leaves the picture as it is, 1 enhances it wholly.
-        progress: told 1 of 1 when all is done.
-        render_size: the graph sees the picture reduced to the area of a square of this side, and
-            to ``MAX_PIXELS`` in any case; None: no further.
-        seen: (H, W), False where a pixel is transparent; None: all are seen.
-
-    Returns:
-        (H, W, 3) of the picture's own type, float32 unrounded; the picture's own values, without a
-        run of the graph, where it is bright or ``strength`` is 0.
-
-    Raises:
-        ValueError: a strength outside 0..1.
+    Attributes:
+        task: its variant.
+        strength: see ``options``.
+        render_size: likewise.
     """
-    if not 0.0 <= strength <= 1.0:
-        raise ValueError(f"a strength is 0..1, not {strength}")
-    out = rgb.copy()
-    inside = visible.content(rgb)
-    judged = _judged(rgb, inside, seen)
-    amount = 0.0 if judged is None else strength * enhance.darkness(judged)
-    if judged is not None and amount > 0.0:
-        most = min(MAX_PIXELS, render_size**2) if render_size else MAX_PIXELS
-        enhanced = _enhanced(judged, runner, most)
-        changed, source = out[inside], rgb[inside]
-        for top in range(0, len(judged), _STRIP):
-            rows = slice(top, top + _STRIP)
-            blended = enhance.blend(judged[rows], enhanced[rows], amount)
-            values = round_to_uint8(blended) if rgb.dtype == np.uint8 else blended
-            if seen is not None:
-                values = np.where(seen[inside][rows][..., None], values, source[rows])
-            changed[rows] = values
-    if progress:
-        progress(1, 1)
-    return out
+
+    task: enhance.Variant
+    strength: float = 1.0
+    render_size: int | None = None
+
+    # What brightens is smooth over whole things: held to its neighbourhood it would be held to
+    # this frame's own brightness, and pump. So ``neighbourhood`` is 0.
+
+    @staticmethod
+    def lacking(task: enhance.Variant) -> dict[str, str]:
+        """All variants take all options."""
+        return {}
+
+    def reconstruct(
+        self,
+        degraded: NDArray[Any],
+        progress: Progress | None = None,
+        seen: NDArray[np.bool_] | None = None,
+    ) -> NDArray[Any]:
+        """Brighten a picture as far as it is dark.
+
+        Bars and frames of one colour at its borders, and hidden pixels, are neither judged nor
+        changed.
+
+        Args:
+            degraded: RGB (H, W, 3) in code values 0..255, uint8, or float32 of a source of more
+                bits.
+            progress: told 1 of 1 when all is done.
+            seen: (H, W), False where a pixel is transparent; None: all are seen.
+
+        Returns:
+            (H, W, 3) of the picture's own type, float32 unrounded; the picture's own values,
+            without a run of the graph, where it is bright or ``strength`` is 0.
+        """
+        out = degraded.copy()
+        inside = visible.content(degraded)
+        judged = _judged(degraded, inside, seen)
+        amount = 0.0 if judged is None else self.strength * enhance.darkness(judged)
+        if judged is not None and amount > 0.0:
+            most = min(MAX_PIXELS, self.render_size**2) if self.render_size else MAX_PIXELS
+            enhanced = _enhanced(judged, self.task, self.runner, most)
+            changed, source = out[inside], degraded[inside]
+            for top in range(0, len(judged), _STRIP):
+                rows = slice(top, top + _STRIP)
+                blended = enhance.blend(judged[rows], enhanced[rows], amount)
+                values = round_to_uint8(blended) if out.dtype == np.uint8 else blended
+                if seen is not None:
+                    values = np.where(seen[inside][rows][..., None], values, source[rows])
+                changed[rows] = values
+        if progress:
+            progress(1, 1)
+        return out
+
+    def find(self, frame: Frame) -> Array:
+        """What a frame gains in RGB."""
+        rgb = frame.rgb()
+        return np.asarray(self.reconstruct(rgb) - rgb, np.float32)
+
+    def apply(self, frame: Frame, effect: Array) -> RestoredFrame:
+        """The frame with a gain."""
+        return frames.of_rgb(np.clip(frame.rgb() + effect, 0.0, 255.0), frame.matrix)
+
+    def _picture(self, picture: Picture, progress: Progress | None, clock: Clock) -> Picture:
+        found = picture.decoded
+        clock.lap("read")
+        seen = None if found.alpha is None else found.alpha > 0
+        bright = self.strength > 0.0 and darkness(_codes(found.rgb), seen) == 0.0
+        rgb: NDArray[Any] = found.rgb
+        if self.strength > 0.0 and not bright:
+            rgb = self._brightened(rgb, progress, seen)
+        clock.lap("restore")
+        notes = ("The picture is bright enough, so it was left as it is.",) if bright else ()
+        return made(picture, rgb, found.alpha, found.exif, found.icc, notes)
+
+    def _array(self, rgb: NDArray[Any], progress: Progress | None) -> NDArray[Any]:
+        return self._brightened(rgb, progress, None)
+
+    def _brightened(
+        self, rgb: NDArray[Any], progress: Progress | None, seen: NDArray[np.bool_] | None
+    ) -> NDArray[Any]:
+        bright = self.reconstruct(_codes(rgb), progress, seen)
+        if rgb.dtype == np.uint8:
+            return bright
+        return np.clip(np.rint(bright * np.float32(257.0)), 0, 65535).astype(np.uint16)
+
+
+def _codes(rgb: NDArray[Any]) -> NDArray[Any]:
+    """Values 0..255, with fractions where there are more bits."""
+    return rgb / np.float32(257.0) if rgb.dtype == np.uint16 else rgb
 
 
 def darkness(rgb: NDArray[Any], seen: NDArray[np.bool_] | None = None) -> float:
     """How far a picture is to be enhanced by what of it is seen: 1 in the dark, 0 by day.
 
     Args:
-        rgb, seen: as of ``enhance_picture``.
+        rgb, seen: as of ``Enhance.reconstruct``.
     """
     judged = _judged(rgb, visible.content(rgb), seen)
     return 0.0 if judged is None else enhance.darkness(judged)
@@ -122,28 +176,28 @@ def _with_levels(enhanced: Array, rgb: Array) -> Array:
     return enhanced * np.power((rgb + np.float32(0.5)) / known, np.float32(power))
 
 
-def _enhanced(rgb: NDArray[Any], runner: Runner, most: int) -> Array:
+def _enhanced(rgb: NDArray[Any], task: enhance.Variant, runner: Runner, most: int) -> Array:
     """What the graph makes of a picture, at the picture's size, code values."""
     size = rgb.shape[0], rgb.shape[1]
     working, taken, turned = _sizes(size, runner, most)
     if turned:
-        return _enhanced(rgb.swapaxes(0, 1).copy(), runner, most).swapaxes(0, 1)
+        return _enhanced(rgb.swapaxes(0, 1).copy(), task, runner, most).swapaxes(0, 1)
     small = rgb
     if working != size:
         # In floats, because the mean of dark pixels tells more than a whole code.
         small = cv2.resize(
             rgb.astype(np.float32), (working[1], working[0]), interpolation=cv2.INTER_AREA
         )
-    outputs = runner.run(enhance.encode(window(small, 0, 0, *taken)))
-    ((name, values),) = outputs.items()
-    values = _cut(values, taken, working)
+    outputs = runner.run(task.encode(window(small, 0, 0, *taken)))
+    name = task.outputs[0].name
+    values = _cut(outputs[name], taken, working)
     # Curves are applied at full size anyway.
-    if name == enhance.TASK.outputs[0].name:
+    if task.makes_picture:
         if working != size:
             values = _brought_to_full_size(values, small, rgb)
         elif rgb.dtype != np.uint8:
             values = _with_levels(values, rgb)
-    return enhance.decode({name: values}, rgb)
+    return task.decode({name: values}, rgb)
 
 
 def _sizes(size: Size, runner: Runner, most: int) -> tuple[Size, Size, bool]:

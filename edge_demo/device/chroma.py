@@ -1,0 +1,199 @@
+"""Chroma of 4:2:0 pictures and frames, rebuilt: all that a device does for the chroma task.
+
+A 4:2:0 JPEG or lossy WebP has its chroma restored from its own planes. Other pictures hold their
+chroma at full resolution: they are refused, unless ``resample`` says that it was upsampled from
+4:2:0 before and is to be rebuilt.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..clock import Clock
+from ..colour.siting import downsample
+from ..colour.ycbcr import rgb_to_ycbcr, round_to_uint8, ycbcr_to_rgb
+from ..errors import UserError
+from ..model.tiling import Tile, even_parts, tiles, window
+from ..pictures.containers import ImageInfo
+from ..pictures.images import apply_orientation
+from ..pictures.picture import Picture, made
+from ..pictures.planes import decode_planes
+from ..tasks.chroma import DETAIL, Planes, Variant, corrected, pack, unpack
+from .frames import Frame, RestoredFrame
+from .restorer import Progress, Restorer
+
+Array = NDArray[np.float32]
+
+# Rows converted to RGB at a time, so that memory stays small on large pictures.
+_STRIP = 256
+_BLOCK_CHANNELS = 8  # (Cb, Cr) at the four positions of a 2x2 block
+
+
+@dataclass(frozen=True, eq=False)
+class Chroma(Restorer):
+    """A network of chroma.
+
+    Attributes:
+        task: its variant.
+        resample: see ``options``.
+        detail: likewise.
+    """
+
+    task: Variant
+    resample: bool = False
+    detail: float = DETAIL
+
+    neighbourhood: ClassVar[int] = 3
+    subsampled: ClassVar[bool] = True
+
+    @staticmethod
+    def lacking(task: Variant) -> dict[str, str]:
+        """A network without detail can add none."""
+        if task.has_detail:
+            return {}
+        return {"detail": "proposes no detail; models of chroma_merged do"}
+
+    def reconstruct(self, degraded: Planes, progress: Progress | None = None) -> NDArray[np.uint8]:
+        """Chroma at luma resolution, (H, W, 2) uint8, of a 4:2:0 picture of any size."""
+        out = np.empty((*degraded.size, 2), np.uint8)
+        parts, tile = self._parts(degraded)
+        for index, part in enumerate(parts):
+            piece = _piece(degraded, part, tile)
+            outputs = self.runner.run(self.task.encode(piece))
+            result = round_to_uint8(self.task.decode(outputs, piece, self.detail))
+            top, bottom, left, right = part.keep
+            out[top:bottom, left:right] = result[
+                top - part.top : bottom - part.top, left - part.left : right - part.left
+            ]
+            if progress:
+                progress(index + 1, len(parts))
+        return out
+
+    def blocks(self, planes: Planes) -> Array:
+        """What the network adds to bilinear, before any rounding.
+
+        Returns:
+            Blocks (ceil(H/2), ceil(W/2), 8) in 8-bit code units, with what lies beyond a picture
+            of odd size.
+        """
+        out = np.empty((*planes.cbcr.shape[:2], _BLOCK_CHANNELS), np.float32)
+        parts, tile = self._parts(planes)
+        for part in parts:
+            piece = _piece(planes, part, tile)
+            outputs = self.runner.run(self.task.encode(piece))
+            found = self.task.correction(outputs, piece, self.detail)
+            top, bottom, left, right = ((place + 1) // 2 for place in part.keep)
+            above, before = part.top // 2, part.left // 2
+            out[top:bottom, left:right] = found[top - above : bottom - above,
+                                                left - before : right - before]  # fmt: skip
+        return out
+
+    def correction(self, planes: Planes) -> Array:
+        """What the network adds to bilinear, (H, W, 2) in 8-bit code units.
+
+        ``corrected`` makes chroma of it; in between, a video's corrections can be filtered.
+        """
+        height, width = planes.size
+        return unpack(self.blocks(planes))[:height, :width]
+
+    @staticmethod
+    def corrected(planes: Planes, correction: Array) -> Array:
+        """CbCr (H, W, 2) float32, unrounded: bilinear, a correction, agreement with the planes."""
+        height, width = planes.size
+        even = cv2.copyMakeBorder(
+            correction, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE
+        )  # of odd size the last row and column once more
+        return corrected(pack(np.asarray(even)), planes)[:height, :width]
+
+    def find(self, frame: Frame) -> Array:
+        """The correction of a 4:2:0 frame, see ``correction``."""
+        return self.correction(_planes(frame))
+
+    def apply(self, frame: Frame, effect: Array) -> RestoredFrame:
+        """The frame's own luma, and chroma with a correction."""
+        return RestoredFrame(None, self.corrected(_planes(frame), effect))
+
+    def _parts(self, planes: Planes) -> tuple[list[Tile], tuple[int, int]]:
+        """The tiles of a picture, and their size."""
+        halo = self.runner.halo
+        height, width = (even_parts(length, self.runner.tile, halo) for length in planes.size)
+        tile = self.runner.fit(height, width)
+        return list(tiles(planes.size, tile, halo)), tile
+
+    def _picture(self, picture: Picture, progress: Progress | None, clock: Clock) -> Picture:
+        if picture.file is not None and picture.info.subsampling == "4:2:0":
+            return self._from_planes(picture, progress, clock)
+        _check_resample(picture.info, self.resample)
+        found = picture.decoded
+        if found.grey:
+            raise UserError(f"{picture.name}: a grey picture has no chroma to reconstruct")
+        clock.lap("read")
+        rgb = self._array(found.rgb, progress)
+        clock.lap("restore")
+        return made(picture, rgb, found.alpha, found.exif, found.icc)
+
+    def _from_planes(self, picture: Picture, progress: Progress | None, clock: Clock) -> Picture:
+        assert picture.file is not None
+        file = decode_planes(picture.file)
+        clock.lap("read")
+        planes = Planes(file.y, file.cbcr, file.siting, file.info.quantised)
+        cbcr = self.reconstruct(planes, progress)
+        rgb = _to_rgb(file.y, cbcr, np.uint8, file.matrix, file.full_range)
+        clock.lap("restore")
+        alpha = None if file.alpha is None else apply_orientation(file.alpha, file.orientation)
+        return made(picture, apply_orientation(rgb, file.orientation), alpha, file.exif, file.icc)
+
+    def _array(self, rgb: NDArray[Any], progress: Progress | None) -> NDArray[Any]:
+        per_code = 257.0 if rgb.dtype == np.uint16 else 1.0
+        ycbcr = rgb_to_ycbcr(rgb / np.float32(per_code))
+        y = np.ascontiguousarray(ycbcr[..., 0])
+        low = round_to_uint8(downsample(ycbcr[..., 1:], "center"))
+        cbcr = self.reconstruct(Planes(y, low), progress)
+        return _to_rgb(y, cbcr, rgb.dtype, "bt601", True)
+
+
+def _planes(frame: Frame) -> Planes:
+    return Planes(frame.y, frame.cbcr, frame.siting)
+
+
+def _piece(planes: Planes, part: Tile, tile: tuple[int, int]) -> Planes:
+    """What a tile shows; beyond the borders the edge repeats."""
+    return Planes(
+        window(planes.y, part.top, part.left, *tile),
+        window(planes.cbcr, part.top // 2, part.left // 2, tile[0] // 2, tile[1] // 2),
+        planes.siting,
+        planes.quantised,
+    )
+
+
+def _check_resample(info: ImageInfo, resample: bool) -> None:
+    if info.grey:
+        raise UserError(f"{info.path}: a grey picture has no chroma to reconstruct")
+    if resample or info.subsampling == "cmyk":  # the reader explains CMYK
+        return
+    stored = f"{info.subsampling} chroma" if info.subsampling else "chroma at full resolution"
+    raise UserError(
+        f"{info.path}: stores {stored}, so there is nothing to reconstruct from 4:2:0; "
+        "--resample rebuilds it all the same, for pictures that were 4:2:0 before"
+    )
+
+
+def _to_rgb(
+    y: NDArray[Any], cbcr: NDArray[np.uint8], depth: Any, matrix: str, full_range: bool
+) -> NDArray[Any]:
+    """Planes to RGB (H, W, 3) of a depth, a strip of rows at a time."""
+    rgb = np.empty((*y.shape, 3), depth)
+    for top in range(0, len(y), _STRIP):
+        rows = slice(top, top + _STRIP)
+        ycbcr = np.dstack([y[rows].astype(np.float32), cbcr[rows].astype(np.float32)])
+        values = ycbcr_to_rgb(ycbcr, matrix, full_range)
+        if rgb.dtype == np.uint8:
+            rgb[rows] = round_to_uint8(values)
+        else:
+            rgb[rows] = np.clip(np.rint(values * 257.0), 0, 65535)
+    return rgb

@@ -1,0 +1,73 @@
+"""Frames of a video, before and after a network.
+
+They are in full-range 8-bit code units of their stream's own matrix: chroma needs no other, since
+a network that corrects upsampled chroma learned what upsampling misses, which is much the same
+whatever the matrix; only tasks in RGB convert.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..colour.siting import upsample
+from ..colour.ycbcr import rgb_to_ycbcr, round_to_uint8, ycbcr_to_rgb
+
+Array = NDArray[np.float32]
+Plane = NDArray[np.uint8]
+
+# How tasks in RGB see 4:2:0 chroma.
+_KERNEL = "bicubic"
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """A decoded frame.
+
+    Attributes:
+        y: (H, W), uint8, or float32 with fractions (limited range, more than 8 bits); 0..255.
+        cbcr: (ceil(H/2), ceil(W/2), 2) of 4:2:0, or (H, W, 2) of 4:4:4; the same units, centred on
+            128, and beyond 0..255 where the stream is.
+        siting: of 4:2:0 chroma, see ``siting``.
+        matrix: name of the colour matrix, see ``ycbcr``.
+    """
+
+    y: NDArray[Any] = field(repr=False)
+    cbcr: NDArray[Any] = field(repr=False)
+    siting: str
+    matrix: str
+
+    @property
+    def luma(self) -> Plane:
+        """Y as uint8 (H, W)."""
+        return self.y if self.y.dtype == np.uint8 else round_to_uint8(self.y)
+
+    def rgb(self) -> Array:
+        """(H, W, 3) float32, clipped to 0..255, unrounded."""
+        cbcr = self.cbcr
+        if cbcr.shape[:2] != self.y.shape:
+            cbcr = upsample(cbcr, self.y.shape[:2], self.siting, _KERNEL)
+        ycbcr = np.dstack([self.y.astype(np.float32), cbcr.astype(np.float32)])
+        return np.clip(ycbcr_to_rgb(ycbcr, self.matrix), 0.0, 255.0)
+
+
+@dataclass(frozen=True, eq=False)
+class RestoredFrame:
+    """A frame with an effect applied, 4:4:4, in the units of ``Frame``.
+
+    Attributes:
+        y: (H, W); None where luma is the frame's own.
+        cbcr: (H, W, 2) float32.
+    """
+
+    y: NDArray[Any] | None = field(repr=False)
+    cbcr: Array = field(repr=False)
+
+
+def of_rgb(rgb: NDArray[Any], matrix: str) -> RestoredFrame:
+    """A frame of RGB (H, W, 3) in 0..255, of a matrix."""
+    ycbcr = rgb_to_ycbcr(rgb, matrix)
+    return RestoredFrame(ycbcr[..., 0], ycbcr[..., 1:])
