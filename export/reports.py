@@ -12,7 +12,7 @@ from edge_demo import tasks
 from edge_demo.device import restorers
 from edge_demo.measure import restoration, results
 from edge_demo.measure.restoration import Method, Restoration
-from edge_demo.report import html
+from edge_demo.report import charts, crops, pages
 
 from . import compare
 from .sensitivity import Analysis, Sensitivity
@@ -33,14 +33,14 @@ def comparison(table: Mapping[str, Any], files: Sequence[Path], source: Source) 
     restored = restoration.of(table["task"])
     metric = restored.task.headline_metric
     sections = [
-        html.Section(
+        pages.Section(
             "Table",
-            html.table(f"{compare.title(table)}.", header, lines, range(1, len(header))),
+            pages.table(f"{compare.title(table)}.", header, lines, range(1, len(header))),
         )
     ]
     networks = {row["name"] for row in table["rows"] if row["kind"] == "model"}
     points = [
-        html.Point(
+        charts.Point(
             results.label(row) if len(networks) > 1 else row["recipe"],
             row["latency_ms"]["p50"],
             row["metrics"][metric]["mean"],
@@ -51,15 +51,15 @@ def comparison(table: Mapping[str, Any], files: Sequence[Path], source: Source) 
     ]
     if points:
         unit = results.METRICS[metric].unit
-        drawing = html.scatter(
+        drawing = charts.scatter(
             points,
             "time of an inference (ms, p50, logarithmic)",
             results.heading(metric),
             "; ".join(f"{p.label}: {p.x:.1f} ms, {p.y:.2f} {unit}" for p in points),
         )
         sections.append(
-            html.Section(
-                "Quality against time", html.figure(drawing, "Better is up and to the left.")
+            pages.Section(
+                "Quality against time", pages.figure(drawing, "Better is up and to the left.")
             )
         )
     names = compare.worst(table)
@@ -68,10 +68,10 @@ def comparison(table: Mapping[str, Any], files: Sequence[Path], source: Source) 
         found.sort(key=lambda sample: names.index(sample.path.name))
         methods = _methods(files, _losers(table))
         whole, *losers = methods
-        crops = html.crops(restored, found, methods, suspect=(losers[0], whole))
-        sections.append(html.Section("The photographs that lose most", crops))
+        shown = crops.crops(restored, found, methods, suspect=(losers[0], whole))
+        sections.append(pages.Section("The photographs that lose most", shown))
     title = f"Quantised against float: {', '.join(sorted(networks))}"
-    return html.page(title, sections, _finding(table))
+    return pages.page(title, sections, _finding(table))
 
 
 def _losers(table: Mapping[str, Any]) -> list[str]:
@@ -120,15 +120,15 @@ def sensitivity(analysis: Analysis, restored: Restoration, name: str, data: str)
     gains = bars([(line.name, line.gain_db) for line in analysis.operations], "dB gained", 4)
     by_noise = sorted(analysis.operations, key=lambda line: line.snr_db)
     noise = bars([(line.name, line.snr_db) for line in by_noise], "dB signal to error", 1)
-    return html.page(
+    return pages.page(
         f"Sensitivity of {name} to 8 bits",
         [
-            html.Section("What each would gain in floats", html.figure(
+            pages.Section("What each would gain in floats", pages.figure(
                 gains, f"{figures} gained by keeping this operation alone in floats.")),
-            html.Section("How exact each one's output is", html.figure(
+            pages.Section("How exact each one's output is", pages.figure(
                 noise, "Signal to error of what each operation writes, all before it included: "
                 "the shortest bar is the noisiest.")),
-            html.Section("Table", html.table(
+            pages.Section("Table", pages.table(
                 f"On {analysis.tiles} tiles of {data}.", header, lines, range(2, len(header)))),
         ],
         lead_of(analysis),
@@ -157,7 +157,7 @@ def operations_table(analysis: Analysis) -> tuple[list[str], list[list[str]]]:
     return header, [cells(line) for line in analysis.operations]
 
 
-def bars(values: Sequence[tuple[str, float]], unit: str, digits: int) -> html.Html:
+def bars(values: Sequence[tuple[str, float]], unit: str, digits: int) -> pages.Html:
     """A bar chart as inline SVG, one bar a line.
 
     Args:
@@ -172,19 +172,21 @@ def bars(values: Sequence[tuple[str, float]], unit: str, digits: int) -> html.Ht
         return _NAME + room * (value - low) / (high - low)
 
     height = _BAR * len(values) + 8
-    alt = html.escape("; ".join(f"{name}: {value:.{digits}f} {unit}" for name, value in values))
+    alt = "; ".join(f"{name}: {value:.{digits}f} {unit}" for name, value in values)
     out = [
-        f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{alt}">',
-        f"<title>{alt}</title>",
+        pages.Html(
+            '<svg viewBox="0 0 {} {}" role="img" aria-label="{}">\n<title>{}</title>'
+        ).format(_WIDTH, height, alt, alt)
     ]
     for index, (name, exact) in enumerate(values):
         value = round(exact, digits) + 0.0
         top = 4 + index * _BAR
         left, right = sorted((at(0.0), at(value)))
-        out.append(
-            f'<text x="{_NAME - 8}" y="{top + 17}" text-anchor="end">{html.escape(name)}</text>'
+        label = pages.Html(f'<text x="{_NAME - 8}" y="{top + 17}" text-anchor="end">{{}}</text>')
+        bar = pages.Html(
             f'<rect class="model" x="{left:.1f}" y="{top + 3}" '
             f'width="{max(1.0, right - left):.1f}" height="{_BAR - 8}"/>'
             f'<text class="quiet" x="{right + 6:.1f}" y="{top + 17}">{value:.{digits}f}</text>'
         )
-    return html.Html("\n".join([*out, "</svg>"]))
+        out.append(label.format(name) + bar)
+    return pages.join(*out, pages.Html("</svg>"))

@@ -20,7 +20,7 @@ from edge_demo.device.restorer import Restorer
 from edge_demo.measure import metrics, quality, restoration
 from edge_demo.pictures import photographs
 from edge_demo.pictures.images import write_image
-from edge_demo.report import html
+from edge_demo.report import crops
 from edge_demo.tasks import chroma
 
 from .command import PICTURES, command_line
@@ -49,7 +49,7 @@ def draw(rgb: Pixels, model: Restorer) -> Pixels:
     """The whole picture, RGB: a column a method and one for the truth."""
     planes, truth = chroma.degrade(rgb), chroma.target(rgb)
     sample = quality.Sample(PICTURE, rgb, planes)
-    (top, left, height, width), _ = html.telling_window(CHROMA, sample, SIDE)
+    (top, left, height, width), _ = crops.telling_window(CHROMA, sample, SIDE)
     inside = np.s_[top : top + height, left : left + width]
     columns = []
     for label, method in methods(model).items():

@@ -33,6 +33,7 @@ ROOMS: dict[str, set[str]] = {
     "benchmark": {"colour", "tasks", "pictures", "model", "device", "measure", "report"},
 }
 LIBRARIES: dict[str, set[str]] = {
+    "report": {"numpy", "cv2", "jinja2", "markupsafe"},
     "video": {"numpy", "cv2", "av"},
     "web": {"numpy", "cv2", "flask", "waitress", "werkzeug", "prometheus_client"},
 }
@@ -242,6 +243,13 @@ def test_the_device_needs_nothing_of_training() -> None:
     assert done.returncode == 0, done.stderr
     expected = {module_name(path) for path in files("edge_demo")} - {"edge_demo"}
     assert set(done.stdout.split()) == expected
+
+
+def test_only_what_makes_pages_needs_templates() -> None:
+    """A small device that writes no report spends no time and memory on them."""
+    code = "import sys, edge_demo.__main__; sys.exit('jinja2' in sys.modules)"
+    done = run_python("-c", code)
+    assert done.returncode == 0, done.stderr
 
 
 def test_datasets_is_this_repositorys() -> None:

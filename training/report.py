@@ -10,7 +10,7 @@ import numpy as np
 from datasets import samples
 from datasets.source import Source
 from edge_demo.measure import quality, restoration, results
-from edge_demo.report import html
+from edge_demo.report import crops, pages
 
 from .evaluate import Evaluated
 
@@ -45,15 +45,15 @@ def evaluation_html(
     }
     shown = samples.named(restored, source, least, table.get("siting"))
     summary = [section(m, rows) for m in results.METRICS if m in rows[-1]["metrics"]]
-    return html.page(
+    return pages.page(
         f"{label} on {table['images']} photographs",
         [
             *summary,
-            html.Section(
+            pages.Section(
                 "Where it gains least",
-                html.crops(restored, shown, methods),
+                crops.crops(restored, shown, methods),
             ),
-            html.Section("Every photograph", _each(names, values, label, reference, metric)),
+            pages.Section("Every photograph", _each(names, values, label, reference, metric)),
         ],
         lead="; ".join(results.verdicts(rows, target.task)),
     )
@@ -65,7 +65,7 @@ def _gain(metric: str, ours: float | None, theirs: float | None) -> float:
     return results.METRICS[metric].gain(ours, theirs)
 
 
-def section(metric: str, rows: Sequence[results.Row], over: str = "photographs") -> html.Section:
+def section(metric: str, rows: Sequence[results.Row], over: str = "photographs") -> pages.Section:
     """A metric's table: average, minimum and maximum of each method."""
     kind = results.METRICS[metric]
     body = [
@@ -77,9 +77,9 @@ def section(metric: str, rows: Sequence[results.Row], over: str = "photographs")
         if metric in r["metrics"]
     ]
     title = f"{metric}, {kind.unit}" if kind.unit else metric
-    return html.Section(
+    return pages.Section(
         title,
-        html.table(
+        pages.table(
             f"{title}, over {over}",
             ["method", "average", "minimum", "maximum"],
             body,
@@ -94,7 +94,7 @@ def _each(
     label: str,
     reference: str,
     metric: str,
-) -> html.Html:
+) -> pages.Html:
     kind = results.METRICS[metric]
     lines = [
         (name, theirs, ours, _gain(metric, ours, theirs))
@@ -107,4 +107,4 @@ def _each(
         for name, theirs, ours, gain in sorted(lines, key=lambda line: line[-1])
     ]
     title = f"{metric}, {kind.unit}" if kind.unit else metric
-    return html.table(title, ["photograph", reference, label, "gain"], body, (1, 2, 3))
+    return pages.table(title, ["photograph", reference, label, "gain"], body, (1, 2, 3))

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from edge_demo.measure import results
-from edge_demo.report import html
+from edge_demo.report import embedded, pages
 from edge_demo.tasks.record import Task
 
 from . import plots, report
@@ -32,15 +32,15 @@ def evaluation_html(found: EvaluatedVideo, task: Task) -> str:
     measured = [metric for metric in results.METRICS if metric in rows[-1]["metrics"]]
     pixels = cv2.imdecode(np.frombuffer(plot(found), np.uint8), cv2.IMREAD_COLOR)
     assert pixels is not None
-    picture = html.image(
+    picture = embedded.image(
         np.asarray(pixels[..., ::-1], np.uint8), "figures over frames", smooth=True
     )
-    return html.page(
+    return pages.page(
         f"{results.label(rows[-1])} on {found.table['images']} frames",
         [
-            html.Section("Over the frames", html.figure(picture, _CAPTION)),
+            pages.Section("Over the frames", pages.figure(picture, _CAPTION)),
             *(report.section(metric, rows, "frames") for metric in measured),
-            html.Section("How to read it", html.join(*map(html.paragraph, _EXPLAINED))),
+            pages.Section("How to read it", pages.join(*map(pages.paragraph, _EXPLAINED))),
         ],
         lead="; ".join(results.verdicts(rows, task)),
     )

@@ -10,7 +10,7 @@ import numpy as np
 
 from edge_demo.errors import UserError
 from edge_demo.pictures.images import read_rgb, to_uint8
-from edge_demo.report import html
+from edge_demo.report import charts, embedded, pages
 
 from .verdicts import KINDS, Judged, Thresholds, Verdict
 
@@ -42,18 +42,18 @@ def page(judged: Sequence[Judged], kept: Sequence[Judged], limits: Thresholds, r
         root: the folder that was cleaned; names are shown below it.
     """
     by_kind = {kind: [one for one in judged if kind in one.kinds] for kind in KINDS}
-    sections = [html.Section("What was found", _summary(by_kind, kept, len(judged)))]
+    sections = [pages.Section("What was found", _summary(by_kind, kept, len(judged)))]
     for kind, found in by_kind.items():
         if found:
-            sections.append(html.Section(f"{kind.capitalize()}: {len(found)}",
+            sections.append(pages.Section(f"{kind.capitalize()}: {len(found)}",
                                          _kind(kind, found, root)))  # fmt: skip
     if kept:
-        sections.append(html.Section("Kept, for comparison", _kept(kept, root)))
+        sections.append(pages.Section("Kept, for comparison", _kept(kept, root)))
     drawings = _histograms(judged, limits)
     if drawings:
-        sections.append(html.Section("Scores", drawings))
+        sections.append(pages.Section("Scores", drawings))
     lead = f"{len(kept)} of {len(judged)} pictures in {_shown(root)} are fit to train on."
-    return html.page("Which pictures are fit", sections, lead)
+    return pages.page("Which pictures are fit", sections, lead)
 
 
 def _shown(path: object) -> str:
@@ -61,17 +61,17 @@ def _shown(path: object) -> str:
     return str(path).encode("utf-8", "replace").decode()
 
 
-def _summary(by_kind: dict[str, list[Judged]], kept: Sequence[Judged], total: int) -> html.Html:
+def _summary(by_kind: dict[str, list[Judged]], kept: Sequence[Judged], total: int) -> pages.Html:
     rows = [
         [kind, str(len(found)), f"{len(found) / total:.1%}", KINDS[kind]]
         for kind, found in by_kind.items()
     ]
     rows.append(["kept", str(len(kept)), f"{len(kept) / total:.1%}", ""])
     caption = "Pictures of each kind; one picture can be of several."
-    return html.table(caption, ["verdict", "pictures", "share", "meaning"], rows, {1, 2})
+    return pages.table(caption, ["verdict", "pictures", "share", "meaning"], rows, {1, 2})
 
 
-def _kind(kind: str, found: Sequence[Judged], root: Path) -> html.Html:
+def _kind(kind: str, found: Sequence[Judged], root: Path) -> pages.Html:
     text = f"{KINDS[kind].capitalize()}."
     if len(found) > SHOWN:
         text += f" {SHOWN} of {len(found)}, evenly chosen; manifest.json names all."
@@ -79,12 +79,12 @@ def _kind(kind: str, found: Sequence[Judged], root: Path) -> html.Html:
     for one in _some(found, SHOWN):
         verdict = next(v for v in one.verdicts if v.kind == kind)
         items.append((_picture(one, verdict), _name(one.scores.path, root), _note(verdict, root)))
-    return html.join(html.paragraph(text), html.gallery(items))
+    return pages.join(pages.paragraph(text), pages.gallery(items))
 
 
-def _kept(kept: Sequence[Judged], root: Path) -> html.Html:
+def _kept(kept: Sequence[Judged], root: Path) -> pages.Html:
     items = [(_picture(one), _name(one.scores.path, root), "") for one in _some(kept, _KEPT_SHOWN)]
-    return html.gallery(items)
+    return pages.gallery(items)
 
 
 def _some(found: Sequence[Judged], most: int) -> list[Judged]:
@@ -100,16 +100,16 @@ def _note(verdict: Verdict, root: Path) -> str:
     return f"{verdict.why}: {_name(verdict.of, root)}" if verdict.of else verdict.why
 
 
-def _picture(one: Judged, verdict: Verdict | None = None) -> html.Html:
+def _picture(one: Judged, verdict: Verdict | None = None) -> pages.Html:
     """A thumbnail; of a copy beside the picture that is kept in its place."""
     if one.scores.problem:
-        return html.escape("")
+        return pages.Html("")
     paths = [one.scores.path, *([verdict.of] if verdict and verdict.of else [])]
     side = 192 // len(paths)
     try:
         pictures = [to_uint8(read_rgb(path).rgb) for path in paths]
     except UserError:  # gone since it was scored
-        return html.escape("")
+        return pages.Html("")
     parts = []
     for rgb in pictures:
         scale = side / max(rgb.shape[:2])
@@ -122,21 +122,21 @@ def _picture(one: Judged, verdict: Verdict | None = None) -> html.Html:
         np.pad(part, ((0, height - part.shape[0]), (0, 0), (0, 0)), constant_values=255)
         for part in parts
     ]
-    return html.thumbnail(np.concatenate(padded, axis=1), "")
+    return embedded.thumbnail(np.concatenate(padded, axis=1), "")
 
 
-def _histograms(judged: Sequence[Judged], limits: Thresholds) -> html.Html | None:
+def _histograms(judged: Sequence[Judged], limits: Thresholds) -> pages.Html | None:
     drawings = []
     for name, (title, unit, above, kind) in _HISTOGRAMS.items():
         values = [one.scores.measures[name] for one in judged if name in one.scores.measures]
         if values:
             limit: float = getattr(limits, name)
             text = f"{title}: {'above' if above else 'below'} {limit:g}, {kind}."
-            drawings.append(html.figure(html.histogram(values, limit, above, unit, text), text))
+            drawings.append(pages.figure(charts.histogram(values, limit, above, unit, text), text))
     if not drawings:
         return None
     lead = (
         "Each picture counts once in each drawing. Bars beyond the limit, a dashed line, are red; "
         "the first and the last bar hold all that lies further out."
     )
-    return html.charts("Where the limits lie", lead, *drawings)
+    return charts.group("Where the limits lie", lead, *drawings)

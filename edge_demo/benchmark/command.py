@@ -1,11 +1,14 @@
-"""``python -m edge_demo benchmark``: how fast, how large and how good, beside the baselines."""
+"""``python -m edge_demo benchmark``: how fast, how large and how good, beside the baselines.
+
+What makes pages is imported where one is asked for: all of ``edge_demo``'s commands read this
+module, and the others need no Jinja2.
+"""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
 import datetime
-import io
 import json
 import os
 import signal
@@ -13,8 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +26,14 @@ from numpy.typing import NDArray
 
 from .. import cli, tasks
 from ..colour.siting import SITINGS
-from ..device import restorers
 from ..errors import UserError
 from ..files import check_free
-from ..measure import quality, restoration, results
-from ..measure.restoration import Method, Restoration
+from ..measure import restoration, results
+from ..measure.restoration import Restoration
 from ..measure.results import Row
 from ..model import models_folder
 from ..model.package import read_card
-from ..pictures import pairs, photographs
 from ..pictures.containers import MAX_PIXELS
-from ..report import html
 from ..tasks.record import Task
 from . import (
     compare,
@@ -42,19 +41,12 @@ from . import (
     report,
     worker,
 )
+from .images import LEAST_SIDE, Files, Progress, read_usable
 
 # Whose models are measured where nobody chooses.
 DEFAULT_TASK = "chroma"
 SIZE = (1920, 1080)
 SECONDS, SUSTAINED_SECONDS = 20.0, 60.0
-_LEAST_SIDE = 32
-# Photographs to choose crops from, and crops in a page.
-_LOOKED_AT, _SHOWN = 24, 4
-_SHOWN_RECIPES = ("float32", "int8")
-_ABOUT_AS_GOOD = 0.5  # dB
-
-# A line on what is going on, and whether it is only a step within what the last line said.
-Progress = Callable[[str, bool], None]
 
 
 def benchmark(
@@ -100,13 +92,8 @@ def benchmark(
     restored = restoration.of(task_of(files))
     siting = restored.siting(siting)
     machine, before = host.describe(), host.state()
-    usable, first = _read(restored, images, siting, progress) if images else (_Files(), None)
-    if first is not None and size is None:
-        name, picture = usable.paths[0].name, first
-    else:
-        name, rgb = "a synthetic picture", synthetic(*(size or SIZE))
-        picture = restored.degrade(rgb, name, siting)
-    picture = restored.timed(picture)
+    usable, first = read_usable(restored, images, siting, progress) if images else (Files(), None)
+    name, picture = _timed(restored, usable, first, size, siting)
     height, width = restored.size(picture)
     job = {
         "task": restored.task.name,
@@ -124,9 +111,7 @@ def benchmark(
         rows = list(_rows(restored.task, files, job, width * height, progress, each))
     after = host.state()
     during = host.worst(line["during"] for line in rows if "during" in line)
-    names = None
-    if images and each:
-        names = [path.relative_to(images).as_posix() for path in usable.paths]
+    names = [path.relative_to(images).as_posix() for path in usable.paths] if images else []
     return results.document(
         restored.task,
         len(usable.paths),
@@ -143,7 +128,7 @@ def benchmark(
         limit_seconds=limit_seconds,
         sustained=sustained,
         siting=siting,
-        **({"photographs": names} if names else {}),
+        **({"photographs": names} if each and names else {}),
     )
 
 
@@ -163,57 +148,6 @@ def task_of(files: Sequence[Path]) -> Task:
     return tasks.first(next(iter(found), DEFAULT_TASK))
 
 
-@dataclass(frozen=True)
-class _Files:
-    """Pictures to measure quality on.
-
-    Attributes:
-        paths: of photographs; of pairs those in good light.
-        low: of pairs those in low light, parallel to them; else empty.
-    """
-
-    paths: tuple[Path, ...] = ()
-    low: tuple[Path, ...] = ()
-
-    @classmethod
-    def of(cls, restored: Restoration, images: Path) -> _Files:
-        """Those of a folder, as a task reads it."""
-        if restored.pairs and pairs.has_pairs(images):
-            found = pairs.read_pairs_folder(images)
-            return cls(tuple(high for _, high in found), tuple(low for low, _ in found))
-        return cls(photographs.read_folder(images))
-
-    def some(self, indices: Sequence[int]) -> _Files:
-        """Those at some places."""
-        low = tuple(self.low[i] for i in indices) if self.low else ()
-        return _Files(tuple(self.paths[i] for i in indices), low)
-
-    def samples(self, restored: Restoration, siting: str | None) -> Iterator[quality.Sample]:
-        """Each that can be used; the others are named on stderr."""
-        return worker.samples(restored, self.paths, self.low, siting)
-
-
-def _read(
-    restored: Restoration, images: Path, siting: str | None, progress: Progress | None
-) -> tuple[_Files, Any]:
-    """The pictures of a folder that can be used, and the first of them degraded."""
-    files = _Files.of(restored, images)
-    read: Iterator[tuple[Path, Any]]
-    if files.low:
-        read = ((s.path, s.degraded) for s in files.samples(restored, siting))
-    else:
-        read = photographs.photographs(files.paths, _LEAST_SIDE, restored.halved)
-    used: list[int] = []
-    first: Any = None
-    for path, picture in read:
-        used.append(files.paths.index(path))
-        if first is None:
-            first = picture if files.low else restored.degrade(picture, path.name, siting)
-        if progress:
-            progress(f"reading photographs: {len(used)} of {len(files.paths)}", len(used) > 1)
-    return files.some(used), first
-
-
 def _check(
     files: Sequence[Path], threads: int, size: tuple[int, int] | None, limit_seconds: float
 ) -> None:
@@ -223,9 +157,9 @@ def _check(
         raise UserError(f"--threads must be 1 or more, not {threads}")
     if not 0 < limit_seconds < float("inf"):
         raise UserError(f"--seconds must be above 0, not {limit_seconds:g}")
-    if size and (min(size) < _LEAST_SIDE or size[0] * size[1] > MAX_PIXELS):
+    if size and (min(size) < LEAST_SIDE or size[0] * size[1] > MAX_PIXELS):
         raise UserError(
-            f"--size {size[0]}x{size[1]} is out of range: sides from {_LEAST_SIDE}, "
+            f"--size {size[0]}x{size[1]} is out of range: sides from {LEAST_SIDE}, "
             f"at most {MAX_PIXELS:,} pixels"
         )
 
@@ -236,6 +170,20 @@ def synthetic(width: int, height: int) -> NDArray[np.uint8]:
         0, 256, (height // 16 + 2, width // 16 + 2, 3), np.uint8
     )
     return np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+def _timed(
+    restored: Restoration,
+    usable: Files,
+    first: Any,
+    size: tuple[int, int] | None,
+    siting: str | None,
+) -> tuple[str, Any]:
+    """Name of the picture to time, and that picture degraded: the first, or a synthetic one."""
+    if first is not None and size is None:
+        return usable.paths[0].name, restored.timed(first)
+    name, rgb = "a synthetic picture", synthetic(*(size or SIZE))
+    return name, restored.timed(restored.degrade(rgb, name, siting))
 
 
 def _rows(
@@ -429,7 +377,7 @@ def run(options: argparse.Namespace) -> int:
     task = task_of(files)
     restoration.of(task).siting(options.siting)
     size = cli.parse_size(options.size, "1920x1080") if options.size else None
-    attachments = [(path, html.image_file(path, path.stem)) for path in options.attach]
+    attachments = _attachments(options.attach)
     if attachments and not options.html:
         raise UserError("--attach needs --html FILE to attach to")
     if options.each and not (options.images and options.json):
@@ -465,16 +413,31 @@ def run(options: argparse.Namespace) -> int:
         results.write_json(options.json, table, options.overwrite)
         print(f"wrote {options.json}")
     if options.html:
-        crops = _crops(table, task, options.images)
-        page = report.page(table, task, crops, attachments)
-        results.write_text(options.html, page, options.overwrite)
+        from . import page
+
+        crops = page.crops_of(table, task, options.images)
+        text = page.page(table, task, crops, attachments)
+        results.write_text(options.html, text, options.overwrite)
         print(f"wrote {options.html}")
-    best = _best(table["rows"], task)
+    best = report.best(table["rows"], task)
     if best is None:
         print("next: python -m edge_demo selftest FILE")
         return 1
     print(f"next: python -m edge_demo run INPUT OUTPUT --model {best['file']}")
     return 0
+
+
+def _attachments(paths: Sequence[Path]) -> list[tuple[Path, Any]]:
+    """File and ``img`` of pictures to show in the page.
+
+    Raises:
+        UserError: one that a page cannot show.
+    """
+    if not paths:
+        return []
+    from ..report import embedded
+
+    return [(path, embedded.image_file(path, path.stem)) for path in paths]
 
 
 def resolve(names: Sequence[str], task: str | None = None) -> list[Path]:
@@ -499,44 +462,6 @@ def resolve(names: Sequence[str], task: str | None = None) -> list[Path]:
             f"no models of the {wanted} task in {_shown(models_folder.FOLDER)}; name a FILE"
         )
     return files
-
-
-def _best(rows: Sequence[Row], task: Task) -> Row | None:
-    """The model to try next: the fastest of those about as good as the best."""
-    metric = results.METRICS[task.headline_metric]
-    models = [r for r in rows if r["kind"] == "model" and r["status"] == "ok"]
-    values = [report.mean(r, task.headline_metric) or 0.0 for r in models]
-    if not models:
-        return None
-    best = max(values, key=lambda value: metric.gain(value, 0.0))
-    near = [
-        r for r, v in zip(models, values, strict=True) if metric.gain(best, v) <= _ABOUT_AS_GOOD
-    ]
-    return min(near, key=lambda r: r["picture_ms"])
-
-
-def _crops(table: Mapping[str, Any], task: Task, images: Path | None) -> html.Html | None:
-    """What the best files make of the photographs whose crops tell most."""
-    models = [r for r in table["rows"] if r["kind"] == "model" and r["status"] == "ok"]
-    best = _best(models, task)
-    if images is None or best is None:
-        return None
-    restored = restoration.of(task)
-    usual = [r for r in models if r["name"] == best["name"] and r["recipe"] in _SHOWN_RECIPES]
-    usual.sort(key=lambda r: _SHOWN_RECIPES.index(r["recipe"]))
-    methods: dict[str, Method] = {task.reference: restored.baselines()[task.reference]}
-    for line in usual or models[-2:]:
-        restorer = restorers.load(Path(line["file"]), table["threads"])
-        methods[results.label(line)] = restorer.reconstruct
-    files = _Files.of(restored, images)
-    files = files.some(range(len(files.paths))[:: max(1, -(-len(files.paths) // _LOOKED_AT))])
-    ranked: list[tuple[float, quality.Sample]] = []
-    # What cannot be used was named on stderr when quality was measured.
-    with contextlib.redirect_stderr(io.StringIO()), contextlib.suppress(UserError):
-        for sample in files.samples(restored, table.get("siting")):
-            _, error = html.telling_window(restored, sample)
-            ranked = sorted([*ranked, (error, sample)], key=lambda entry: -entry[0])[:_SHOWN]
-    return html.crops(restored, [one for _, one in ranked], methods) if ranked else None
 
 
 class _Printer:

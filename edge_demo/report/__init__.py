@@ -1,1 +1,1 @@
-"""Reports as pages."""
+"""Reports: pages with charts, pictures and crops, and tables of text."""

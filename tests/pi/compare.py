@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_demo.device.selftest import FLOAT_RECIPES, MOST_BEYOND, MOST_STEPS
+from edge_demo.report import tables
 
 # Of the output's own unit; sums of floats in another order.
 FLOAT_TOLERANCE = 1e-4
@@ -191,7 +192,7 @@ HEADER = ("cpu", "interpreter", "model", "largest difference", "allowed", "beyon
 
 def table(rows: Sequence[Row]) -> str:
     """Aligned columns."""
-    lines = [HEADER]
+    lines = []
     for row in rows:
         c = row.compared
         lines.append((
@@ -203,8 +204,4 @@ def table(rows: Sequence[Row]) -> str:
             f"{row.picture_allowed:g}",
             row.verdict,
         ))  # fmt: skip
-    widths = [max(len(line[i]) for line in lines) for i in range(len(HEADER))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    )
+    return tables.aligned(HEADER, lines, words=HEADER)

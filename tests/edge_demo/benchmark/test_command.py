@@ -18,6 +18,7 @@ from edge_demo import __main__ as command
 from edge_demo.benchmark import (
     command as benchmark,
 )
+from edge_demo.benchmark import page as benchmark_page
 from edge_demo.benchmark import (
     report as benchmark_report,
 )
@@ -276,7 +277,7 @@ def test_without_photographs_there_are_times_only(tiny_models: dict[str, Path]) 
     assert "metrics" not in line
     assert line["latency_ms"]["p50"] > 0
     assert METRIC not in benchmark_report.text(out, chroma.TASK)
-    assert "<svg" not in benchmark_report.page(out, chroma.TASK)
+    assert "<svg" not in benchmark_page.page(out, chroma.TASK)
 
 
 def test_files_of_one_name_are_told_apart(
@@ -420,10 +421,10 @@ def test_text_is_aligned() -> None:
 
 def test_the_next_model_is_the_fastest_of_the_good_ones() -> None:
     poor = a_row("poor", "model", 41.0, 2.0, recipe="int8")
-    best = benchmark._best([*ROWS, poor], chroma.TASK)
+    best = benchmark_report.best([*ROWS, poor], chroma.TASK)
     assert best is not None
     assert results.label(best) == "net.int8"
-    assert benchmark._best(ROWS[-1:], chroma.TASK) is None
+    assert benchmark_report.best(ROWS[-1:], chroma.TASK) is None
 
 
 # The command --------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from edge_demo.benchmark import (
 from edge_demo.benchmark import (
     compare as benchmark_compare,
 )
+from edge_demo.benchmark import page as benchmark_page
 from edge_demo.benchmark import (
     report as benchmark_report,
 )
@@ -187,7 +188,7 @@ def test_both_reports_tell() -> None:
         "net.int8 10.00 -> 12.50 1.25x 44.00 -> 43.75 -0.25 2 -> 2 64 -> 64"
     )
     assert lines[-2:] == ["only in old.json: gone.int8", "only in this benchmark: come.int8"]
-    page = benchmark_report.page(new, chroma.TASK)
+    page = benchmark_page.page(new, chroma.TASK)
     assert "<h2>What changed</h2>" in page
     assert "1.25x" in page
     assert "Only in old.json: gone.int8." in page
@@ -199,7 +200,7 @@ def test_nothing_in_common(tmp_path: Path) -> None:
     new["compared"] = compared(old, new)
     lines = benchmark_report.text(new, chroma.TASK).splitlines()
     assert lines[-2:] == ["only in old.json: gone.int8", "only in this benchmark: come.int8"]
-    assert "Only in this benchmark: come.int8." in benchmark_report.page(new, chroma.TASK)
+    assert "Only in this benchmark: come.int8." in benchmark_page.page(new, chroma.TASK)
 
 
 def test_the_command_compares_with_its_own_table(

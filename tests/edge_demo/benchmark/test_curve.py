@@ -19,6 +19,7 @@ from edge_demo.benchmark import (
 from edge_demo.benchmark import (
     host,
 )
+from edge_demo.benchmark import page as benchmark_page
 from edge_demo.benchmark import (
     report as benchmark_report,
 )
@@ -150,14 +151,14 @@ def test_where_the_machine_tells_nothing_the_text_is_short(clock: list[float]) -
 
 def test_the_page_shows_what_there_is_of_each_curve(clock: list[float]) -> None:
     line = a_row(clock, [0.25] * 8 + [0.5] * 16, heating())
-    page = benchmark_report.page(a_table(line), chroma.TASK)
+    page = benchmark_page.page(a_table(line), chroma.TASK)
     assert page.count('<polyline class="curve"') == 3
     assert 'aria-label="net.int8: temperature (°C) over time. Last' in page.replace("last", "Last")
     assert '<p class="warning">The governor is odd.</p>' in page
     assert "48.0 °C before, 95 °C highest while times were taken, 48.0 °C after" in page
     assert "600 MHz before, 1000 MHz lowest while times were taken" in page
     assert benchmark_curve.RULE in page
-    bare = benchmark_report.page(a_table(a_row(clock, [0.25] * 20)), chroma.TASK)
+    bare = benchmark_page.page(a_table(a_row(clock, [0.25] * 20)), chroma.TASK)
     assert bare.count('<polyline class="curve"') == 1
 
 
