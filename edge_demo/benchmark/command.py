@@ -104,11 +104,7 @@ def benchmark(
         "photographs": [str(path) for path in usable.paths],
         "low": [str(path) for path in usable.low],
     }
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "picture.npz"
-        worker.write_picture(restored, file, picture)
-        job["picture"] = str(file)
-        rows = list(_rows(restored.task, files, job, width * height, progress, each))
+    rows = _measured(restored, files, job, picture, progress, each)
     after = host.state()
     during = host.worst(line["during"] for line in rows if "during" in line)
     names = [path.relative_to(images).as_posix() for path in usable.paths] if images else []
@@ -184,6 +180,23 @@ def _timed(
         return usable.paths[0].name, restored.timed(first)
     name, rgb = "a synthetic picture", synthetic(*(size or SIZE))
     return name, restored.timed(restored.degrade(rgb, name, siting))
+
+
+def _measured(
+    restored: Restoration,
+    files: Sequence[Path],
+    job: dict[str, Any],
+    picture: Any,
+    progress: Progress | None,
+    each: bool,
+) -> list[Row]:
+    """A row of each method, which all restore a picture that they read from one file."""
+    height, width = restored.size(picture)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "picture.npz"
+        worker.write_picture(restored, file, picture)
+        job = {**job, "picture": str(file)}
+        return list(_rows(restored.task, files, job, width * height, progress, each))
 
 
 def _rows(
