@@ -28,7 +28,7 @@ def scores(x: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def means(colours: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The 1x1 convolution that makes means of chances, (1, 1, N, 3).
+    """The 1x1 convolution that makes means of probabilities, (1, 1, N, 3).
 
     Args:
         colours: (N, 2), a and b over 110 of each class.
@@ -65,8 +65,8 @@ def sharpened(logits: Any) -> Any:
 def adjust(model: keras.Model, weights: NDArray[np.floating], share: float) -> None:
     """Take back some of what rebalancing taught a network.
 
-    Trained with weights w, its scores are those of w times the chances that photographs have, so
-    log w comes off (Menon et al., "Long-tail Learning via Logit Adjustment", ICLR 2021).
+    Trained with weights w, its scores are those of w times the probabilities that photographs have,
+    so log w comes off (Menon et al., "Long-tail Learning via Logit Adjustment", ICLR 2021).
 
     Args:
         model: with scores.

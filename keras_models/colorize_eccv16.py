@@ -49,8 +49,8 @@ def build(size: str) -> keras.Model:
     known = mobilenet_v2.features(picture, made.backbone, trainable=size == "test")
     encoded = pyramid.encoder(picture, made.encoder)
     x = pyramid.pyramid(known, encoded, made.widths, made.dropout)
-    spread = ab_classes.annealed(ab_classes.scores(x))
-    out = layers.Identity(dtype="float32", name=result.name)(spread)
+    colours = ab_classes.annealed(ab_classes.scores(x))
+    out = layers.Identity(dtype="float32", name=result.name)(colours)
     return keras.Model(picture, out, name=f"colorize_eccv16-{size}")
 
 
@@ -64,7 +64,7 @@ def _published(picture: keras.KerasTensor, name: str) -> keras.Model:
     means = layers.Conv2D(
         3, 1, use_bias=False, trainable=False, dtype="float32", name=ab_classes.COLOURS
     )
-    spread = means(ab_classes.sharpened(ab_classes.scores(x)))
+    colours = means(ab_classes.sharpened(ab_classes.scores(x)))
     means.set_weights([ab_classes.MEANS])
-    out = layers.Identity(dtype="float32", name=TASK.outputs[0].name)(spread)
+    out = layers.Identity(dtype="float32", name=TASK.outputs[0].name)(colours)
     return keras.Model(picture, out, name=name)

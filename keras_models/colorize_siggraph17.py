@@ -57,8 +57,8 @@ def build(size: str) -> keras.Model:
     hinted = keras.Input((None, None, source.channels), name=source.name)
     ab, x = _published(hinted) if made is None else _small(hinted, made, trained=size == "test")
     ab = layers.Identity(dtype="float32", name=ab_classes.REGRESSION)(ab)
-    chances = ops.softmax(ab_classes.scores(x), axis=-1) * 2.0 - 1.0
-    out = layers.Concatenate(axis=-1, dtype="float32", name=result.name)([ab, chances])
+    probabilities = ops.softmax(ab_classes.scores(x), axis=-1) * 2.0 - 1.0
+    out = layers.Concatenate(axis=-1, dtype="float32", name=result.name)([ab, probabilities])
     return keras.Model(hinted, out, name=f"colorize_siggraph17-{size}")
 
 

@@ -91,6 +91,6 @@ def _plain(channels: int, name: str, **options: Any) -> Callable[[Any], Any]:
 
 def _separable(channels: int, name: str, **options: Any) -> Callable[[Any], Any]:
     """A depthwise 3x3 convolution and a 1x1 one."""
-    spread = layers.DepthwiseConv2D(3, padding="same", name=f"{name}_depth")
+    depthwise = layers.DepthwiseConv2D(3, padding="same", name=f"{name}_depth")
     mix = layers.Conv2D(channels, 1, name=name, **options)
-    return lambda x: mix(spread(x))
+    return lambda x: mix(depthwise(x))

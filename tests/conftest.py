@@ -90,23 +90,23 @@ def lively(natural: NDArray[np.uint8]) -> Callable[[str], Any]:
     def make(name: str) -> Any:
         values = encoded(keras_models.task(name, "test"), natural)[None]
 
-        def spread(model: Any) -> float:
+        def std(model: Any) -> float:
             output = np.asarray(model(values, training=False))
             return float((output[..., :2] if name.startswith("colorize_") else output).std())
 
         for seed in range(7, 17):  # of a few draws all ReLUs are dead, or all of tanh is at its end
             model = drawn(name, seed)
             weighted = {layer.name: layer for layer in model.layers if layer.get_weights()}
-            # Of a palette's two heads the one of ab: the other's chances have a spread of their
+            # Of a palette's two heads the one of ab: the other's probabilities have one of their
             # own. Before a gate both that it lies between.
             heads = ["tail", "detail_b"] if "gate" in weighted else ["ab"]
             last = [weighted[name] for name in heads if name in weighted]
             last = last or [list(weighted.values())[-1]]
             for _ in range(8):
-                scale = (0.25 / max(spread(model), 1e-6)) ** 0.7
+                scale = (0.25 / max(std(model), 1e-6)) ** 0.7
                 for layer in last:
                     layer.set_weights([weight * scale for weight in layer.get_weights()])
-            if 0.2 < spread(model) < 0.3:
+            if 0.2 < std(model) < 0.3:
                 return model
         raise AssertionError(f"{name}: no draw is lively")
 

@@ -55,7 +55,7 @@ def fit(
         val: the source to validate on; None holds out about a tenth of ``data``.
         out: the run's folder. The same command again resumes it.
         command: the command line, kept beside the checkpoints.
-        strategy: how the work is spread. A run may be resumed with another one.
+        strategy: how the work is distributed. A run may be resumed with another one.
 
     Returns:
         The trained model's file, ``out/model.keras`` (float32, averaged weights).

@@ -35,25 +35,25 @@ class WorkerLostError(Exception):
 
 @dataclass(frozen=True)
 class Strategy:
-    """How a fit is spread.
+    """How a fit is distributed.
 
     Attributes:
         name: of ``NAMES``.
         replicas: devices that share a batch, those of every worker counted.
         workers: processes that take part.
         is_chief: whether this one writes what the run leaves; of several workers one does.
-        spread: TensorFlow's own strategy; None where it has no part in it.
+        distribution: TensorFlow's own strategy; None where it has no part in it.
     """
 
     name: str = "none"
     replicas: int = 1
     workers: int = 1
     is_chief: bool = True
-    spread: Any = None
+    distribution: Any = None
 
     def scope(self) -> AbstractContextManager[Any]:
         """What a model is made and compiled in."""
-        return self.spread.scope() if self.spread else contextlib.nullcontext()
+        return self.distribution.scope() if self.distribution else contextlib.nullcontext()
 
     def check(self, config: FitConfig) -> None:
         """Refuse what the devices cannot do.
@@ -62,7 +62,7 @@ class Strategy:
             UserError: a batch of the run is no multiple of the devices; XLA is asked for where it
                 cannot be had, or not where there is nothing else.
         """
-        if config.jit_compile == "on" and self.spread:
+        if config.jit_compile == "on" and self.distribution:
             raise UserError(f"--set jit_compile=on cannot be combined with --strategy {self.name}")
         if config.jit_compile == "off" and keras.backend.backend() == "jax":
             raise UserError("--set jit_compile=off: JAX has no other way; leave it out")
@@ -132,8 +132,8 @@ class Strategy:
 
         @tf.function
         def mean_of_workers() -> Any:
-            own = self.spread.run(lambda: tf.constant(float(done)))
-            return self.spread.reduce("MEAN", own, axis=None)
+            own = self.distribution.run(lambda: tf.constant(float(done)))
+            return self.distribution.reduce("MEAN", own, axis=None)
 
         mean = float(mean_of_workers())
         if mean != done:
@@ -163,9 +163,9 @@ def opened(name: str) -> Iterator[Strategy]:
     if name == "none":
         yield Strategy()
     elif backend == "jax" and name == "mirrored":
-        spread = keras.distribution.DataParallel(auto_shard_dataset=False)
+        distribution = keras.distribution.DataParallel(auto_shard_dataset=False)
         before = keras.distribution.distribution()
-        keras.distribution.set_distribution(spread)
+        keras.distribution.set_distribution(distribution)
         try:
             yield Strategy(name, replicas=len(keras.distribution.list_devices()))
         finally:
@@ -174,13 +174,15 @@ def opened(name: str) -> Iterator[Strategy]:
         raise UserError(f"--strategy {name} needs KERAS_BACKEND=tensorflow, not {backend}")
     elif name == "mirrored":
         devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
-        spread = tf.distribute.MirroredStrategy([device.name for device in devices])
-        yield Strategy(name, replicas=spread.num_replicas_in_sync, spread=spread)
+        distribution = tf.distribute.MirroredStrategy([device.name for device in devices])
+        yield Strategy(name, replicas=distribution.num_replicas_in_sync, distribution=distribution)
     else:
         workers, index = cluster(os.environ.get("TF_CONFIG", ""))
-        spread = tf.distribute.MultiWorkerMirroredStrategy()
+        distribution = tf.distribute.MultiWorkerMirroredStrategy()
         try:
-            yield Strategy(name, spread.num_replicas_in_sync, workers, index == 0, spread)
+            yield Strategy(
+                name, distribution.num_replicas_in_sync, workers, index == 0, distribution
+            )
         except tf.errors.OpError as error:
             raise WorkerLostError(
                 f"another worker is gone ({type(error).__name__}); start the same command on every "

@@ -27,12 +27,14 @@ def test_one_colour_alone_has_no_spread() -> None:
 
 def test_the_mean_is_of_a_sharpened_distribution() -> None:
     logits = np.random.default_rng(0).normal(size=COUNT).astype(np.float32)
-    chances = np.exp(logits / 0.38)
-    chances /= chances.sum()
-    expected = chances @ BINS / AB
+    probabilities = np.exp(logits / 0.38)
+    probabilities /= probabilities.sum()
+    expected = probabilities @ BINS / AB
     assert np.allclose(told(logits)[:2], expected, atol=1e-5)
-    assert np.isclose(told(logits)[2], chances @ np.square(BINS / AB).sum(1).clip(max=1), atol=1e-5)
-    # Two colours of unlike chances: nearer to the probable one than their plain mean.
+    assert np.isclose(
+        told(logits)[2], probabilities @ np.square(BINS / AB).sum(1).clip(max=1), atol=1e-5
+    )
+    # Two colours of unlike probabilities: nearer to the probable one than their plain mean.
     two = np.full(COUNT, -50, np.float32)
     two[10], two[200] = 1.0, 0.0
     share = 1 / (1 + np.exp(-1 / 0.38))
@@ -45,9 +47,9 @@ def test_scores_begin_alike() -> None:
     features = keras.Input((None, None, 6))
     model = keras.Model(features, ab_classes.scores(features))
     values = np.random.default_rng(0).normal(size=(1, 4, 4, 6)).astype(np.float32)
-    chances = np.asarray(keras.ops.softmax(model(values)))
-    assert chances.shape == (1, 4, 4, COUNT)
-    assert chances.max() < 1.5 / COUNT
+    probabilities = np.asarray(keras.ops.softmax(model(values)))
+    assert probabilities.shape == (1, 4, 4, COUNT)
+    assert probabilities.max() < 1.5 / COUNT
 
 
 def test_what_is_trained_ends_in_scores() -> None:

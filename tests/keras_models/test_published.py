@@ -207,10 +207,10 @@ def test_siggraph17_is_the_authors(siggraph17: keras.Model) -> None:
     # The class of a and b: theirs, found by its own place in their grid.
     a, b = (((BINS[:, axis] + 110) / 10).astype(int) for axis in (0, 1))
     kept = logits[..., a * 23 + b]
-    chances = np.exp(kept - kept.max(-1, keepdims=True))
-    chances /= chances.sum(-1, keepdims=True)
-    assert np.abs((found[..., 2:] + 1) / 2 - chances).max() < 1e-4
-    assert chances.max() > 3 / COUNT
+    probabilities = np.exp(kept - kept.max(-1, keepdims=True))
+    probabilities /= probabilities.sum(-1, keepdims=True)
+    assert np.abs((found[..., 2:] + 1) / 2 - probabilities).max() < 1e-4
+    assert probabilities.max() > 3 / COUNT
 
 
 def test_the_bins_are_among_siggraph17s_classes() -> None:

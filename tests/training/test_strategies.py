@@ -121,7 +121,7 @@ def test_batches_that_cannot_be_shared(small: Small) -> None:
 
 
 def test_xla_where_it_cannot_be_had_or_left(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
-    shared = strategies.Strategy("mirrored", replicas=2, spread=tf.distribute.get_strategy())
+    shared = strategies.Strategy("mirrored", replicas=2, distribution=tf.distribute.get_strategy())
     with pytest.raises(UserError, match="jit_compile=on cannot be combined with --strategy mirr"):
         shared.check(small(jit_compile="on"))
     shared.check(small(jit_compile="off"))
