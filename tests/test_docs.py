@@ -25,6 +25,7 @@ import cv2
 import numpy as np
 import pytest
 
+from edge_demo import tasks
 from edge_demo.__main__ import _parser as edge_parser
 from edge_demo.tasks.chroma import TASK
 from edge_demo.web.app import create_app
@@ -333,6 +334,18 @@ def test_every_setting_is_explained() -> None:
     explained = {key.strip("`"): ast.literal_eval(value.strip("`")) for key, value, _ in table}
     assert explained == settings
     assert len(table) == len(settings)
+
+
+def test_the_files_of_a_task_are_where_the_page_says() -> None:
+    for what, new, lists in rows("docs/adding_a_task.md", "what"):
+        found = [path for path in re.findall(r"`(\S+/\S*)`", new + lists) if path]
+        assert found, what
+        if what == "batches":  # low light's are in a file named after it
+            continue
+        for path in found:
+            for task in tasks.NAMES:
+                pattern = path.replace("NAME_ARCHITECTURE", f"{task}_*").replace("NAME", task)
+                assert list(ROOT.glob(pattern)), pattern
 
 
 def test_the_example_is_a_model() -> None:
