@@ -14,7 +14,7 @@ Sizes ``lite`` and ``test`` read MobileNetV2's features of the lightness through
 with what each size knew. It has 34.1 million weights, the published one 34.2: there, classes are
 all 23x23 points of a grid of a and b in steps of 10, of which sRGB can show the 313 of ``ab_bins``;
 ``published`` keeps those. The paper's variant with a branch for global hints is not built: its
-weights were never published, and ``edge_demo.device.steering`` gives such hints to every size.
+weights were never published, and ``edge_demo.device.global_hints`` gives such hints to every size.
 Its ab, made at full size, are averaged over 4x4 pixels, because its
 classes are on that grid, and a device brings ab to full size along edges.
 

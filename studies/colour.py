@@ -33,7 +33,7 @@ from edge_demo.benchmark import host
 from edge_demo.colour.lab import rgb_to_lab
 from edge_demo.device import restorers
 from edge_demo.device.colorize import Colorize
-from edge_demo.device.steering import Wanted, of_photograph
+from edge_demo.device.global_hints import Wanted, of_photograph
 from edge_demo.errors import UserError
 from edge_demo.measure import quality, restoration, results
 from edge_demo.model import models_folder

@@ -25,7 +25,7 @@ from ..pictures.images import to_uint8
 from ..pictures.picture import Picture, made
 from ..tasks import colorize
 from ..tasks.colorize import Colours, Grey
-from . import frames, steering
+from . import frames, global_hints
 from .frames import Frame, RestoredFrame
 from .hinting import obey
 from .hints import Hints, ab_of
@@ -62,7 +62,7 @@ class Colorize(Restorer):
     strength: float = 1.0
     fade: float = 0.0
     render_size: int | None = None
-    wanted: steering.Wanted | None = None
+    wanted: global_hints.Wanted | None = None
     hints: Hints | None = None
 
     # What a thing's colour is held to be changes for all of the thing at once: a video's
@@ -89,7 +89,7 @@ class Colorize(Restorer):
         if reference is not None:
             found["wanted"] = _of_photograph(reference)
         elif average:
-            found["wanted"] = steering.Wanted(ab_of(average, "--average"))
+            found["wanted"] = global_hints.Wanted(ab_of(average, "--average"))
         if isinstance(hints := found.get("hints"), Mapping):
             found["hints"] = Hints(hints, "hints")
         return found
@@ -144,7 +144,7 @@ class Colorize(Restorer):
         """
         small = self._reduced(grey)
         colours = self.task.decode(self.runner.run(self.task.encode(small)))
-        return small, steering.steered(colours, self.wanted) if self.wanted else colours
+        return small, global_hints.apply(colours, self.wanted) if self.wanted else colours
 
     def _strips(self, grey: Grey) -> Iterator[tuple[slice, Array]]:
         """A picture's ab at full size, (rows, W, 2) float32, strip by strip."""
@@ -175,8 +175,8 @@ class Colorize(Restorer):
     def faded(self, colours: Colours) -> Array:
         """The network's ab (h, w, 2), weaker where it is unsure, if the user wants that."""
         ab = colours.ab
-        if self.fade > 0.0 and colours.spread is not None:
-            ab = ab / (1.0 + np.square(colours.spread / np.float32(self.fade)))[..., None]
+        if self.fade > 0.0 and colours.std is not None:
+            ab = ab / (1.0 + np.square(colours.std / np.float32(self.fade)))[..., None]
         return np.asarray(ab, np.float32)
 
     def _check_hints(self, grey: Grey) -> None:
@@ -227,7 +227,7 @@ def grey_of(rgb: NDArray[Any]) -> Grey:
     return Grey(colorize.lightness(codes))
 
 
-def _of_photograph(reference: Picture) -> steering.Wanted:
+def _of_photograph(reference: Picture) -> global_hints.Wanted:
     """The colours of a photograph.
 
     Raises:
@@ -236,7 +236,7 @@ def _of_photograph(reference: Picture) -> steering.Wanted:
     rgb = to_uint8(reference.rgb)
     if colorize.is_grey(rgb):
         raise UserError(f"{reference.name}: has no colours to take")
-    return steering.of_photograph(rgb)
+    return global_hints.of_photograph(rgb)
 
 
 def on_grid(small: Grey, ab: Array) -> Array:

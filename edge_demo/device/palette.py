@@ -68,30 +68,30 @@ def at(colours: Colours, row: float, column: float) -> Array:
     Raises:
         ValueError: a network that tells no distribution.
     """
-    chances = colours.distribution
-    if chances is None:
+    probabilities = colours.distribution
+    if probabilities is None:
         raise ValueError("this network tells no distribution of colours")
     y, x = (
         np.clip(share * length - 0.5, 0, length - 1)
-        for share, length in zip((row, column), chances.shape[:2], strict=True)
+        for share, length in zip((row, column), probabilities.shape[:2], strict=True)
     )
     top, left = int(y), int(x)
-    rows = chances[[top, min(top + 1, len(chances) - 1)]]
+    rows = probabilities[[top, min(top + 1, len(probabilities) - 1)]]
     line = rows[0] * (1 - (y - top)) + rows[1] * (y - top)
     right = min(left + 1, len(line) - 1)
     return np.asarray(line[left] * (1 - (x - left)) + line[right] * (x - left), np.float32)
 
 
-def suggest(chances: Array, lightness: float, count: int = 5) -> list[Suggestion]:
+def suggest(probabilities: Array, lightness: float, count: int = 5) -> list[Suggestion]:
     """The most probable colours, apart from one another, the first the most probable.
 
     Args:
-        chances: of the 313 colours, sum above 0.
+        probabilities: of the 313 colours, sum above 0.
         lightness: L of the point, 0..100; colours that sRGB cannot show at it are left out.
         count: at most so many.
     """
     shown = _shown(BINS, lightness)
-    weight = np.where(shown, chances, 0.0).astype(np.float64)
+    weight = np.where(shown, probabilities, 0.0).astype(np.float64)
     if weight.sum() <= 0:  # black and white show no colour
         return [Suggestion((0.0, 0.0), 1.0)]
     weight /= weight.sum()

@@ -96,8 +96,8 @@ def _palette_hits(
     hits = 0
     for row, column in points:
         pixel = int(row * grey.size[0]), int(column * grey.size[1])
-        chances = palette.at(colours, row, column)
-        suggested = palette.suggest(chances, float(grey.lightness[pixel]))
+        probabilities = palette.at(colours, row, column)
+        suggested = palette.suggest(probabilities, float(grey.lightness[pixel]))
         distances = [np.hypot(*(ab[pixel] - np.array(one.ab))) for one in suggested]
         hits += min(distances) <= _NEAR
     return hits / len(points)

@@ -80,13 +80,13 @@ class Colours:
 
     Attributes:
         ab: (h, w, 2).
-        spread: (h, w), standard deviation of the colours that the network holds possible, units of
+        std: (h, w), standard deviation of the colours that the network holds possible, units of
             a and b; None of a network that states none.
         distribution: (h, w, 313) of a palette network, summing to about 1; else None.
     """
 
     ab: Array
-    spread: Array | None = field(default=None)
+    std: Array | None = field(default=None)
     distribution: Array | None = field(default=None)
 
 
@@ -206,11 +206,11 @@ class Variant(Task):
         values = outputs[self.outputs[0].name]
         ab = values[..., :2] * np.float32(AB)
         if self.tells_distribution:
-            chances = np.clip(values[..., 2:] * 0.5 + 0.5, 0.0, 1.0)
+            probabilities = np.clip(values[..., 2:] * 0.5 + 0.5, 0.0, 1.0)
             # Integers lose the rarest; what is left is made whole.
-            chances /= np.maximum(chances.sum(-1, keepdims=True), np.float32(1e-6))
-            square = chances @ np.square(BINS).sum(-1)
-            return Colours(ab, _spread(square, chances @ BINS), chances)
+            probabilities /= np.maximum(probabilities.sum(-1, keepdims=True), np.float32(1e-6))
+            square = probabilities @ np.square(BINS).sum(-1)
+            return Colours(ab, _spread(square, probabilities @ BINS), probabilities)
         if self.tells_spread:
             return Colours(ab, _spread(values[..., 2] * np.float32(AB**2), ab))
         return Colours(ab)

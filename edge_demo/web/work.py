@@ -236,12 +236,12 @@ def suggest(found: Answer, x: float, y: float, count: int) -> dict[str, Any]:
         np.zeros((*found.distribution.shape[:2], 2), np.float32),
         distribution=found.distribution.astype(np.float32),
     )
-    chances = palette.at(colours, (y + 0.5) / height, (x + 0.5) / width)
+    probabilities = palette.at(colours, (y + 0.5) / height, (x + 0.5) / width)
     return {
         "lightness": round(lightness, 2),
         "colors": [
             {**_colour(lightness, *one.ab), "chance": round(one.chance, 4)}
-            for one in palette.suggest(chances, lightness, count)
+            for one in palette.suggest(probabilities, lightness, count)
         ],
         "gamut": _gamut(lightness),
     }

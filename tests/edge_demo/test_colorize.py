@@ -106,11 +106,11 @@ def test_fading_follows_the_spread(colour_models: dict[str, Path], grey: Grey) -
     model = restorers.load(colour_models["spread"])
     assert isinstance(model, Colorize)
     _, colours = model.answer(grey)
-    assert colours.spread is not None and colours.spread.min() > 0
-    middle = float(np.median(colours.spread))
+    assert colours.std is not None and colours.std.min() > 0
+    middle = float(np.median(colours.std))
     faded = model.with_options(fade=middle).faded(colours)
     share = np.linalg.norm(faded, axis=-1) / np.linalg.norm(colours.ab, axis=-1)
-    assert np.allclose(share, 1 / (1 + (colours.spread / middle) ** 2), rtol=1e-3)
+    assert np.allclose(share, 1 / (1 + (colours.std / middle) ** 2), rtol=1e-3)
     assert np.array_equal(model.faded(colours), colours.ab)
 
 

@@ -71,7 +71,7 @@ def test_another_kernel_fails(name: str, tmp_path: Path) -> None:
     result = selftest(with_another_kernel(models_folder.shipped()[name], tmp_path / "wrong.tflite"))
     assert not result.ok, result.text
     if "siggraph17" in name and result.beyond is not None:
-        return  # most of what it says are chances, which are all but 0 whatever the kernel
+        return  # most of what it says are probabilities, which are all but 0 whatever the kernel
     # By far: the bound could be ten times as wide.
     if result.beyond is not None:
         assert result.beyond > 10 * MOST_BEYOND

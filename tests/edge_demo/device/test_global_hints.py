@@ -7,8 +7,8 @@ import pytest
 
 from edge_demo.colour.ab_bins import BINS, COUNT
 from edge_demo.colour.lab import lab_to_rgb
-from edge_demo.device import steering
-from edge_demo.device.steering import Wanted, of_photograph, steered
+from edge_demo.device import global_hints
+from edge_demo.device.global_hints import Wanted, apply, of_photograph
 from edge_demo.tasks.colorize import Colours
 
 
@@ -18,15 +18,15 @@ def said() -> Colours:
     rng = np.random.default_rng(0)
     scores = rng.normal(0, 1, (8, 8, COUNT)) - np.square(BINS).sum(-1) / 1500
     scores[:, :4] -= np.square(BINS - (10, -20)).sum(-1) / 200
-    chances = np.exp(scores)
-    chances = (chances / chances.sum(-1, keepdims=True)).astype(np.float32)
-    ab = chances @ BINS
-    square = chances @ np.square(BINS).sum(-1)
-    return Colours(ab, np.sqrt(square - np.square(ab).sum(-1)), chances)
+    probabilities = np.exp(scores)
+    probabilities = (probabilities / probabilities.sum(-1, keepdims=True)).astype(np.float32)
+    ab = probabilities @ BINS
+    square = probabilities @ np.square(BINS).sum(-1)
+    return Colours(ab, np.sqrt(square - np.square(ab).sum(-1)), probabilities)
 
 
 def test_the_average_comes_most_where_the_network_is_unsure(said: Colours) -> None:
-    found = steered(said, Wanted((15.0, 25.0)))
+    found = apply(said, Wanted((15.0, 25.0)))
     assert np.allclose(found.ab.mean((0, 1)), (15.0, 25.0), atol=1e-3)
     moved = np.linalg.norm(found.ab - said.ab, axis=-1)
     assert moved[:, 4:].mean() > 1.5 * moved[:, :4].mean() > 0
@@ -35,7 +35,7 @@ def test_the_average_comes_most_where_the_network_is_unsure(said: Colours) -> No
 def test_its_own_colours_change_nothing(said: Colours) -> None:
     assert said.distribution is not None
     a, b = said.ab.mean((0, 1)).tolist()
-    found = steered(said, Wanted((a, b), said.distribution.mean((0, 1))))
+    found = apply(said, Wanted((a, b), said.distribution.mean((0, 1))))
     assert np.abs(found.ab - said.ab).max() < 0.1
 
 
@@ -44,7 +44,7 @@ def test_shares_come_halfway(said: Colours) -> None:
     before = said.distribution.mean((0, 1))
     shares = np.where(np.square(BINS - (-40, 40)).sum(-1) < 20**2, 1.0, 0.0).astype(np.float32)
     wanted = shares / shares.sum()
-    found = steered(said, Wanted((-40.0, 40.0), wanted))
+    found = apply(said, Wanted((-40.0, 40.0), wanted))
     assert found.distribution is not None
     after = found.distribution.mean((0, 1))
     assert np.allclose(found.distribution.sum(-1), 1, atol=1e-4)
@@ -65,4 +65,4 @@ def test_a_photograph_of_two_colours() -> None:
 
 def test_networks_without_chances_are_refused(said: Colours) -> None:
     with pytest.raises(ValueError, match="tells no distribution"):
-        steering.steered(Colours(said.ab), Wanted((0.0, 0.0)))
+        global_hints.apply(Colours(said.ab), Wanted((0.0, 0.0)))

@@ -55,33 +55,33 @@ def of_photograph(rgb: NDArray[np.uint8]) -> Wanted:
     return Wanted((a, b), np.asarray(near.mean(0), np.float32))
 
 
-def steered(colours: Colours, wanted: Wanted) -> Colours:
+def apply(colours: Colours, wanted: Wanted) -> Colours:
     """What a network says, brought toward the colours wanted.
 
     Raises:
         ValueError: a network that tells no distribution.
     """
-    if colours.distribution is None or colours.spread is None:
+    if colours.distribution is None or colours.std is None:
         raise ValueError("this network tells no distribution of colours")
-    chances, ab = colours.distribution, colours.ab
+    probabilities, ab = colours.distribution, colours.ab
     if wanted.shares is not None:
-        weighted = _weighted(chances, wanted.shares)
-        ab = np.asarray(ab + (weighted - chances) @ BINS, np.float32)
-        chances = weighted
-    unsure = colours.spread / max(float(colours.spread.mean()), 1e-6)
+        weighted = _weighted(probabilities, wanted.shares)
+        ab = np.asarray(ab + (weighted - probabilities) @ BINS, np.float32)
+        probabilities = weighted
+    unsure = colours.std / max(float(colours.std.mean()), 1e-6)
     lacking = np.array(wanted.average, np.float32) - ab.mean((0, 1))
-    return Colours(ab + unsure[..., None] * lacking, colours.spread, chances)
+    return Colours(ab + unsure[..., None] * lacking, colours.std, probabilities)
 
 
-def _weighted(chances: Array, shares: Array) -> Array:
+def _weighted(probabilities: Array, shares: Array) -> Array:
     """The distributions (h, w, 313) with classes weighted toward these shares over the picture."""
-    goal = _HALFWAY * shares + (1 - _HALFWAY) * chances.mean((0, 1))
+    goal = _HALFWAY * shares + (1 - _HALFWAY) * probabilities.mean((0, 1))
     weights: Array = np.ones(len(shares), np.float32)
-    found: Array = chances
+    found: Array = probabilities
     for _ in range(_ROUNDS):
         now = found.mean((0, 1))
         counts = weights * (goal + _FEW) / (now + _FEW)
         weights = np.clip(counts, 1 / _MOST, _MOST).astype(np.float32)
-        found = chances * weights
+        found = probabilities * weights
         found = found / found.sum(-1, keepdims=True)
     return np.asarray(found, np.float32)
