@@ -46,7 +46,8 @@ def test_every_stage_is_measured(
     one_photograph: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(bench, "_WARM_UP", 2)
-    settings = ["size=test", "cell=96", "val_crop=48", "precision=float32",
+    settings = ["size=test", "cell=96", "patch=48", "shares=()", "val_crop=48",
+                "precision=float32",
                 "progressive=((0.5, 48, 2, 1.0), (0.5, 96, 1, 1.0))"]  # fmt: skip
     words = [word for setting in settings for word in ("--set", setting)]
     data = f"folder:{one_photograph}"
