@@ -210,7 +210,8 @@ def test_a_lamp_in_the_night_keeps_its_light(dark: NDArray[np.uint8]) -> None:
     picture[10:20, 30:44] = 255
     picture[10:20, 44:50] = 250
     found = enhance_picture(picture, Network("enhanced", lambda p: np.ones_like(p[..., :3])))
-    assert np.array_equal(found[10:20, 30:50], picture[10:20, 30:50])
+    assert (found[10:20, 30:44] == 255).all()
+    assert (found[10:20, 44:50] == 254).all()  # white only where it was
     assert (found == 255).mean() <= (picture == 255).mean()
 
 
@@ -328,3 +329,25 @@ def test_a_dark_source_of_16_bits_keeps_its_levels() -> None:
     # And as bright as the picture of whole codes.
     whole = enhance_picture(np.rint(ramp).astype(np.uint8), lifting())
     assert np.abs(found[:, 100:] - whole[:, 100:]).max() < 6
+
+
+def night(*pixels: tuple[float, float, float]) -> NDArray[np.uint8]:
+    return np.array([pixels], np.uint8)
+
+
+def test_a_lamp_and_a_blue_sky_keep_their_colour() -> None:
+    """Though the network makes both yellow and cyan, by channels that are full."""
+    lamp, sky = (255, 140, 30), (60, 110, 190)
+    found = enhance.blend(night(lamp, sky), np.float32([[[255, 240, 60], [140, 230, 254]]]), 1.0)
+    np.testing.assert_allclose(found[0, 0], lamp, atol=1)
+    shares = found[0, 1] / found[0, 1].max()
+    assert np.abs(shares - np.array(sky) / 190).max() < 0.12 and found[0, 1].max() > 230
+
+
+def test_what_is_brighter_stays_brighter() -> None:
+    """No dark core in a lamp whose glow is brightened."""
+    greys = np.arange(256, dtype=np.uint8)[None, :, None].repeat(3, -1)
+    lifted = 255 * (greys / 255.0) ** 0.4
+    found = enhance.blend(greys, lifted.astype(np.float32), 1.0)[0, :, 0]
+    assert np.diff(found).min() >= 0 and found[128] > 180 and found[254] <= 254
+    np.testing.assert_allclose(found[:80], lifted[0, :80, 0], atol=1)
