@@ -116,7 +116,11 @@ class Enhance(Restorer):
         if self.strength > 0.0 and not bright:
             rgb = self._brightened(rgb, progress, seen)
         clock.lap("restore")
-        notes = ("The picture is bright enough, so it was left as it is.",) if bright else ()
+        notes: tuple[str, ...] = ()
+        if seen is not None and not seen.any():
+            notes = ("The picture is wholly transparent, so it was left as it is.",)
+        elif bright:
+            notes = ("The picture is bright enough, so it was left as it is.",)
         return made(picture, rgb, found.alpha, found.exif, found.icc, notes)
 
     def _array(self, rgb: NDArray[Any], progress: Progress | None) -> NDArray[Any]:

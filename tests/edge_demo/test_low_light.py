@@ -107,6 +107,38 @@ def test_by_day_a_picture_is_left_as_it_is_and_it_is_said(
     assert len(done.notes) == 1 and "bright enough" in done.notes[0]
 
 
+@pytest.mark.parametrize("hidden", [0, 255])
+def test_what_transparent_pixels_hide_decides_nothing(
+    tmp_path: Path,
+    model: Restorer,
+    dark: NDArray[np.uint8],
+    photograph: NDArray[np.uint8],
+    hidden: int,
+) -> None:
+    alpha = np.zeros(dark.shape[:2], np.uint8)
+    alpha[30:-30, 30:-30] = 255
+    seen = alpha > 0
+    bright = np.clip(photograph.astype(int) + 100, 0, 255).astype(np.uint8)
+    for name, picture in (("dark", dark), ("bright", bright)):
+        rgb = np.where(seen[..., None], picture, hidden).astype(np.uint8)
+        source, target = tmp_path / f"{name}.png", tmp_path / f"{name}-out.png"
+        write_image(source, rgb, alpha=alpha)
+        restore_file(source, target, model)
+        found = read_rgb(target)
+        assert np.array_equal(found.rgb[~seen], rgb[~seen])
+        assert np.array_equal(found.alpha, alpha)
+        assert (found.rgb[seen].mean() > picture[seen].mean() + 5) == (name == "dark")
+
+
+def test_a_picture_that_is_all_transparent_is_left_as_it_is(
+    tmp_path: Path, model: Restorer, dark: NDArray[np.uint8]
+) -> None:
+    write_image(tmp_path / "a.png", dark, alpha=np.zeros(dark.shape[:2], np.uint8))
+    done = restore_file(tmp_path / "a.png", tmp_path / "b.png", model)
+    assert np.array_equal(read_rgb(tmp_path / "b.png").rgb, dark)
+    assert len(done.notes) == 1 and "wholly transparent" in done.notes[0]
+
+
 @needs_metadata
 def test_what_a_file_carries_is_kept(
     tmp_path: Path, model: Restorer, dark: NDArray[np.uint8]
