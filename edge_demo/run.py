@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from . import cli
 from .device import restorers
+from .device.dump import Dump
 from .device.hints import read_hints
 from .device.options import RENDER_SIZES, TABLE
 from .device.picture_file import Restored, restore_file
@@ -72,6 +74,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "default: 1, all of it",
     )
     video.add_arguments(parser)
+    parser.add_argument(
+        "--dump",
+        type=Path,
+        metavar="DIR",
+        help="of one picture: also write what each stage makes, from the decoded planes on, into a "
+        "new folder",
+    )
     parser.add_argument("--overwrite", action="store_true")
 
 
@@ -85,6 +94,8 @@ def run(options: argparse.Namespace) -> int:
     usual = options.model is None and not moving
     path = models_folder.for_pictures() if usual else models_folder.find(options.model)
     restorer = restorers.load(path, options.threads).with_options(**_given(options))
+    if options.dump and (moving or options.input.is_dir()):
+        raise UserError("--dump is of one picture, not of a folder or a video")
     if moving:
         return video.run(options, restorer)
     video.refuse_options(options)
@@ -92,8 +103,12 @@ def run(options: argparse.Namespace) -> int:
         return _folder(options, restorer)
     if not options.input.exists():
         raise UserError(f"{options.input}: no such file")
-    done = _restore(options.input, options.output, options, restorer)
+    dump = Dump(options.dump, options.overwrite) if options.dump else None
+    asked = restorer.dumping(dump) if dump else restorer
+    done = _restore(options.input, options.output, options, asked)
     print(_line(done, options.output, restorer))
+    if dump:
+        print(f"wrote {len(dump.stages)} stages to {dump.folder}")
     return 0
 
 
@@ -148,8 +163,7 @@ def _restore(
 
 def _progress(done: int, total: int) -> None:
     if total > 20:  # shorter ones are over before anybody reads it
-        end = "\n" if done == total else ""
-        print(f"\r{done}/{total} tiles", end=end, file=sys.stderr, flush=True)
+        cli.moving(f"{done}/{total} tiles", last=done == total, stream=sys.stderr)
 
 
 def _line(done: Restored, target: Path, restorer: Restorer) -> str:

@@ -363,6 +363,31 @@ def test_the_example_is_a_model() -> None:
     assert (values["CONFIG"].model, values["CONFIG"].size) == ("chroma_plain", "s")
 
 
+def test_the_python_examples_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One after the other, as in a notebook, in a folder with the files that they name."""
+    import skimage.data
+
+    photograph = np.ascontiguousarray(skimage.data.astronaut()[:96, 100:229, ::-1])
+    for name, picture in (
+        ("photo.jpg", photograph),
+        ("dark.jpg", photograph // 8),
+        ("grey.jpg", cv2.cvtColor(photograph, cv2.COLOR_BGR2GRAY)),
+    ):
+        assert cv2.imwrite(str(tmp_path / name), picture)
+    monkeypatch.chdir(tmp_path)
+    values: dict[str, Any] = {}
+    examples = fenced("docs/python.md", "python")
+    for example in examples:
+        exec(compile(example, "docs/python.md", "exec"), values)
+    said = capsys.readouterr().out
+    assert "strength: how much" in said and "is a model of chroma" in said
+    named = set(re.findall(r'"([\w.]+\.(?:png|jpg))"', "".join(examples)))
+    assert named <= {path.name for path in tmp_path.iterdir()} and "photo.jpg.png" not in named
+    assert (tmp_path / "photo.jpg.png").exists()
+
+
 # ------------------------------------------------------------------------------- tables, pictures
 
 

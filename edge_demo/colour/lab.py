@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from . import srgb
+
 # Chromaticities (x, y) of red, green, blue (ITU-R BT.709) and of D65.
 _PRIMARIES = ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06))
 _WHITE = (0.3127, 0.3290)
@@ -78,7 +80,7 @@ def lab_to_rgb(lab: NDArray[np.generic]) -> NDArray[np.float32]:
     """
     _check(lab)
     linear = lab_to_linear(lab)
-    coded = np.where(linear > 0.0031308, 1.055 * _power(linear, 1.0 / 2.4) - 0.055, 12.92 * linear)
+    coded = srgb.from_linear(linear, _power)
     return np.multiply(coded, 255.0, dtype=np.float32)
 
 
@@ -114,19 +116,18 @@ def encode_linear(linear: NDArray[np.float32], depth: Any) -> NDArray[Any]:
         at *= np.float32(65535.0)
         at += np.float32(0.5)
         return _ENCODED[at.astype(np.uint16)]
-    coded = np.where(linear > 0.0031308, 1.055 * _power(np.maximum(linear, 0), 1 / 2.4) - 0.055,
-                     12.92 * linear)  # fmt: skip
+    coded = srgb.from_linear(linear, _power)
     return np.rint(np.clip(coded, 0.0, 1.0) * most).astype(depth)
 
 
 def _linearise(rgb: NDArray[np.float32]) -> NDArray[np.float32]:
     """Code values in 0..255 to linear light in 0..1."""
     coded = np.ascontiguousarray(rgb / np.float32(255.0))
-    return np.where(coded > 0.04045, _power((coded + 0.055) / 1.055, 2.4), coded / 12.92)
+    return srgb.to_linear(coded, _power)
 
 
 def _power(values: NDArray[Any], exponent: float) -> NDArray[np.float32]:
-    """Several times numpy's speed. The callers replace what comes of values below 0."""
+    """Several times numpy's speed."""
     return np.asarray(cv2.pow(values, exponent), np.float32)
 
 
@@ -136,7 +137,5 @@ def _check(pixels: NDArray[np.generic]) -> None:
 
 
 _GRID = np.linspace(0.0, 1.0, 65536)
-_ENCODED = np.rint(
-    255.0 * np.where(_GRID > 0.0031308, 1.055 * _GRID ** (1 / 2.4) - 0.055, 12.92 * _GRID)
-).astype(np.uint8)
+_ENCODED = np.rint(255.0 * srgb.from_linear(_GRID)).astype(np.uint8)
 _LINEAR = _linearise(np.arange(256, dtype=np.float32)[None]).ravel()

@@ -142,8 +142,9 @@ class Chroma(Restorer):
         file = decode_planes(picture.file)
         clock.lap("read")
         planes = Planes(file.y, file.cbcr, file.siting, file.info.quantised)
-        cbcr = self.reconstruct(planes, progress)
+        cbcr = self._rebuilt(planes, progress)
         rgb = _to_rgb(file.y, cbcr, np.uint8, file.matrix, file.full_range)
+        self._tell("rgb", rgb)
         clock.lap("restore")
         alpha = None if file.alpha is None else apply_orientation(file.alpha, file.orientation)
         return made(picture, apply_orientation(rgb, file.orientation), alpha, file.exif, file.icc)
@@ -153,8 +154,18 @@ class Chroma(Restorer):
         ycbcr = rgb_to_ycbcr(rgb / np.float32(per_code))
         y = np.ascontiguousarray(ycbcr[..., 0])
         low = round_to_uint8(downsample(ycbcr[..., 1:], "center"))
-        cbcr = self.reconstruct(Planes(y, low), progress)
-        return _to_rgb(y, cbcr, rgb.dtype, "bt601", True)
+        cbcr = self._rebuilt(Planes(y, low), progress)
+        restored = _to_rgb(y, cbcr, rgb.dtype, "bt601", True)
+        self._tell("rgb", restored)
+        return restored
+
+    def _rebuilt(self, planes: Planes, progress: Progress | None) -> NDArray[np.uint8]:
+        """``reconstruct``, told of."""
+        self._tell("luma", planes.y)
+        self._tell("chroma", planes.cbcr)
+        cbcr = self.reconstruct(planes, progress)
+        self._tell("decoded", cbcr)
+        return cbcr
 
 
 def _planes(frame: Frame) -> Planes:

@@ -132,6 +132,7 @@ class Colorize(Restorer):
                     waiting.popleft().result()
             for one in waiting:
                 one.result()
+        self._tell("rgb", out)
         if progress:
             progress(1, 1)
         return out
@@ -142,8 +143,11 @@ class Colorize(Restorer):
         Raises:
             ValueError: hints for a network that takes none.
         """
+        self._tell("lightness", grey.lightness)
         small = self._reduced(grey)
+        self._tell("reduced", small.lightness)
         colours = self.task.decode(self.runner.run(self.task.encode(small)))
+        self._tell("decoded", colours.ab)
         return small, global_hints.apply(colours, self.wanted) if self.wanted else colours
 
     def _strips(self, grey: Grey) -> Iterator[tuple[slice, Array]]:

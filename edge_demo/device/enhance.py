@@ -79,6 +79,7 @@ class Enhance(Restorer):
             (H, W, 3) of the picture's own type, float32 unrounded; the picture's own values,
             without a run of the graph, where it is bright or ``strength`` is 0.
         """
+        self._tell("picture", degraded)
         out = degraded.copy()
         inside = visible.content(degraded)
         judged = _judged(degraded, inside, seen)
@@ -86,6 +87,7 @@ class Enhance(Restorer):
         if judged is not None and amount > 0.0:
             most = min(MAX_PIXELS, self.render_size**2) if self.render_size else MAX_PIXELS
             enhanced = _enhanced(judged, self.task, self.runner, most)
+            self._tell("decoded", enhanced)
             changed, source = out[inside], degraded[inside]
             for top in range(0, len(judged), _STRIP):
                 rows = slice(top, top + _STRIP)
@@ -94,6 +96,7 @@ class Enhance(Restorer):
                 if seen is not None:
                     values = np.where(seen[inside][rows][..., None], values, source[rows])
                 changed[rows] = values
+            self._tell("blended", out)
         if progress:
             progress(1, 1)
         return out

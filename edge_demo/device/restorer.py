@@ -17,6 +17,7 @@ from ..model.tiling import Runner
 from ..pictures.picture import Picture
 from ..tasks.record import Task
 from . import options
+from .dump import Dump, Dumped
 from .frames import Frame, RestoredFrame
 from .options import Option
 
@@ -34,6 +35,7 @@ class Restorer(ABC):
         runner: runs the network.
         name: for messages.
         card: of the model's file; None of a network that is in none.
+        dump: told what each stage of a picture makes; None: nobody is.
         neighbourhood: of a video's effects, see ``temporal.Smoother``.
         subsampled: whether only 4:2:0 frames have something to restore.
     """
@@ -42,6 +44,7 @@ class Restorer(ABC):
     runner: Runner
     name: str
     card: Card | None = None
+    dump: Dump | None = None
 
     neighbourhood: ClassVar[int] = 0
     subsampled: ClassVar[bool] = False
@@ -91,6 +94,14 @@ class Restorer(ABC):
     def _settled(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
         """Options that were checked, as the restorer's fields."""
         return dict(wanted)
+
+    def dumping(self, dump: Dump) -> Self:
+        """The same restorer, which writes what each stage of a picture makes."""
+        return dataclasses.replace(self, runner=Dumped(self.runner, dump), dump=dump)
+
+    def _tell(self, name: str, values: NDArray[Any]) -> None:
+        if self.dump is not None:
+            self.dump(name, values)
 
     def restore(
         self,

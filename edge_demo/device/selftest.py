@@ -17,7 +17,7 @@ more than 90. There the steps alone are bounded, and more of them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from ..errors import UserError
 from ..model.interpreter import Graph, package_name
 from ..model.package import Card, read_card, read_golden
+from .golden import PictureTest, picture_test
 
 FLOAT_TOLERANCE = 2e-3
 # Recipes without 8-bit operations. Any other counts as having them, be its output a float.
@@ -49,11 +50,13 @@ class SelfTest:
     """The outcome.
 
     Attributes:
-        ok: whether every output is within tolerance.
+        ok: whether every output, and the picture, is within tolerance.
         worst: largest difference, in the output's own unit.
         tolerance: what is allowed.
         beyond: share of values that differ by more than one step; None for a float graph.
         most_beyond: what is allowed of it.
+        picture: of all that is around the network, see ``golden``; None where only values of
+            graphs were compared.
     """
 
     ok: bool
@@ -62,6 +65,7 @@ class SelfTest:
     interpreter: str
     beyond: float | None = None
     most_beyond: float = MOST_BEYOND
+    picture: PictureTest | None = None
 
     @property
     def text(self) -> str:
@@ -69,14 +73,15 @@ class SelfTest:
         share = "" if self.beyond is None else (
             f", more than one step in {self.beyond:.2%} of values (allowed {self.most_beyond:.0%})"
         )  # fmt: skip
+        picture = f"; {self.picture.text}" if self.picture else ""
         return (
             f"largest difference {self.worst:.2g} (allowed {self.tolerance:.2g}){share} "
-            f"in {self.interpreter}"
+            f"in {self.interpreter}{picture}"
         )
 
 
 def selftest(path: Path, threads: int = 1) -> SelfTest:
-    """Run a file's golden input and compare with its golden output.
+    """Run a file's golden input and compare with its golden output; and a picture of its variant.
 
     Raises:
         UserError: no such file, no golden pair, or a graph that does not run here.
@@ -93,7 +98,9 @@ def selftest(path: Path, threads: int = 1) -> SelfTest:
     graph.resize({name: (1, *values.shape) for name, values in inputs.items()})
     results = graph.run({name: values.astype(np.float32) for name, values in inputs.items()})
     results = {name: cut(results[name], values.shape) for name, values in expected.items()}
-    return compare(expected, results, steps(card, graph), package_name(), card.task.makes_picture)
+    values = compare(expected, results, steps(card, graph), package_name(), card.task.makes_picture)
+    picture = picture_test(card.task)
+    return replace(values, ok=values.ok and picture.ok, picture=picture)
 
 
 def repeated(values: NDArray[Any], shape: Sequence[int]) -> NDArray[Any]:

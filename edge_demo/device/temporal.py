@@ -71,10 +71,6 @@ class Smoother:
         self._past: _Past | None = None
         self.cuts = 0
 
-    def reset(self) -> None:
-        """Forget what was: the next frame stands by itself."""
-        self._past = None
-
     def __call__(self, luma: Plane, effect: Array) -> Array:
         """This frame's effect, filtered.
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..colour import srgb
 from ..colour.ycbcr import round_to_uint8
 
 # Each drawn evenly, the first, third and fourth on a logarithmic scale. Full scale of the linear
@@ -59,15 +60,13 @@ def draw(rng: np.random.Generator) -> Camera:
 
 
 def to_linear(values: NDArray[Any]) -> NDArray[np.float32]:
-    """sRGB 0..1 to linear light 0..1 (IEC 61966-2-1)."""
-    values = values.astype(np.float32)
-    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+    """sRGB 0..1 to linear light 0..1, float32."""
+    return srgb.to_linear(values.astype(np.float32))
 
 
 def from_linear(values: NDArray[Any]) -> NDArray[np.float32]:
     """Linear light to sRGB, both 0..1."""
-    values = np.clip(values, 0.0, 1.0).astype(np.float32)
-    return np.where(values <= 0.0031308, values * 12.92, 1.055 * values ** (1 / 2.4) - 0.055)
+    return srgb.from_linear(np.clip(values, 0.0, 1.0).astype(np.float32))
 
 
 def darken(

@@ -18,6 +18,7 @@ from .writer import CODECS, CRF, DEFAULTS, target
 # Seconds between signs of life on a terminal, and in a log.
 _TERMINAL, _LOG = 0.5, 30.0
 _BAR = 24
+_WIDTH = 78  # covers what a longer line left
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -111,9 +112,10 @@ class _Shown:
             return
         self._next = now + (_TERMINAL if self._terminal else _LOG)
         self._open = self._terminal
-        start, end = ("\r", "") if self._terminal else ("", "\n")
-        width = 78 if self._terminal else 0  # covers what a longer line left
-        print(f"{start}{line(state):<{width}}", end=end, file=sys.stderr, flush=True)
+        if self._terminal:
+            cli.moving(f"{line(state):<{_WIDTH}}", stream=sys.stderr)
+        else:
+            print(line(state), file=sys.stderr, flush=True)
 
     def end(self) -> None:
         """Leave the line that moves."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import ipaddress
 import json
@@ -233,91 +234,104 @@ def _parts(frames: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _api(app: Flask, studio: Studio) -> None:
+    for path, method, answer in (
+        ("/models", "GET", _models),
+        ("/process", "POST", _process),
+        ("/compare", "POST", _compare),
+        ("/palette", "POST", _palette),
+        ("/colors", "POST", _colors),
+    ):
+        view = functools.partial(answer, studio)
+        app.add_url_rule(path, path.strip("/"), view, methods=[method])
+
+
+def _models(studio: Studio) -> Response:
     limits = studio.limits
+    return _json(
+        {
+            "models": studio.catalog.described(),
+            "defaults": studio.catalog.defaults,
+            "camera": studio.camera is not None,
+            "limits": {
+                "upload_bytes": limits.upload_bytes,
+                "request_bytes": limits.request_bytes,
+                "pixels": limits.pixels,
+                "files": limits.files,
+                "hints": limits.hints,
+                "seconds": limits.seconds,
+            },
+        }
+    )
 
-    @app.get("/models")
-    def models() -> Response:
-        return _json(
-            {
-                "models": studio.catalog.described(),
-                "defaults": studio.catalog.defaults,
-                "camera": studio.camera is not None,
-                "limits": {
-                    "upload_bytes": limits.upload_bytes,
-                    "request_bytes": limits.request_bytes,
-                    "pixels": limits.pixels,
-                    "files": limits.files,
-                    "hints": limits.hints,
-                    "seconds": limits.seconds,
-                },
-            }
-        )
 
-    @app.post("/process")
-    def process() -> Response:
-        with studio.pool.place() as place:
-            began = time.perf_counter()
-            values = forms.fields(request, forms.PROCESS, ("image", "reference"))
-            pictures = forms.uploads(request, limits, limits.files)
-            borrowed = forms.reference(request, limits)
-            wanted, entry = forms.asked(values, borrowed, studio.catalog, limits)
-            received = time.perf_counter() - began
-            if len(pictures) > 1:
-                return _many(studio, place, pictures, wanted, entry)
-            made, hit = _processed(studio, place, pictures[0], wanted, entry)
-        return _picture(made, wanted, hit, {"receive": received, "queue": place.waited})
+def _process(studio: Studio) -> Response:
+    limits = studio.limits
+    with studio.pool.place() as place:
+        began = time.perf_counter()
+        values = forms.fields(request, forms.PROCESS, ("image", "reference"))
+        pictures = forms.uploads(request, limits, limits.files)
+        borrowed = forms.reference(request, limits)
+        wanted, entry = forms.asked(values, borrowed, studio.catalog, limits)
+        received = time.perf_counter() - began
+        if len(pictures) > 1:
+            return _many(studio, place, pictures, wanted, entry)
+        made, hit = _processed(studio, place, pictures[0], wanted, entry)
+    return _picture(made, wanted, hit, {"receive": received, "queue": place.waited})
 
-    @app.post("/compare")
-    def compare() -> Response:
-        with studio.pool.place() as place:
-            values = forms.fields(request, forms.COMPARE, ("image",))
-            (upload,) = forms.uploads(request, limits)
-            given = forms.options(values, limits)
-            names = [values.get("model_a"), values.get("model_b")]
-            if None in names:
-                raise Refused(400, "model_a and model_b: both are needed")
-            first, second = (studio.catalog.find(name, None) for name in names)
-            if first.card.task.name != second.card.task.name:
-                raise Refused(422, "models of two tasks cannot be compared")
-            one, other = Asked(first.name, given), Asked(second.name, given)
-            key = f"compare {one.key(upload)} {other.key(upload)}"
-            found, hit = _kept(
-                studio, place, key,
-                lambda tick: work.compare(upload, one, other, studio.models, limits, tick),
-                lambda values: len(values["difference_png"]),
-            )  # fmt: skip
-        response = _json({"model_a": first.name, "model_b": second.name, **found})
-        return _timed(response, hit, {"queue": place.waited})
 
-    @app.post("/palette")
-    def palette() -> Response:
-        with studio.pool.place() as place:
-            values = forms.fields(request, forms.PALETTE, ("image",))
-            (upload,) = forms.uploads(request, limits)
-            side = float(limits.pixels)
-            x, y = (forms.needed(forms.number(values, n, 0.0, side), n) for n in ("x", "y"))
-            count = forms.integer(values, "k", 1, limits.colors) or 5
-            forms.hints(values, limits)
-            entry = studio.catalog.find(values.get("model"), "colorize")
-            if "palette" not in entry.described()["takes"]:
-                raise Refused(422, f"{entry.name} suggests no colours; models of siggraph17 do")
-            key = f"answer {upload.sha256} {entry.name}"
-            found, hit = _kept(
-                studio, place, key,
-                lambda _: work.answer(upload, entry.name, studio.models, limits),
-                lambda answer: answer.bytes,
-            )  # fmt: skip
-            response = _json(work.suggest(found, x, y, count))
-        return _timed(response, hit, {"queue": place.waited})
+def _compare(studio: Studio) -> Response:
+    limits = studio.limits
+    with studio.pool.place() as place:
+        values = forms.fields(request, forms.COMPARE, ("image",))
+        (upload,) = forms.uploads(request, limits)
+        given = forms.options(values, limits)
+        names = [values.get("model_a"), values.get("model_b")]
+        if None in names:
+            raise Refused(400, "model_a and model_b: both are needed")
+        first, second = (studio.catalog.find(name, None) for name in names)
+        if first.card.task.name != second.card.task.name:
+            raise Refused(422, "models of two tasks cannot be compared")
+        one, other = Asked(first.name, given), Asked(second.name, given)
+        key = f"compare {one.key(upload)} {other.key(upload)}"
+        found, hit = _kept(
+            studio, place, key,
+            lambda tick: work.compare(upload, one, other, studio.models, limits, tick),
+            lambda values: len(values["difference_png"]),
+        )  # fmt: skip
+    response = _json({"model_a": first.name, "model_b": second.name, **found})
+    return _timed(response, hit, {"queue": place.waited})
 
-    @app.post("/colors")
-    def colors() -> Response:
-        with studio.pool.place() as place:
-            values = forms.fields(request, forms.COLORS, ("image",))
-            (upload,) = forms.uploads(request, limits)
-            count = forms.integer(values, "k", 1, limits.colors) or 5
-            found = place.run(lambda _: work.colours_of(upload, count, limits))
-        return _json(found)
+
+def _palette(studio: Studio) -> Response:
+    limits = studio.limits
+    with studio.pool.place() as place:
+        values = forms.fields(request, forms.PALETTE, ("image",))
+        (upload,) = forms.uploads(request, limits)
+        side = float(limits.pixels)
+        x, y = (forms.needed(forms.number(values, n, 0.0, side), n) for n in ("x", "y"))
+        count = forms.integer(values, "k", 1, limits.colors) or 5
+        forms.hints(values, limits)
+        entry = studio.catalog.find(values.get("model"), "colorize")
+        if "palette" not in entry.described()["takes"]:
+            raise Refused(422, f"{entry.name} suggests no colours; models of siggraph17 do")
+        key = f"answer {upload.sha256} {entry.name}"
+        found, hit = _kept(
+            studio, place, key,
+            lambda _: work.answer(upload, entry.name, studio.models, limits),
+            lambda answer: answer.bytes,
+        )  # fmt: skip
+        response = _json(work.suggest(found, x, y, count))
+    return _timed(response, hit, {"queue": place.waited})
+
+
+def _colors(studio: Studio) -> Response:
+    limits = studio.limits
+    with studio.pool.place() as place:
+        values = forms.fields(request, forms.COLORS, ("image",))
+        (upload,) = forms.uploads(request, limits)
+        count = forms.integer(values, "k", 1, limits.colors) or 5
+        found = place.run(lambda _: work.colours_of(upload, count, limits))
+    return _json(found)
 
 
 def _kept(

@@ -94,7 +94,7 @@ def test_none_and_first() -> None:
         assert np.array_equal(smoother(luma, effect_of(luma)), effect_of(luma))
     smoother = Smoother(0.8)
     assert np.array_equal(smoother(lumas[0], effect_of(lumas[0])), effect_of(lumas[0]))
-    smoother.reset()
+    smoother = Smoother(0.8)
     assert np.array_equal(smoother(lumas[1], effect_of(lumas[0])), effect_of(lumas[0]))
     # Another size: nothing to mix with.
     assert smoother(lumas[1][:32, :32], effect_of(lumas[1][:32, :32])).shape == (32, 32, 2)
