@@ -1,4 +1,4 @@
-"""``python -m export``: tflite, check, compare, sensitivity, preset."""
+"""``python -m export``: tflite, check, compare, sensitivity, preset, index."""
 
 from __future__ import annotations
 
@@ -82,15 +82,27 @@ def _parser() -> argparse.ArgumentParser:
     _add_calibration(sensitivity)
     _add_outputs(sensitivity)
 
-    preset = commands.add_parser("preset", help="export, measure and document a run as a preset")
+    preset = commands.add_parser(
+        "preset",
+        help="export, measure and document a run as a preset; or make a preset's files again",
+    )
     preset.add_argument("run", type=Path, metavar="RUN", help="a run's folder, or a preset")
+    preset.add_argument("--name", help="ship RUN as MODEL-SIZE.rN")
     preset.add_argument("--qat", type=Path, metavar="RUN",
                         help="its run of quantisation-aware training")  # fmt: skip
-    preset.add_argument("--name", required=True, help="MODEL-SIZE.rN")
-    preset.add_argument("--calibrate", required=True, metavar="SOURCE")
-    preset.add_argument("--evaluate", required=True, metavar="SOURCE")
+    preset.add_argument("--calibrate", metavar="SOURCE", help="photographs for integer recipes")
+    preset.add_argument("--evaluate", metavar="SOURCE", help="photographs to measure on")
     preset.add_argument("--terms", help="of the training photographs; default: RUN's own")
-    preset.add_argument("--overwrite", action="store_true")
+    preset.add_argument("--overwrite", action="store_true", help="ship again under a known name")
+    preset.add_argument("--recipes", metavar="A,B,...",
+                        help="without --name: files of the preset to make again (all)")  # fmt: skip
+    preset.add_argument("--out", type=Path, metavar="DIR",
+                        help="for those files; default: where shipped models are")  # fmt: skip
+
+    index = commands.add_parser(
+        "index", help="write the index of shipped models again, from the files that are here"
+    )
+    index.add_argument("--base-url", metavar="URL", help="where others may fetch files from")
     return parser
 
 
@@ -269,11 +281,48 @@ def _sensitivity(options: argparse.Namespace) -> int:
 
 
 def _preset(options: argparse.Namespace) -> int:
+    if not options.name:
+        return _remake(options)
     from .preset import ship
 
+    if options.recipes or options.out:
+        raise UserError("--recipes and --out are for files of a preset: leave out --name")
+    if not (options.calibrate and options.evaluate):
+        raise UserError("--name needs --calibrate SOURCE and --evaluate SOURCE")
     for path in ship(options.run, options.qat, options.name, options.calibrate, options.evaluate,
                      options.terms, options.overwrite):  # fmt: skip
         print(f"wrote {os.path.relpath(path)}")
+    return 0
+
+
+def _remake(options: argparse.Namespace) -> int:
+    from edge_demo.model import models_folder
+
+    from .remake import remake
+
+    alone = ("qat", "calibrate", "evaluate", "terms", "overwrite")
+    if any(getattr(options, name) for name in alone):
+        raise UserError("shipping a run needs --name MODEL-SIZE.rN")
+
+    def tell(path: Path, what: str) -> None:
+        size = f"({path.stat().st_size / 1024:.0f} KiB, the network of the index)"
+        print(f"{what} {os.path.relpath(path)} {size}", flush=True)
+
+    recipes = parse(options.recipes) if options.recipes is not None else None
+    out = options.out or models_folder.FOLDER
+    paths = remake(str(options.run), recipes, out, tell)
+    print(f"next: python -m edge_demo selftest {os.path.relpath(paths[0])}")
+    return 0
+
+
+def _index(options: argparse.Namespace) -> int:
+    from edge_demo.model import models_folder
+
+    from . import index
+
+    for path in index.refresh(models_folder.FOLDER, options.base_url):
+        print(f"wrote {os.path.relpath(path)}")
+    print("next: python -m edge_demo models --all")
     return 0
 
 
@@ -294,6 +343,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "compare": _compare,
             "sensitivity": _sensitivity,
             "preset": _preset,
+            "index": _index,
         }
         return commands[options.command](options)
 

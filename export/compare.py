@@ -22,9 +22,11 @@ from edge_demo import tasks
 from edge_demo.errors import UserError
 from edge_demo.measure import restoration, results
 from edge_demo.measure.results import Row
-from edge_demo.model import models_folder, package
+from edge_demo.model import package
 from edge_demo.report import tables
 from edge_demo.tasks.record import Task
+
+from . import made
 
 ROOT = Path(__file__).parent.parent
 MODELS = ROOT / "edge_demo" / "models"
@@ -34,7 +36,9 @@ REFERENCE = "float32"
 
 
 def resolve(names: Sequence[str]) -> list[Path]:
-    """Files of what a user names: ``.tflite`` files, or presets with all the files they ship.
+    """Files of what a user names: ``.tflite`` files, or presets with all the files they have.
+
+    Those that are not here are made.
 
     Raises:
         UserError: neither, nothing to compare with, or files of several tasks.
@@ -44,10 +48,10 @@ def resolve(names: Sequence[str]) -> list[Path]:
         if name.endswith(".tflite"):
             files.append(Path(name))
             continue
-        shipped = models_folder.of_preset(name)
-        if not shipped:
+        of_preset = made.of_preset(name)
+        if not of_preset:
             raise UserError(f"{name}: no such preset or model file")
-        files += shipped
+        files += sorted(of_preset, key=lambda path: path.name)
     files = list(dict.fromkeys(files))
     cards = [package.read_card(path) for path in files]
     found = sorted({card.task.name for card in cards})

@@ -22,6 +22,7 @@ from keras_models.fakequant import Range
 
 from . import edgetpu, quantise, sensitivity
 from .calibrate import Calibration
+from .chosen import Chosen
 from .recipes import RECIPES, Recipe
 
 # What runs are calibrated on.
@@ -43,6 +44,7 @@ class Network:
             on a graph of this tile, whatever a recipe's own.
         choice: how calibrated ranges are chosen, a key of ``quantise.CHOICES``.
         progress: told how far what takes long is, and whether that was the last of it.
+        chosen: what calibration chose before, where integers are made again without it.
     """
 
     model: keras.Model
@@ -51,6 +53,7 @@ class Network:
     tile: int = TILE
     choice: str = next(iter(quantise.CHOICES))
     progress: Callable[[str, bool], None] = lambda text, last: None
+    chosen: Chosen | None = None
 
     @cached_property
     def trained(self) -> Mapping[str, Range]:
@@ -72,6 +75,8 @@ class Network:
         """A range for every tensor of ``floats``: trained, or chosen on the calibration."""
         if self.trained:
             return quantise.trained_ranges(self.floats, self.trained)
+        if self.chosen:
+            return dict(self.chosen.ranges)
         if self.calibration is None:
             raise ValueError("calibrated recipes need calibration")
         inputs = self.calibration.inputs
@@ -97,6 +102,33 @@ class Network:
             self.progress(f"sensitivity: {done} of {total} operations", done == total)
 
         return sensitivity.analyse(self.saturated, self.ranges, self.judged, tell)
+
+    @cached_property
+    def _kept_floats(self) -> dict[float, tuple[str, ...]]:
+        """What ``kept_floats`` found so far: it takes minutes."""
+        return {}
+
+    def kept_floats(self, most_loss: float) -> tuple[str, ...]:
+        """Tensors of the operations that stay in floats, to lose no more dB, in order of choice.
+
+        Raises:
+            UserError: too many would have to.
+        """
+        if self.chosen and self.chosen.floats is not None:
+            return self.chosen.floats
+        if most_loss not in self._kept_floats:
+            lines = sensitivity.choose_floats(
+                self.saturated, self.ranges, self.judged, most_loss, lambda: self.analysis
+            )
+            self._kept_floats[most_loss] = tuple(line.tensor for line in lines)
+        return self._kept_floats[most_loss]
+
+    def to_keep(self) -> Chosen:
+        """What calibration chose, once all recipes are made, of which one at most has a bound."""
+        if self.calibration is None:
+            raise ValueError("nothing was chosen without calibration")
+        floats = next(iter(self._kept_floats.values()), None)
+        return Chosen(self.choice, self.calibration.manifest, self.ranges, floats)
 
 
 def tile_of(task: Task) -> int:
@@ -134,20 +166,16 @@ def convert(network: Network, recipe: Recipe) -> tuple[bytes, dict[str, Any]]:
     facts: dict[str, Any] = _frame(network.task)
     if network.trained:
         facts["ranges"] = "trained"
+    elif network.chosen:
+        facts["ranges"] = network.chosen.choice
+        facts["calibration"] = dict(network.chosen.calibration)
     elif network.calibration:
         facts["ranges"] = network.choice
         facts["calibration"] = network.calibration.manifest
     kept: tuple[str, ...] = ()
     if recipe.most_loss is not None:
-        chosen = sensitivity.choose_floats(
-            network.saturated,
-            network.ranges,
-            network.judged,
-            recipe.most_loss,
-            lambda: network.analysis,
-        )
-        kept = tuple(line.tensor for line in chosen)
-        facts["floats"] = [line.name for line in chosen]
+        kept = network.kept_floats(recipe.most_loss)
+        facts["floats"] = sensitivity.layer_names(network.saturated, kept)
         facts["most_loss_db"] = recipe.most_loss
     floats = network.saturated
     if size != (network.tile, network.tile):

@@ -75,11 +75,9 @@ def base_card(
 
 def public_config(config: Mapping[str, Any]) -> dict[str, Any]:
     """A config without the path of somebody's machine."""
-    names = {
-        key: Path(config.get(key) or "").name
-        for key in ("start_from", "qat", "backbone_weights", "teacher")
-    }
-    return {**config, **names}
+    names = ("start_from", "qat", "backbone_weights", "teacher")
+    # Older runs lack some of them, and their cards go on to.
+    return {key: Path(value or "").name if key in names else value for key, value in config.items()}
 
 
 def export(

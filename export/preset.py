@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import re
-import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,24 +16,16 @@ from edge_demo.device import restorers
 from edge_demo.errors import UserError
 from edge_demo.measure import quality, restoration, results
 from edge_demo.measure.restoration import Restoration
-from edge_demo.model import package
-from edge_demo.tasks import chroma, jpeg
-from edge_demo.tasks.record import Task
-from keras_models import runs
+from edge_demo.model import models_folder, package
+from keras_models import packed, runs
 
-from . import files
+from . import files, index, page
 from .calibrate import collect, public_name
 from .check import kilo_macs_per_pixel
+from .chosen import Chosen
 from .convert import Network, applicable, tile_of
+from .page import Shipped
 from .recipes import NAMES, RECIPES
-
-ROOT = Path(__file__).parent.parent
-MODELS = ROOT / "edge_demo" / "models"
-PAGES = ROOT / "docs" / "models"
-# What a network's cost is stated on where it sees whole pictures: width, height.
-COST_SIZE = (600, 400)
-
-Tables = Mapping[str | None, Mapping[str, Any]]  # by siting; None where the task has none
 
 
 def ship(
@@ -94,19 +85,47 @@ def ship(
         )
     with tempfile.TemporaryDirectory() as folder:
         drafts, left_out = _drafts(networks, name, terms, Path(folder))
-        tables: Tables = {
+        cards = {values["recipe"]: values for values in (_card(path) for path in drafts)}
+        # Equal graphs are measured once and written once.
+        drafts, equals = index.unlike(drafts)
+        kilo_macs = kilo_macs_per_pixel(drafts[0])
+        tables: dict[str | None, dict[str, Any]] = {
             siting: _measure(restored, drafts, evaluation_source, siting)
             for siting in restored.sitings or (None,)
         }
         usual = tables[restored.siting(None)]
-        written = [_with_metrics(draft, usual, evaluation_source.text) for draft in drafts]
-    sizes = {package.read_card(p).values["recipe"]: p.stat().st_size for p in written}
-    for row in (row for table in tables.values() for row in table["rows"] if "recipe" in row):
-        row["bytes"] = sizes[row["recipe"]]  # with the metrics in its card
-    kept = [_keep_weights(run, record, name, terms)]
+        written = [with_metrics(draft, usual, models_folder.FOLDER) for draft in drafts]
+    for path in models_folder.FOLDER.glob(f"{name}.*.tflite"):
+        if path not in written:  # of what this name was before
+            path.unlink()
+    sizes = {_card(path)["recipe"]: path.stat().st_size for path in written}
+    for table in tables.values():
+        for row in table["rows"]:
+            if "recipe" in row:
+                row["bytes"] = sizes[row["recipe"]]  # with the metrics in its card
+        table["rows"] = with_equals(table["rows"], equals)
+    chosen = networks[0][2].to_keep()
+    kept = [_keep_weights(run, record, name, terms, chosen)]
     if qat:
         kept.append(_keep_weights(qat, runs.read_record(qat), f"{name}-qat", terms))
-    return [*written, *itertools.chain(*kept), *_document(name, written, tables, left_out)]
+    pages = page.write(Shipped(name, cards, sizes, equals, left_out, kilo_macs, tables))
+    listed = index.replace(models_folder.FOLDER, written, equals)
+    return [*written, *itertools.chain(*kept), *pages, *listed]
+
+
+def _card(path: Path) -> Mapping[str, Any]:
+    return package.read_card(path).values
+
+
+def with_equals(rows: list[dict[str, Any]], equals: Mapping[str, str]) -> list[dict[str, Any]]:
+    """A table's rows, and those of recipes that equal another: its figures, and its name."""
+    by_recipe = {row["recipe"]: row for row in rows if "recipe" in row}
+    by_recipe |= {
+        recipe: {**by_recipe[other], "recipe": recipe, "equals": other}
+        for recipe, other in equals.items()
+    }
+    models = [by_recipe[recipe] for recipe in NAMES if recipe in by_recipe]
+    return [*(row for row in rows if "recipe" not in row), *models]
 
 
 def _drafts(
@@ -151,8 +170,10 @@ def _check_qat(run: Path, qat: Path | None) -> None:
         raise UserError(f"--qat {qat} did not start from {run}")
 
 
-def _keep_weights(run: Path, record: Mapping[str, Any], name: str, terms: str) -> list[Path]:
-    """Store a run's weights, and what is known of them, under a preset's name."""
+def _keep_weights(
+    run: Path, record: Mapping[str, Any], name: str, terms: str, chosen: Chosen | None = None
+) -> list[Path]:
+    """Store a run's weights, and all that is needed to make its files again, as a preset."""
     folder = runs.WEIGHTS
     folder.mkdir(exist_ok=True)
     model, plain, told = (folder / f"{name}{kind}" for kind in (".keras", ".weights.h5", ".json"))
@@ -172,15 +193,20 @@ def _keep_weights(run: Path, record: Mapping[str, Any], name: str, terms: str) -
         "versions": record["versions"],
         "stages": stages,
     }
+    if chosen:
+        public["quantisation"] = chosen.values()
     results.write_json(told, public, overwrite=True)
     if record["config"].get("qat"):
         # Its layers hold the ranges of 8 bits, which no size knows: the whole model is kept.
         source = runs.model_file(run)
         if source != model:
-            shutil.copyfile(source, model)
+            packed.pack(source, model)
         return [model, told]
     if runs.model_file(run) != plain:
-        runs.load_model(run).save_weights(plain)
+        with tempfile.TemporaryDirectory() as scratch:
+            whole = Path(scratch) / plain.name
+            runs.load_model(run).save_weights(whole)
+            packed.pack(whole, plain)
     return [plain, told]
 
 
@@ -211,150 +237,16 @@ def _measure(
     return document
 
 
-def _with_metrics(draft: Path, table: Mapping[str, Any], data: str) -> Path:
-    """Write a draft again with what was measured in its card."""
+def with_metrics(draft: Path, table: Mapping[str, Any], folder: Path) -> Path:
+    """Write a draft again, to a folder, with what was measured in its card."""
     card = package.read_card(draft)
     metrics = next(r["metrics"] for r in table["rows"] if r.get("recipe") == card.values["recipe"])
     measured = {
-        name: {**value, "images": table["images"], "data": public_name(data)}
+        name: {**value, "images": table["images"], "data": table["data"]}
         for name, value in metrics.items()
     }
-    MODELS.mkdir(exist_ok=True)
-    target = MODELS / draft.name
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / draft.name
     flatbuffer = package.flatbuffer(draft)
     files.write(target, flatbuffer, {**card.values, "metrics": measured})
     return target
-
-
-def _document(
-    name: str, written: list[Path], tables: Tables, left_out: Mapping[str, str]
-) -> list[Path]:
-    """The preset's page and its tables as JSON."""
-    PAGES.mkdir(parents=True, exist_ok=True)
-    out = []
-    for siting, table in tables.items():
-        path = PAGES / (f"{name}.{siting}.json" if siting else f"{name}.json")
-        results.write_json(path, table, overwrite=True)
-        out.append(path)
-    page = PAGES / f"{name}.md"
-    results.write_text(page, _page(name, written, tables, left_out), overwrite=True)
-    return [*out, page]
-
-
-def _page(name: str, written: list[Path], tables: Tables, left_out: Mapping[str, str]) -> str:
-    cards = {path: package.read_card(path).values for path in written}
-    by_recipe = {values["recipe"]: values for values in cards.values()}
-    values = by_recipe["float32"]
-    task = package.read_card(written[0]).task
-    calibration, training = by_recipe["int8"]["calibration"], values["training"]
-    config, versions = training["config"], training["versions"]
-    variant = f", variant {task.variant}" if task.variant else ""
-    lines = [
-        f"# {name}",
-        "",
-        "Generated by `python -m export preset`; the same card travels inside each file.",
-        "",
-        f"- Task: {values['task']}, contract {values['contract']}{variant}",
-        f"- Network: `keras_models/{config['model']}.py`, size {config['size']}, "
-        f"{_cost(task, kilo_macs_per_pixel(written[0]))}",
-        f"- Trained on: {training['data']}",
-        f"- Terms: {training['terms']}",
-        *(_stage(stage) for stage in training["stages"]),
-        f"- Keras {versions['keras']}, TensorFlow {versions['tensorflow']}",
-        f"- Calibrated on: {calibration['tiles']} tiles of {calibration['photographs']} "
-        f"photographs of {calibration['source']}, seed {calibration['seed']}",
-    ]
-    if mixed := by_recipe.get("mixed"):
-        lines.append(
-            f"- mixed: {', '.join(mixed['floats']) or 'no operation'} in floats, to lose at most "
-            f"{mixed['most_loss_db']:g} dB on calibration photographs"
-        )
-    if "qat" in by_recipe:
-        lines.append(f"- qat: {_stage(by_recipe['qat']['training']['stages'][-1])[2:]}")
-    lines += [f"- {recipe} is left out: {reason}" for recipe, reason in left_out.items()]
-    if not restoration.of(task).whole:
-        lines.append(f"- Tiles overlap by {values['halo']} pixels on each side")
-    if isinstance(task, chroma.Variant) and task.told_quality:
-        least, most = jpeg.QUALITIES
-        lines.append(
-            f"- Measured and calibrated on JPEGs, each of its own quality, {least} to {most}"
-        )
-    lines.append("")
-    for siting, table in tables.items():
-        lines += _section(task, siting, table)
-    lines += [
-        "## Files",
-        "",
-        f"| file | KiB | {_SIZE[task.name]} | ranges | sha256 of the network |",
-        "|---|---:|---:|---|---|",
-    ]
-    lines += [
-        f"| `{path.name}` | {path.stat().st_size / 1024:.0f} | {_taken(task, card)} | "
-        f"{card.get('ranges', '')} | `{card['weights_sha256'][:16]}` |"
-        for path, card in cards.items()
-    ]
-    return "\n".join(lines) + "\n"
-
-
-# What the size in a card is.
-_SIZE = {"chroma": "largest tile", "colorize": "pixels at once", "enhance": "pixels at once"}
-
-
-def _taken(task: Task, card: Mapping[str, Any]) -> str:
-    """How much of a picture a file takes at once."""
-    if not restoration.of(task).whole:
-        return str(card["tile"])
-    height, width = card["frame"]
-    return f"{width}x{height}" if card.get("static") else "any"
-
-
-def _cost(task: Task, kilo_macs: float) -> str:
-    """What a network has to multiply."""
-    per_pixel = f"{kilo_macs:.1f} kMAC per luma pixel"
-    if not restoration.of(task).whole:
-        return per_pixel
-    width, height = task.frame if restoration.of(task).example and task.frame else COST_SIZE
-    return f"{per_pixel}, {kilo_macs * width * height / 1e6:.2f} GMAC at {width}x{height}"
-
-
-def _stage(stage: Mapping[str, Any]) -> str:
-    config = stage["config"]
-    before = config.get("qat") or config["start_from"]
-    aware = " on 8-bit steps" if config.get("qat") else ""
-    start = f", from the weights of {before}" if before else ""
-    stages = config.get("progressive") or [(1.0, config["patch"], config["batch"])]
-    crops = ", then ".join(f"{batch} crops of {patch} pixels" for _, patch, batch, *_ in stages)
-    return (
-        f"- Training{aware}: {config['steps']} steps of {crops} on the "
-        f"{config.get('loss', 'charbonnier')} loss{start}, {stage['hours']:.1f} h"
-    )
-
-
-def _section(task: Task, siting: str | None, table: Mapping[str, Any]) -> list[str]:
-    rows = table["rows"]
-    headline, *others = restoration.of(task).metrics
-    first = next(r for r in rows if r["name"] == task.reference)
-    floor = first["metrics"][headline]["mean"]
-    what = f"{table['images']} photographs of {table['data']}"
-    lines = [
-        f"## {what}, {siting} siting" if siting else f"## {what}",
-        "",
-        "Mean over photographs of each one's figure, on 8-bit values.",
-        "",
-        f"| method | {results.METRICS[headline].column} | minimum | maximum | "
-        f"over {task.reference}, dB | "
-        f"{' | '.join(results.METRICS[metric].column for metric in others)} |",
-        "|---|---:|---:|---:|---:|" + "---:|" * len(others),
-    ]
-    for r in rows:
-        m = r["metrics"]
-        psnr = m[headline]
-        further = (
-            f"{m[metric]['mean']:.{results.METRICS[metric].digits}f}" if metric in m else ""
-            for metric in others
-        )
-        lines.append(
-            f"| {results.label(r)} | {psnr['mean']:.2f} | {psnr['min']:.2f} | {psnr['max']:.2f} | "
-            f"{psnr['mean'] - floor:+.2f} | {' | '.join(further)} |"
-        )
-    return [*lines, ""]

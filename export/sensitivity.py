@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,6 +75,12 @@ def layer_name(operation: graph.Op) -> str:
     constants = [t.name for t in operation.inputs if t and t.constant]
     layers = (quantise.layer_of(name) for name in (written, *constants))
     return next(filter(None, layers), written)
+
+
+def layer_names(flatbuffer: bytes, tensors: Sequence[str]) -> list[str]:
+    """The layers of the operations that write these tensors."""
+    names = {op.outputs[0].name: layer_name(op) for op in graph.read(flatbuffer).details}
+    return [names[tensor] for tensor in tensors]
 
 
 def score(flatbuffer: bytes, calibration: Calibration) -> float:

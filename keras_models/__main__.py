@@ -38,9 +38,9 @@ def _backbone(options: argparse.Namespace) -> None:
     if options.out.suffix != ".npz":
         raise UserError(f"--out {options.out}: a name that ends in .npz is needed")
     check_free(options.overwrite, options.out)
-    from . import backbone_import, backbones
+    from . import backbone_files, backbone_import
 
-    backbones.save(backbone_import.read(options.file), options.out)
+    backbone_files.save(backbone_import.read(options.file), options.out)
     print(f"wrote {options.out}")
     print(
         "next: python -m training fit colorize_fusion --data SOURCE --out runs/NAME "

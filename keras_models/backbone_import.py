@@ -36,8 +36,8 @@ def read(path: Path, layout: Layout = PUBLISHED) -> dict[str, list[NDArray[np.fl
         layout: what it must be.
 
     Returns:
-        Layer name to kernel and bias, as ``backbones.save`` takes them. The first kernel, summed
-        over its three channels, is for one grey channel.
+        Layer name to kernel and bias, as ``backbone_files.save`` takes them. The first kernel,
+        summed over its three channels, is for one grey channel.
 
     Raises:
         UserError: no such file, or one of another network.

@@ -5,18 +5,14 @@ A network's backbone is every layer whose name begins with ``backbone_``.
 
 from __future__ import annotations
 
-import io
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
 from edge_demo.errors import UserError
-from edge_demo.files import write_whole
 
-from . import applications, runs
+from . import applications, backbone_files, runs
 
 PREFIX = "backbone_"
 
@@ -61,30 +57,13 @@ def load(model: keras.Model, source: str) -> None:
         layer.set_weights(found[name])
 
 
-def save(weights: Mapping[str, Sequence[NDArray[np.float32]]], path: Path) -> None:
-    """Write a backbone: layer name to its kernel and bias.
-
-    Raises:
-        UserError: it cannot be written there.
-    """
-    arrays = {f"{name}/{i}": value for name, values in weights.items()
-              for i, value in enumerate(values)}  # fmt: skip
-    file = io.BytesIO()
-    np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-    try:
-        write_whole(path, file.getvalue())
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}") from None
-
-
 def _read(source: str) -> dict[str, list[np.ndarray]]:
     path = Path(source)
     if path.suffix == ".npz":
         try:
-            with np.load(path, allow_pickle=False) as arrays:
-                found: dict[str, list[np.ndarray]] = {}
-                for key in arrays.files:
-                    found.setdefault(key.rpartition("/")[0], []).append(arrays[key])
+            found: dict[str, list[np.ndarray]] = {}
+            for key, values in backbone_files.read(path).items():
+                found.setdefault(key.rpartition("/")[0], []).append(values)
         except OSError as error:
             raise UserError(f"backbone_weights={source}: {error.strerror or error}") from None
         except ValueError:

@@ -67,8 +67,10 @@ def build(size: str) -> keras.Model:
 def _head(x: keras.KerasTensor, side: int) -> keras.KerasTensor:
     # Nearly grey at the start.
     start = keras.initializers.RandomNormal(stddev=1e-2)
+    # Of a 1x1 kernel both paddings are the same picture, but not the same file: this is lite's.
+    padding = "same" if side > 1 else "valid"
     return layers.Conv2D(
-        2, side, padding="same", kernel_initializer=start, dtype="float32", name="head"
+        2, side, padding=padding, kernel_initializer=start, dtype="float32", name="head"
     )(x)
 
 

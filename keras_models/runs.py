@@ -106,17 +106,23 @@ def load_model(run: Path) -> keras.Model:
     """The finished model of a run or a preset, float32; fake-quantised where the run was.
 
     Raises:
-        UserError: as ``model_file``.
+        UserError: as ``model_file``, or weights of another network.
     """
     # Its layers must be known before Keras reads a fake-quantised model.
-    from . import fakequant  # noqa: F401
+    from . import fakequant, packed  # noqa: F401
 
     file = model_file(run)
     config = read_record(run)["config"]
     keras_models.get(config["model"])  # it may have an initializer of its own
     if file.suffix == ".h5":
         model: keras.Model = keras_models.build(config["model"], config["size"])
-        model.load_weights(file)
+        with packed.unpacked(file) as whole:
+            try:
+                model.load_weights(whole)
+            except ValueError:
+                raise UserError(
+                    f"{file} does not fit {config['model']}-{config['size']} as it is built now"
+                ) from None
         return model
     loaded: keras.Model = keras.saving.load_model(file, compile=False)
     return loaded

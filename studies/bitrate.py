@@ -18,6 +18,7 @@ from edge_demo.device import restorers
 from edge_demo.measure import quality, restoration
 from edge_demo.report.tables import markdown
 from export.calibrate import public_name
+from export.made import shipped
 
 from . import wording
 from .command import RESULTS, command_line, write
@@ -34,7 +35,7 @@ def measured(source: Source, jpeg_quality: int) -> dict[str, float]:
     plain = restoration.of("chroma", quality=jpeg_quality)
     methods = {name: plain.baselines()[name] for name in BASELINES}
     for name in MODELS:
-        methods[name] = restorers.load(name, threads=2).reconstruct
+        methods[name] = restorers.load(shipped(name), threads=2).reconstruct
     _, values = quality.evaluate(plain, samples.samples(plain, source, None), methods)
     found = {}
     for name, metrics in values.items():

@@ -36,12 +36,12 @@ from edge_demo.device.colorize import Colorize
 from edge_demo.device.global_hints import Wanted, of_photograph
 from edge_demo.errors import UserError
 from edge_demo.measure import quality, restoration, results
-from edge_demo.model import models_folder
 from edge_demo.model.tflite import TFLiteModel
 from edge_demo.pictures import photographs
 from edge_demo.pictures.images import write_image
 from edge_demo.report.tables import markdown
 from export.calibrate import public_name
+from export.made import shipped
 
 from . import reports, wording
 from .command import RESULTS, ROOT, command_line, write
@@ -76,9 +76,7 @@ def scenes(text: str) -> dict[str, Any]:
     source = sources.open_source(text, "test")
     step = -(-len(source.paths) // MOST)
     few = some(source, range(0, len(source.paths), step))
-    models = [
-        TFLiteModel(models_folder.find(f"{n}.{r}"), THREADS) for n in NETWORKS for r in RECIPES
-    ]
+    models = [TFLiteModel(shipped(f"{n}.{r}"), THREADS) for n in NETWORKS for r in RECIPES]
     candidates = [
         quality.Candidate(
             model.card.values["preset"], model.card.values["recipe"], model.path.stat().st_size,

@@ -19,6 +19,7 @@ from edge_demo.device import restorers
 from edge_demo.measure import quality, restoration, results
 from edge_demo.report.tables import markdown
 from export.calibrate import public_name
+from export.made import shipped
 
 from . import wording
 from .command import RESULTS, command_line, write
@@ -37,10 +38,10 @@ def measure(source: Source) -> dict[str, Any]:
     methods["bilinear", "", None] = plain.baselines()["bilinear"]
     for recipe in RECIPES:
         for name in OTHERS:
-            model = restorers.load(f"{name}.{recipe}", threads=2)
+            model = restorers.load(shipped(f"{name}.{recipe}"), threads=2)
             methods[name, recipe, None] = model.reconstruct
         for name in MERGED:
-            model = restorers.load(f"{name}.{recipe}", threads=2)
+            model = restorers.load(shipped(f"{name}.{recipe}"), threads=2)
             for detail in DETAILS:
                 methods[name, recipe, detail] = model.with_options(detail=detail).reconstruct
     labels = {str(key): key for key in methods}

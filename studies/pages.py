@@ -17,6 +17,7 @@ from pathlib import Path
 
 from edge_demo import cli
 from edge_demo.errors import UserError
+from edge_demo.model import models_index
 
 from . import (
     bitrate,
@@ -72,8 +73,21 @@ def content(name: str, root: Path) -> str:
     first, _, second = name.partition(" ")
     file = f"{first}.{second}.json" if second else f"{first}.json"
     if first in TABLES:
-        return TABLES[first](_read(root / "docs" / "results" / file))
-    return reports.quality(_read(root / "docs" / "models" / file))
+        made = TABLES[first](_read(root / "docs" / "results" / file))
+    else:
+        made = reports.quality(_read(root / "docs" / "models" / file))
+    return _with_equals(made, root)
+
+
+def _with_equals(table: str, root: Path) -> str:
+    """A table whose rows say which files are others under another name."""
+    entries = models_index.read(root / "edge_demo" / "models").entries
+
+    def named(row: re.Match[str]) -> str:
+        entry = entries.get(row[1])
+        return f"{row[0]} (equals {entry.equals})" if entry and entry.equals else row[0]
+
+    return re.sub(r"^\| `([^`]+)`", named, table, flags=re.MULTILINE)
 
 
 def _read(path: Path) -> Json:

@@ -21,11 +21,12 @@ from datasets import samples, sources
 from edge_demo import cli
 from edge_demo.device import restorers
 from edge_demo.measure import quality, restoration
-from edge_demo.model import models_folder, package
+from edge_demo.model import package
 from edge_demo.quiet import quiet_stderr
 from edge_demo.report.tables import markdown
 from edge_demo.tasks import chroma
 from export import calibrate, convert, files, quantise
+from export.made import shipped
 from keras_models import runs
 
 from .command import RESULTS, command_line, write
@@ -77,7 +78,7 @@ def measure(preset: str, calibration: str, evaluation: str) -> dict[str, Any]:
     varied = calibrate.collect(CHROMA, source, convert.TILE, augmented=True)
     network = convert.Network(runs.load_model(Path(preset)), chroma.TASK, tiles)
     kinds = ways(network, tiles, varied)
-    card = package.read_card(models_folder.find(f"{preset}.float32")).values
+    card = package.read_card(shipped(f"{preset}.float32")).values
     with tempfile.TemporaryDirectory() as folder:
         methods: dict[str, restoration.Method] = {}
         for index, (kind, make) in enumerate(kinds.items()):

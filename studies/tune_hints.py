@@ -29,6 +29,7 @@ from edge_demo.measure import hint_response, metrics
 from edge_demo.pictures import photographs
 from edge_demo.pictures.images import EXTENSIONS
 from edge_demo.tasks import colorize
+from export.made import shipped
 
 from .command import command_line
 
@@ -118,7 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> None:
-    model = restorers.load(MODEL, threads=2)
+    model = restorers.load(shipped(MODEL), threads=2)
     assert isinstance(model, Colorize)
     files = sorted(p for p in options.folder.glob("*") if p.suffix.lower() in EXTENSIONS)
     if not files:

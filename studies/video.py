@@ -36,13 +36,14 @@ from edge_demo.colour.siting import baseline, downsample
 from edge_demo.device import restorers, temporal
 from edge_demo.device.chroma import Chroma
 from edge_demo.measure import flicker, metrics, results
-from edge_demo.model import models_folder, tiling
+from edge_demo.model import tiling
 from edge_demo.model.tflite import TFLiteModel
 from edge_demo.report.tables import markdown
 from edge_demo.tasks import chroma
 from edge_demo.video import restore, writer
 from edge_demo.video.coding import Coding, Tags
 from export import check
+from export.made import shipped
 
 from . import wording
 from .command import RESULTS, command_line, write
@@ -113,7 +114,7 @@ def panned() -> Iterator[Picture]:
 
 def loaded(name: str, threads: int) -> Chroma:
     """A network of chroma."""
-    restorer = restorers.load(name, threads)
+    restorer = restorers.load(shipped(name), threads)
     assert isinstance(restorer, Chroma)
     return restorer
 
@@ -203,7 +204,7 @@ def _coded(rgb: Picture, made: Coding, stretched: bool, model: Chroma) -> tuple[
 
 def speed(options: argparse.Namespace) -> dict[str, Any]:
     """The document of ``speed``: medians of rounds that alternate between the ways to write."""
-    model = TFLiteModel(models_folder.find(MODEL), THREADS)
+    model = TFLiteModel(shipped(MODEL), THREADS)
     restorer = restorers.of_model(model)
     ways = {"ffv1": ("out.mkv", "ffv1", temporal.STRENGTH),
             "h264": ("out.mp4", "h264", temporal.STRENGTH),
@@ -245,7 +246,7 @@ def speed(options: argparse.Namespace) -> dict[str, Any]:
 
 def sizes(options: argparse.Namespace) -> dict[str, Any]:
     """What smaller networks gain in speed and lose in quality, in rounds that alternate."""
-    models = {name: TFLiteModel(models_folder.find(name), THREADS) for name in SIZED}
+    models = {name: TFLiteModel(shipped(name), THREADS) for name in SIZED}
     frame = np.asarray(cv2.resize(next(panned()), SPEED_SIZE[::-1]), np.uint8)
     planes = chroma.degrade(frame)
     times: dict[str, list[float]] = {name: [] for name in models}

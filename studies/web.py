@@ -39,6 +39,7 @@ import numpy as np
 from edge_demo import cli
 from edge_demo.benchmark import host
 from edge_demo.errors import UserError
+from edge_demo.model import models_folder
 from edge_demo.pictures.containers import inspect
 from edge_demo.report.tables import markdown
 from tests.mutations import mutated
@@ -595,6 +596,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    for name in MODELS:
+        models_folder.find(name)  # says how to get one that is not here
     before = host.state()
     figures, good = MEASURES[options.measure](options)
     figures["load_average_before"] = before.get("load_average")

@@ -27,6 +27,7 @@ import pytest
 
 from edge_demo import tasks
 from edge_demo.__main__ import _parser as edge_parser
+from edge_demo.model import models_folder
 from edge_demo.tasks.chroma import TASK
 from edge_demo.web.app import create_app
 from edge_demo.web.command import make_studio
@@ -231,14 +232,15 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Reader:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_commands(page: str, reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
-    from export import convert, preset
+    from export import convert
+    from export import page as pages
     from keras_models import runs
 
     monkeypatch.chdir(reader.folder)
     monkeypatch.setattr(convert, "TILE", 64)
     # A preset goes to the repository that the code is in; here, to the reader's copy.
-    monkeypatch.setattr(preset, "MODELS", reader.folder / "edge_demo" / "models")
-    monkeypatch.setattr(preset, "PAGES", reader.folder / "docs" / "models")
+    monkeypatch.setattr(models_folder, "FOLDER", reader.folder / "edge_demo" / "models")
+    monkeypatch.setattr(pages, "PAGES", reader.folder / "docs" / "models")
     monkeypatch.setattr(runs, "WEIGHTS", reader.folder / "keras_models" / "weights")
     reader.follow(page)
 

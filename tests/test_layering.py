@@ -68,6 +68,7 @@ RULES: dict[str, set[str]] = {
 }  # fmt: skip
 # Single modules that may import something of their own.
 EXTRA = {
+    "edge_demo.__main__": {"edge_demo.listing"},
     "edge_demo.camera.source": {"picamera2"},
     "edge_demo.pictures.planes": {"av"},
     "datasets.augment": {"albumentations"},
@@ -83,6 +84,7 @@ EXTRA = {
     "datasets.tfds_builders.lol.lol_dataset_builder": {"tensorflow_datasets"},
     "export.quantise": {"ai_edge_quantizer"},
     "keras_models.backbone_import": {"tensorflow"},
+    "keras_models.packed": {"h5py"},
     "keras_models.published": {"torch"},
 }
 

@@ -8,6 +8,8 @@ from collections.abc import Collection
 from pathlib import Path
 
 from ..errors import UserError
+from . import models_index
+from .models_index import SUFFIX, Entry, Index
 from .package import read_card
 
 FOLDER = Path(__file__).parent.parent / "models"
@@ -26,13 +28,13 @@ DEFAULTS = {
 
 
 def shipped(task: str | None = None) -> dict[str, Path]:
-    """``PRESET.RECIPE`` to file, sorted: of one task, or all.
+    """``PRESET.RECIPE`` to file, sorted: of one task, or all; what is listed but not here is not.
 
     A file that does not tell its task is in each: whoever uses it will say what is wrong with it.
     """
     return {
-        path.name.removesuffix(".tflite"): path
-        for path in sorted(FOLDER.glob("*.tflite"))
+        path.name.removesuffix(SUFFIX): path
+        for path in sorted(FOLDER.glob(f"*{SUFFIX}"))
         if task is None or _task_of(path) in (task, None)
     }
 
@@ -55,7 +57,7 @@ def for_pictures() -> Path:
 
 def is_path(name: str) -> bool:
     """Whether a user's word for a model is the path of a file."""
-    return name.endswith(".tflite") or "/" in name
+    return name.endswith(SUFFIX) or "/" in name
 
 
 def chosen(name: str, known: Collection[str]) -> str | None:
@@ -64,32 +66,51 @@ def chosen(name: str, known: Collection[str]) -> str | None:
     return next((candidate for candidate in names if candidate in known), None)
 
 
-def of_preset(preset: str) -> list[Path]:
-    """All the shipped files of a preset, sorted."""
-    return [path for name, path in shipped().items() if name.rpartition(".")[0] == preset]
-
-
 def find(name: str | None) -> Path:
     """The file of a model.
 
     Args:
         name: a path to a ``.tflite``, ``PRESET.RECIPE``, a bare ``PRESET`` (its qat file, or
             its int8 file where there is none), a task for the preset that is usual for it, or
-            None for the default.
+            None for the default. Of a recipe that equals another it is the other's file.
 
     Raises:
-        UserError: no such file or name; near names are listed.
+        UserError: no such file or name; near names are listed, and how to get a file that there is
+            but not here.
     """
+    index = models_index.read(FOLDER)
     if name and is_path(name):
-        if not Path(name).is_file():
-            raise UserError(f"{name}: no such model file")
-        return Path(name)
+        return _at(Path(name), index)
     if name == "chroma":
         return for_pictures()
     known = shipped()
     wanted = DEFAULTS.get(name, name) if name else DEFAULT_PRESET
     if (found := chosen(wanted, known)) is not None:
         return known[found]
-    near = difflib.get_close_matches(wanted, known, 2, 0.4)
+    if (listed := chosen(wanted, index.entries)) is not None:
+        entry = index.entries[listed]
+        if entry.stored_as in known:
+            return known[entry.stored_as]
+        raise UserError(f"{listed} is not here: {_how_to_get(entry, index)}")
+    near = difflib.get_close_matches(wanted, {**known, **index.entries}, 2, 0.4)
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
     raise UserError(f"no model named {wanted!r}{hint} ('models' lists them)")
+
+
+def _at(path: Path, index: Index) -> Path:
+    if path.is_file():
+        return path
+    entry = index.entries.get(path.name.removesuffix(SUFFIX))
+    if entry and path.parent.resolve() == FOLDER.resolve():
+        raise UserError(f"{path} is not here: {_how_to_get(entry, index)}")
+    raise UserError(f"{path}: no such model file")
+
+
+def _how_to_get(entry: Entry, index: Index) -> str:
+    """For a user who names a recipe whose file is not here."""
+    source = "" if index.base_url else " --from DIR|URL"
+    recipe = entry.equals or entry.recipe
+    return (
+        f"'python -m export preset {entry.preset} --recipes {recipe}' makes it, "
+        f"'python -m edge_demo models --fetch {entry.stored_as}{source}' takes it from elsewhere"
+    )

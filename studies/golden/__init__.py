@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.record:
         folder = options.record.resolve()
-        inputs.make(folder / "inputs", record.ROOT / "edge_demo" / "models")
+        inputs.make(folder / "inputs")
         _record(folder / "inputs", folder / "outputs", options.only)
         print(f"recorded into {folder}")
         return 0

@@ -17,9 +17,11 @@ import skimage.data
 from numpy.typing import NDArray
 from PIL import Image
 
+from export.made import shipped
+
 Pixels = NDArray[np.uint8]
 
-# Copies, because a float file may be made or fetched instead of shipped.
+# Copies, because a float file is made, not shipped.
 FLOAT_FILES = (
     "chroma_merged-s.r2.float32.tflite",
     "colorize_siggraph17-lite.r1.float32.tflite",
@@ -27,16 +29,11 @@ FLOAT_FILES = (
 )
 
 
-def make(folder: Path, models: Path) -> None:
-    """Write every input into a new folder.
-
-    Args:
-        folder: to make.
-        models: the folder of the shipped models.
-    """
+def make(folder: Path) -> None:
+    """Write every input into a new folder."""
     folder.mkdir(parents=True)
     for name in FLOAT_FILES:
-        shutil.copy(models / name, folder / name)
+        shutil.copy(shipped(name.removesuffix(".tflite")), folder / name)
     _jpegs(folder)
     _others(folder)
     _bad(folder)

@@ -244,8 +244,12 @@ def test_models_lists_what_ships(shipped: Path, capfd: pytest.CaptureFixture[str
     whole = package.join(package.flatbuffer(path), values, package.read_golden(path))
     path.write_bytes(whole)
     assert main(["models"]) == 0
+    _, preset, _, following = capfd.readouterr().out.splitlines()
+    assert preset.split()[:5] == [models_folder.DEFAULT_PRESET, "chroma", "int8", "2", "of"]
+    assert following.startswith("next: python -m edge_demo run")
+    assert main(["models", "--all"]) == 0
     head, float32, int8, following = capfd.readouterr().out.splitlines()
-    assert head.split() == ["model", "task", "KiB", "metric", "measured"]
+    assert head.split() == ["model", "task", "here", "KiB", "metric", "measured"]
     assert float32.split()[:2] == [f"{models_folder.DEFAULT_PRESET}.float32", "chroma"]
     assert float32.endswith("not measured")
     assert int8.endswith(f"{len(whole) / 1024:.0f}  chroma_psnr  47.12 dB on folder:some/photos")

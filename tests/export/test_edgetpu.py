@@ -16,14 +16,14 @@ from keras import layers
 from numpy.typing import NDArray
 from tensorflow.lite.python import schema_py_generated as schema
 
-from edge_demo.model import package
+from edge_demo.model import models_folder, models_index, package
 from edge_demo.model.interpreter import Graph
-from export import edgetpu
+from export import edgetpu, made
 from export.__main__ import main
 
 ROOT = Path(__file__).parents[2]
 BACKBONE = ROOT.parent / "shared/data/backbone/tf2_mobilenet_v2_1.0_224_ptq.tflite"
-SHIPPED = sorted((ROOT / "edge_demo/models").glob("*.tflite"))
+INDEX = models_index.read(models_folder.FOLDER).entries
 NONE, RELU, RELU6, TANH = 0, 1, 3, 4
 
 
@@ -597,16 +597,17 @@ def test_a_published_file(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_our_files(model_files: dict[str, Path]) -> None:
-    files = [(path.name.split(".")[-2], path) for path in SHIPPED] + [*model_files.items()]
-    # A preset without this file has an operation that an Edge TPU lacks; its page says which.
-    edge = ".int8_edgetpu.tflite"
-    fit = {path.name.removesuffix(edge) for path in SHIPPED if path.name.endswith(edge)}
+    """Those in git, every recipe of a preset and of a network made here."""
+    shipped = [*models_folder.shipped().values(), *made.of_preset("chroma_residual-xs.r1")]
+    files = [(path.name.split(".")[-2], path) for path in shipped] + [*model_files.items()]
+    # A preset without this recipe has an operation that an Edge TPU lacks; its page says which.
+    fit = {entry.preset for entry in INDEX.values() if entry.recipe == "int8_edgetpu"}
     for recipe, path in files:
         verdict = edgetpu.judge(path.read_bytes())
         if recipe == "mixed":  # depends on what this network keeps in floats
             continue
         integer = recipe in ("int8", "qat", "int8_edgetpu")
-        maps = path not in SHIPPED or path.name.removesuffix(f".{recipe}.tflite") in fit
+        maps = path not in shipped or path.name.removesuffix(f".{recipe}.tflite") in fit
         assert verdict.ready == (integer and maps), (path, verdict.text)
         if not integer:
             assert "float32" in verdict.text or "floats" in verdict.text

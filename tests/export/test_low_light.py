@@ -15,8 +15,8 @@ import keras_models
 from edge_demo.device import restorers
 from edge_demo.device.selftest import selftest
 from edge_demo.measure import restoration
-from edge_demo.model import models_folder, package
-from export import convert, files, preset
+from edge_demo.model import models_folder, models_index, package
+from export import convert, files, page
 from export.__main__ import main
 from export.check import check
 from export.recipes import NAMES
@@ -169,24 +169,27 @@ def test_sensitivity(run: Path, pairs: Path, tmp_path: Path) -> None:
 
 
 def test_ship(run: Path, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module, name in (
-        (preset, "MODELS"), (preset, "PAGES"), (runs, "WEIGHTS"), (models_folder, "FOLDER")
-    ):  # fmt: skip
-        monkeypatch.setattr(module, name, tmp_path / ("MODELS" if name == "FOLDER" else name))
+    for module, name in ((page, "PAGES"), (runs, "WEIGHTS"), (models_folder, "FOLDER")):
+        monkeypatch.setattr(module, name, tmp_path / name)
     name, data = f"{RUN}.r1", f"pairs:{pairs}"
     arguments = ["preset", str(run), "--name", name, "--calibrate", f"{data}:train"]
     assert main([*arguments, "--evaluate", f"{data}:test", "--terms", "CC0"]) == 0
-    made = {path.name for path in (tmp_path / "MODELS").iterdir()}
-    assert made == {f"{name}.{recipe}.tflite" for recipe in NAMES if recipe != "qat"}
+    made = {path.name for path in (tmp_path / "FOLDER").glob("*.tflite")}
+    entries = models_index.read(tmp_path / "FOLDER").entries
+    assert list(entries) == [f"{name}.{recipe}" for recipe in NAMES if recipe != "qat"]
+    assert made == {f"{entry.stored_as}.tflite" for entry in entries.values()}
+    # The whole graph maps onto an Edge TPU as it is, and a picture's size is no tile.
+    assert entries[f"{name}.int8_edgetpu"].equals == "int8"
     assert sorted(p.name for p in (tmp_path / "PAGES").iterdir()) == [f"{name}.json", f"{name}.md"]
     table = json.loads((tmp_path / "PAGES" / f"{name}.json").read_text())
     assert table["images"] == 2 and "siting" not in table
-    page = (tmp_path / "PAGES" / f"{name}.md").read_text()
+    text_of = (tmp_path / "PAGES" / f"{name}.md").read_text()
     for text in ("CC0", "1.0 h", "GMAC at 600x400", "variant shared_curves", "over classical, dB",
                  "| classical |", "ΔE 2000", f"{name}.int8"):  # fmt: skip
-        assert text in page
-    assert "chroma" not in page and "overlap" not in page and str(tmp_path) not in page
-    card = package.read_card(tmp_path / "MODELS" / f"{name}.int8.tflite").values
+        assert text in text_of
+    assert not [word for word in ("chroma", "overlap", str(tmp_path)) if word in text_of]
+    assert f"{name}.int8_edgetpu (equals int8) |" in text_of
+    card = package.read_card(tmp_path / "FOLDER" / f"{name}.int8.tflite").values
     assert set(METRICS) - set(card["metrics"]) <= {"flat_noise"}
     assert list(models_folder.shipped("chroma")) == []
     assert f"{name}.int8" in models_folder.shipped("enhance")

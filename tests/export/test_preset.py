@@ -11,8 +11,8 @@ import pytest
 
 from edge_demo.colour.siting import SITINGS
 from edge_demo.errors import UserError
-from edge_demo.model import models_folder, package
-from export import preset
+from edge_demo.model import models_folder, models_index, package
+from export import page, preset
 from export.__main__ import main
 from export.recipes import NAMES
 from keras_models import runs
@@ -23,8 +23,7 @@ NAME = "chroma_residual-test.r1"
 @pytest.fixture
 def run(tmp_path: Path, run_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A run to ship, and shops of our own to ship it to."""
-    monkeypatch.setattr(preset, "MODELS", tmp_path / "models")
-    monkeypatch.setattr(preset, "PAGES", tmp_path / "pages")
+    monkeypatch.setattr(page, "PAGES", tmp_path / "pages")
     monkeypatch.setattr(runs, "WEIGHTS", tmp_path / "weights")
     monkeypatch.setattr(models_folder, "FOLDER", tmp_path / "models")
     return complete(run_folder, tmp_path / "run", seconds=7200)
@@ -65,7 +64,9 @@ def test_ship(
     wrote = {line[6:] for line in capsys.readouterr().out.splitlines() if line.startswith("wrote ")}
     made = files(tmp_path) - before
     assert wrote == {os.path.relpath(tmp_path / name) for name in made}
-    assert {f"models/{NAME}.{recipe}.tflite" for recipe in NAMES} <= made
+    entries = models_index.read(tmp_path / "models").entries
+    assert list(entries) == [f"{NAME}.{recipe}" for recipe in NAMES]
+    assert {f"models/{entry.stored_as}.tflite" for entry in entries.values()} <= made
     assert f"weights/{NAME}.weights.h5" in made and f"pages/{NAME}.md" in made
     page = (tmp_path / "pages" / f"{NAME}.md").read_text()
     assert {f"weights/{NAME}-qat.keras", f"weights/{NAME}.json"} <= made
@@ -78,10 +79,13 @@ def test_ship(
         assert [r.get("recipe") for r in table["rows"]] == [None] * 4 + list(NAMES)
         assert {r["name"] for r in table["rows"] if r["kind"] == "model"} == {NAME}
         for row in table["rows"][4:]:
-            path = tmp_path / "models" / f"{NAME}.{row['recipe']}.tflite"
-            assert row["bytes"] == path.stat().st_size
+            entry = entries[f"{NAME}.{row['recipe']}"]
+            assert row.get("equals", "") == entry.equals
+            path = tmp_path / "models" / f"{entry.stored_as}.tflite"
+            assert row["bytes"] == path.stat().st_size == entry.bytes
     _files_are_listed(tmp_path, capsys)
     _a_preset_is_a_run(tmp_path)
+    _files_are_made_again(tmp_path, capsys)
     # The same again is refused before any work, and the next number is not.
     written = {name: (tmp_path / name).read_bytes() for name in made}
     assert main(arguments) == 2
@@ -99,21 +103,41 @@ def _files_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     from export.check import check
 
     table = json.loads((tmp_path / "pages" / f"{NAME}.center.json").read_text())
-    assert device_main(["models"]) == 0
+    assert device_main(["models", "--all"]) == 0
     listed = capsys.readouterr().out
     for row in table["rows"][4:]:
+        (line,) = (one for one in listed.splitlines() if one.startswith(f"{NAME}.{row['recipe']} "))
+        assert f"{row['metrics']['chroma_psnr']['mean']:.2f} dB on folder:" in line
+        if "equals" in row:
+            assert f"equals {row['equals']}" in line
+            continue
         path = tmp_path / "models" / f"{NAME}.{row['recipe']}.tflite"
         assert all(finding.ok for finding in check(path))
         measured = package.read_card(path).values["metrics"]["chroma_psnr"]
         assert measured["mean"] == row["metrics"]["chroma_psnr"]["mean"]
-        (line,) = (one for one in listed.splitlines() if one.startswith(f"{NAME}.{row['recipe']} "))
-        assert f"{measured['mean']:.2f} dB on folder:" in line
+
+
+def _files_are_made_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """From what is stored with the preset, byte for byte, where they are not there."""
+    models, out = tmp_path / "models", tmp_path / "again"
+    files = sorted(models.glob("*.tflite"))
+    assert main(["preset", NAME, "--out", str(out)]) == 0
+    assert f"wrote {os.path.relpath(out / files[0].name)}" in capsys.readouterr().out
+    for path in files:
+        assert (out / path.name).read_bytes() == path.read_bytes(), path.name
+    gone = models / f"{NAME}.int8_edgetpu.tflite"
+    held = gone.read_bytes()
+    gone.unlink()
+    assert main(["preset", NAME, "--recipes", "int8,int8_edgetpu"]) == 0
+    said = capsys.readouterr().out
+    assert f"kept {os.path.relpath(models / NAME)}.int8.tflite" in said
+    assert f"wrote {os.path.relpath(gone)}" in said and gone.read_bytes() == held
 
 
 def _a_preset_is_a_run(tmp_path: Path) -> None:
     """Its weights load, and its files can be made again, from its name alone."""
     assert runs.presets() == (NAME, f"{NAME}-qat")
-    out = tmp_path / "again"
+    out = tmp_path / "tflite"
     for name, recipe in ((NAME, "float32"), (f"{NAME}-qat", "qat")):
         assert main(["tflite", name, "--recipes", recipe, "--out", str(out)]) == 0
         again = package.flatbuffer(out / f"chroma_residual-test.{recipe}.tflite")
@@ -142,4 +166,4 @@ def test_calibration_and_evaluation_are_disjoint(run: Path, small_photographs: P
     folder = f"folder:{small_photographs}"
     with pytest.raises(UserError, match="share photographs"):
         preset.ship(run, None, NAME, folder, folder, "CC0", False)
-    assert not preset.MODELS.exists()
+    assert not models_folder.FOLDER.exists()

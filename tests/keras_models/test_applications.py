@@ -10,7 +10,7 @@ import pytest
 from keras import layers
 
 from edge_demo.errors import UserError
-from keras_models import applications, backbones
+from keras_models import applications, backbone_files, backbones
 
 NAME = "backbone_small"
 
@@ -61,7 +61,7 @@ def test_weights_of_a_file(tmp_path: Path) -> None:
     for value, wanted in zip(loaded, trained.get_weights(), strict=True):
         assert np.array_equal(value, wanted)
     # And of a run's, as an .npz has them.
-    backbones.save({NAME: loaded}, tmp_path / "kept.npz")
+    backbone_files.save({NAME: loaded}, tmp_path / "kept.npz")
     again = network()
     backbones.load(again, str(tmp_path / "kept.npz"))
     values = np.random.default_rng(0).normal(size=(1, 8, 8, 3)).astype(np.float32)

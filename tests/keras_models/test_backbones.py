@@ -11,7 +11,7 @@ import pytest
 
 import keras_models
 from edge_demo.errors import UserError
-from keras_models import backbones
+from keras_models import backbone_files, backbones
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def test_it_is_what_is_named_so() -> None:
 def test_a_file_and_a_run(trained: keras.Model, other: keras.Model, tmp_path: Path) -> None:
     assert not same(trained, other)
     weights = {name: layer.get_weights() for name, layer in backbones.layers(trained).items()}
-    backbones.save(weights, tmp_path / "backbone.npz")
+    backbone_files.save(weights, tmp_path / "backbone.npz")
     backbones.load(other, str(tmp_path / "backbone.npz"))
     assert same(trained, other)
 
@@ -60,8 +60,8 @@ def test_a_file_and_a_run(trained: keras.Model, other: keras.Model, tmp_path: Pa
 def test_what_is_refused(trained: keras.Model, other: keras.Model, tmp_path: Path) -> None:
     weights = {name: layer.get_weights() for name, layer in backbones.layers(trained).items()}
     first = next(iter(weights))
-    backbones.save({first: weights[first]}, tmp_path / "part.npz")
-    backbones.save({**weights, first: [np.zeros((3, 3, 1, 7))]}, tmp_path / "wide.npz")
+    backbone_files.save({first: weights[first]}, tmp_path / "part.npz")
+    backbone_files.save({**weights, first: [np.zeros((3, 3, 1, 7))]}, tmp_path / "wide.npz")
     (tmp_path / "bad.npz").write_bytes(b"no arrays")
     for name, says in [
         ("part.npz", r"holds no weights of backbone_\w+ and \d+ more layers that colorize_eccv16"),
@@ -73,4 +73,4 @@ def test_what_is_refused(trained: keras.Model, other: keras.Model, tmp_path: Pat
         with pytest.raises(UserError, match=says):
             backbones.load(other, str(tmp_path / name))
     with pytest.raises(UserError, match=r"cannot write .*No such file"):
-        backbones.save(weights, tmp_path / "none" / "backbone.npz")
+        backbone_files.save(weights, tmp_path / "none" / "backbone.npz")

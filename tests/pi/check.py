@@ -20,7 +20,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 
 from edge_demo import tasks  # noqa: E402
+from edge_demo.model import models_index  # noqa: E402
 from tests.pi import compare, fetch, hardware  # noqa: E402
 
 # Whether an interpreter rounds as the exporting one does.
@@ -39,7 +40,7 @@ PROBE = Path(__file__).with_name("probe.py")
 LIMIT_SECONDS = 900
 # One model of each task: quick ones, as the emulator is slow.
 SERVED = (
-    "chroma_residual-s.r1.int8", "colorize_siggraph17-lite.r1.int8", "enhance_zerodce-lite.r1.int8",
+    "chroma_residual-s.r1.qat", "colorize_siggraph17-lite.r1.int8", "enhance_zerodce-lite.r1.int8",
 )  # fmt: skip
 BENCHMARK = ("--size", "64x48", "--seconds", "0.01", "--threads", "1")
 
@@ -94,7 +95,7 @@ def make_copy(folder: Path, wanted: str = "*") -> Path:
     shutil.copytree(
         ROOT / "edge_demo", copy / "edge_demo", ignore=shutil.ignore_patterns("__pycache__")
     )
-    models = list((copy / "edge_demo" / "models").iterdir())
+    models = list((copy / "edge_demo" / "models").glob("*.tflite"))
     others = [
         path for path in models if not fnmatch.fnmatch(path.name.removesuffix(".tflite"), wanted)
     ]
@@ -319,15 +320,22 @@ def check(folder: Path, wanted: str = "*") -> dict[str, Any]:
     }
 
 
-def with_earlier(document: dict[str, Any], path: Path) -> dict[str, Any]:
-    """What was found, and of other models what a file from the same boards says already."""
+def with_earlier(document: dict[str, Any], path: Path, listed: Container[str]) -> dict[str, Any]:
+    """What was found, and of other models what a file from the same boards says already.
+
+    Args:
+        document: what was found.
+        path: the file, if there is one.
+        listed: the models that there are, whether or not their files are here; rows of others go.
+    """
     if not path.is_file():
         return document
     earlier = json.loads(path.read_text())
     if any(earlier.get(key) != document[key] for key in ("schema", "emulator", "boards")):
         return document
     checked = {row["model"] for row in document["rows"]}
-    rows = [row for row in earlier["rows"] if row["model"] not in checked] + document["rows"]
+    rows = [row for row in earlier["rows"] if row["model"] in listed]
+    rows = [row for row in rows if row["model"] not in checked] + document["rows"]
     rows.sort(key=lambda row: (row["cpu"], row["interpreter"], row["model"]))
     return {**document, "rows": rows, "ok": all(row["ok"] for row in rows)}
 
@@ -344,7 +352,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "pi",
                         help="for what is unpacked (default: build/pi)")  # fmt: skip
     parser.add_argument("--json", type=Path, metavar="FILE",
-                        help="write what was found; rows of models not asked for stay")  # fmt: skip
+                        help="write what was found; rows of models not checked stay")  # fmt: skip
     parser.add_argument("--models", default="*", metavar="PATTERN",
                         help="of the names of models to check (default: all)")  # fmt: skip
     options = parser.parse_args(arguments)
@@ -363,8 +371,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"{count - wrong} of {count} ok ({document['emulator']}, compared with "
           f"{platform.machine()})")  # fmt: skip
     if options.json:
-        # A check of all models says all there is: what no longer ships goes.
-        whole = document if options.models == "*" else with_earlier(document, options.json)
+        listed = models_index.read(ROOT / "edge_demo" / "models").entries
+        whole = with_earlier(document, options.json, listed)
         options.json.write_text(json.dumps(whole, indent=2) + "\n")
         print(f"wrote {options.json}")
     return 0 if document["ok"] else 1

@@ -53,11 +53,11 @@ def test_the_copy_is_edge_demo_alone(tmp_path: Path) -> None:
     copy = check.make_copy(tmp_path)
     assert [path.name for path in copy.iterdir()] == ["edge_demo"]
     assert not list(copy.rglob("__pycache__"))
-    shipped = sorted(path.name for path in (ROOT / "edge_demo" / "models").iterdir())
-    assert sorted(path.name for path in (copy / "edge_demo" / "models").iterdir()) == shipped
+    shipped = sorted(path.name for path in (ROOT / "edge_demo" / "models").glob("*.tflite"))
+    assert sorted(path.name for path in (copy / "edge_demo" / "models").glob("*.tflite")) == shipped
     copy = check.make_copy(tmp_path, "chroma_*.int8")
     some = [name for name in shipped if name.startswith("chroma_") and ".int8.tflite" in name]
-    assert sorted(path.name for path in (copy / "edge_demo" / "models").iterdir()) == some
+    assert sorted(path.name for path in (copy / "edge_demo" / "models").glob("*.tflite")) == some
 
 
 def test_no_model_is_named_so(tmp_path: Path) -> None:
@@ -133,31 +133,35 @@ def test_rows_of_other_models_stay(tmp_path: Path) -> None:
         return {"schema": 1, "emulator": "qemu", "boards": [machine], "rows": rows,
                 "ok": all(models.values())}  # fmt: skip
 
-    path = tmp_path / "pi.json"
+    path, listed = tmp_path / "pi.json", ("p", "q", "r")
     new = found("new", q=True)
-    assert check.with_earlier(new, path) == new
+    assert check.with_earlier(new, path, listed) == new
     path.write_text(json.dumps(found("new", p=True, q=False, r=True)))
-    assert check.with_earlier(new, path) == found("new", p=True, q=True, r=True)
+    assert check.with_earlier(new, path, listed) == found("new", p=True, q=True, r=True)
+    assert check.with_earlier(new, path, ("p", "q")) == found("new", p=True, q=True)
     path.write_text(json.dumps(found("new", p=False, q=False)))
-    assert check.with_earlier(new, path)["ok"] is False
+    assert check.with_earlier(new, path, listed)["ok"] is False
     path.write_text(json.dumps(found("old", p=True)))
-    assert check.with_earlier(new, path) == new
+    assert check.with_earlier(new, path, listed) == new
 
 
-@pytest.mark.parametrize(("asked", "kept"), [([], ["new"]), (["--models", "n*"], ["new", "old"])])
-def test_a_check_of_all_models_keeps_no_rows(
-    asked: list[str], kept: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("asked", [[], ["--models", "chroma_*"]])
+def test_rows_of_models_that_are_not_here_stay(
+    asked: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def document(model: str) -> dict[str, object]:
-        row = {"cpu": "a", "interpreter": "i", "model": model, "ok": True}
-        return {"schema": 1, "emulator": "qemu", "boards": [], "rows": [row], "ok": True,
+    """A table lists every recipe; a repository has the files of some. What is no model goes."""
+
+    def document(*models: str) -> dict[str, object]:
+        rows = [{"cpu": "a", "interpreter": "i", "model": model, "ok": True} for model in models]
+        return {"schema": 1, "emulator": "qemu", "boards": [], "rows": rows, "ok": True,
                 "table": "the table"}  # fmt: skip
 
     path = tmp_path / "pi.json"
-    path.write_text(json.dumps(document("old")))
-    monkeypatch.setattr(check, "check", lambda folder, wanted: document("new"))
+    checked, kept = "chroma_residual-s.r1.qat", "chroma_residual-s.r1.float32"
+    path.write_text(json.dumps(document(kept, checked, "nobody-s.r1.int8")))
+    monkeypatch.setattr(check, "check", lambda folder, wanted: document(checked))
     assert check.main(["--json", str(path), *asked]) == 0
-    assert [row["model"] for row in json.loads(path.read_text())["rows"]] == kept
+    assert [row["model"] for row in json.loads(path.read_text())["rows"]] == [kept, checked]
 
 
 def test_it_starts_as_a_script() -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import keras_models
 from edge_demo.errors import UserError
-from keras_models import backbones, runs
+from keras_models import backbone_files, backbones, runs
 from training.config import FitConfig, load
 from training.fit import fit
 
@@ -50,7 +50,7 @@ def _backbone(beside: Path) -> str:
     keras.utils.set_random_seed(99)
     model = keras_models.build("colorize_fusion", "test")
     path = beside.with_suffix(".npz")
-    backbones.save(
+    backbone_files.save(
         {name: layer.get_weights() for name, layer in backbones.layers(model).items()}, path
     )
     return str(path)

@@ -16,10 +16,14 @@ export class Compare {
     byId("compare-run").addEventListener("click", () => this.#run());
   }
 
-  /** The choices for a model: itself in float32, and in the recipe that is used or int8. */
+  /**
+   * The choices for a model: itself in float32, or another where that file is not here; and in the
+   * recipe that is used or int8.
+   */
   offer(model) {
     const all = this.#calls.models(model.task);
-    const left = inRecipe(all, model, "float32") ?? all[0];
+    const others = all.filter((other) => other !== model);
+    const left = inRecipe(all, model, "float32") ?? others[0] ?? model;
     const right = model === left ? (inRecipe(all, model, "int8") ?? all.at(-1)) : model;
     this.#fill(byId("compare-a"), all, left);
     this.#fill(byId("compare-b"), all, right);
