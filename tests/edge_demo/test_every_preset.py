@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from pathlib import Path
 from typing import Any
@@ -44,8 +45,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         frames = [one // divisor for one in moving(3, SIZE)]
         make_clip(folder, f"{name}.mp4", 3, SIZE, rgb=frames)
         (folder / name).mkdir()
-        options = [cv2.IMWRITE_JPEG_QUALITY, 90,
-                   cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420]  # fmt: skip
+        options = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420]
         for index, rgb in enumerate(frames[:2]):
             bgr = np.ascontiguousarray(rgb[..., ::-1])
             assert cv2.imwrite(str(folder / name / f"{index}.jpg"), bgr, options)
@@ -72,7 +72,7 @@ def differs(one: NDArray[Any], other: NDArray[Any]) -> bool:
 
 @pytest.mark.parametrize("name", presets().values(), ids=presets())
 def test_a_preset_goes_through_everything(
-    name: str, inputs: Path, studio: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    name: str, inputs: Path, studio: Any, tmp_path: Path
 ) -> None:
     path = models_folder.find(name)
     task = read_card(path).task
@@ -108,7 +108,8 @@ def test_a_preset_goes_through_everything(
     (timed,) = (row for row in json.loads(table.read_text())["rows"] if row["kind"] == "model")
     assert timed["status"] == "ok"
 
-    capfd.readouterr()
+    if not importlib.util.find_spec("tensorflow"):
+        return  # on a device's interpreter alone there is no training
     evaluated = evaluate(path, f"folder:{inputs / 'truth'}", tmp_path / "evaluation.json")
     ours, headline = evaluated[path.name.removesuffix(".tflite")], task.headline_metric
     assert ours[headline]["mean"] > 5
