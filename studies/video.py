@@ -35,7 +35,7 @@ from edge_demo.colour import ycbcr as colour
 from edge_demo.colour.siting import baseline, downsample
 from edge_demo.device import restorers, temporal
 from edge_demo.device.chroma import Chroma
-from edge_demo.measure import flicker, metrics, results
+from edge_demo.measure import metrics, results
 from edge_demo.model import tiling
 from edge_demo.model.tflite import TFLiteModel
 from edge_demo.report.tables import markdown
@@ -44,6 +44,7 @@ from edge_demo.video import restore, writer
 from edge_demo.video.coding import Coding, Tags
 from export import check
 from export.made import shipped
+from training import flicker
 
 from . import wording
 from .command import RESULTS, command_line, write

@@ -18,9 +18,10 @@ from edge_demo.colour.ycbcr import round_to_uint8, ycbcr_to_rgb
 from edge_demo.device import temporal
 from edge_demo.device.chroma import Chroma
 from edge_demo.errors import UserError
-from edge_demo.measure import flicker, metrics, restoration, results
+from edge_demo.measure import metrics, restoration, results
 from edge_demo.tasks import chroma
 
+from . import flicker
 from .evaluate import Evaluated
 
 Plane = NDArray[np.uint8]

@@ -40,7 +40,7 @@ class Shot:
     """A picture and its time.
 
     Attributes:
-        frame: for ``effects``.
+        frame: for a restorer.
         at: seconds since the first.
     """
 

@@ -11,10 +11,11 @@ import pytest
 
 from datasets import video
 from edge_demo.colour.siting import baseline
-from edge_demo.measure import flicker, metrics
+from edge_demo.measure import metrics
 from edge_demo.tasks import chroma
 from tests.mistakes import refused
 from tests.videos import Clip, make_clip
+from training import flicker
 from training.__main__ import main
 from training.evaluate import load
 from training.evaluate_video import BASELINES, FILTERED, EvaluatedVideo, evaluate

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..device.temporal import brought, grid
+from edge_demo.device.temporal import brought, grid
 
 Array = NDArray[np.float32]
 Plane = NDArray[np.uint8]

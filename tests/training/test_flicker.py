@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge_demo.measure.flicker import Motion, Step, change_ratio, flicker
-
-from ..device.test_temporal import panned
+from tests.edge_demo.device.test_temporal import panned
+from training.flicker import Motion, Step, change_ratio, flicker
 
 Frames = list[NDArray[np.uint8]]
 
