@@ -50,9 +50,11 @@ def refresh(folder: Path, base_url: str | None = None) -> list[Path]:
         UserError: a damaged index or file, or a preset that lacks float32 or the integer recipes.
     """
     index = models_index.read(folder)
-    found = {entry.name: entry for path in sorted(folder.glob(f"*{SUFFIX}"))
-             if (entry := entry_of(path))}  # fmt: skip
-    every = {**index.entries, **found}
+    every = dict(index.entries)
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
+        found = entry_of(path)
+        if found and not _made_here(found, every.get(found.name)):
+            every[found.name] = found
     kept = [entry for entry in every.values() if entry.preset in runs.presets()]
     return _write(folder, index.base_url if base_url is None else base_url, kept)
 
@@ -135,6 +137,11 @@ def holds(path: Path, entry: Entry) -> bool:
     """
     card = package.read_card(path)
     return card.values["weights_sha256"] == entry.network and package.intact(path, card)
+
+
+def _made_here(found: Entry, known: Entry | None) -> bool:
+    """Whether a file is one that was made again, perhaps with another processor's golden pair."""
+    return known is not None and not known.in_git and found.network == known.network
 
 
 def _write(folder: Path, base_url: str, entries: Iterable[Entry]) -> list[Path]:

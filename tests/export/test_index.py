@@ -66,6 +66,20 @@ def test_writing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert models_index.read(folder).entries == {}
 
 
+def test_a_file_that_was_made_here_changes_nothing(
+    folder: Path, model_files: dict[str, Path]
+) -> None:
+    index.refresh(folder)
+    before = models_index.read(folder).entries
+    for recipe, psnr in (("float32", 47.0), ("int8", 46.9)):  # for what differs in these files
+        write(folder, model_files[recipe], recipe, psnr)
+    index.refresh(folder)
+    after = models_index.read(folder).entries
+    assert after["net-s.r1.float32"] == before["net-s.r1.float32"]
+    # What is in git is what there is.
+    assert after["net-s.r1.int8"].figures == {"chroma_psnr": 46.9}
+
+
 def test_a_preset_is_replaced_whole(folder: Path, model_files: dict[str, Path]) -> None:
     index.refresh(folder)
     write(folder, model_files["dynamic"], "int8", 47.75)
