@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,6 @@ from . import cli, tasks
 from .errors import UserError
 from .measure import results
 from .model import models_folder, models_index
-from .model.fetch import Progress, fetch, is_url
 from .model.models_index import Entry, Index
 from .model.package import read_card
 from .report.tables import aligned
@@ -148,6 +147,9 @@ def _table(rows: Mapping[str, tuple[Line, list[str]]], first: str, columns: Sequ
 
 
 def _fetch(options: argparse.Namespace, index: Index) -> int:
+    # Brings an HTTP client along, which no other command needs to wait for.
+    from .model.fetch import fetch, is_url
+
     source = options.source or index.base_url
     entries = _wanted(options.names, index)
     if not entries:
@@ -186,7 +188,7 @@ def _wanted(names: Sequence[str], index: Index) -> list[Entry]:
     return list({entry.stored_as: entry for entry in wanted}.values())
 
 
-def _progress(entry: Entry) -> Progress:
+def _progress(entry: Entry) -> Callable[[int, int], None]:
     """A line that grows, for somebody who watches."""
 
     def tell(done: int, total: int) -> None:
