@@ -114,6 +114,6 @@ def test_weights_of_another_network(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     name = "chroma_residual-test.r1"
     record = {"config": {"model": "chroma_residual", "size": "test"}, "data": "x", "val": None}
     (tmp_path / f"{name}.json").write_text(json.dumps(record))
-    drawn("chroma_merged", 1).save_weights(tmp_path / f"{name}.weights.h5")
+    drawn("enhance_zerodce", 1).save_weights(tmp_path / f"{name}.weights.h5")
     with pytest.raises(UserError, match="does not fit chroma_residual-test as it is built now"):
         runs.load_model(Path(name))
