@@ -1,4 +1,4 @@
-# ChromaEdge. `make demo` and `make test` set up what they need by themselves.
+# ChromaEdge. `make demo`, `make test` and `make test-all` set up what they need by themselves.
 PYTHON ?= python3
 VENV ?= .venv
 RUN := $(VENV)/bin/python
@@ -12,11 +12,12 @@ DEMO ?= runs/demo
 DEMO_STEPS ?= 2500
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help setup setup-tflite demo test test-tflite pi-check lint types clean
+.PHONY: help setup setup-tflite demo test test-all test-tflite pi-check lint types clean
 
 help:
 	@echo "make demo   set up, then fit, evaluate, export and benchmark on built-in photographs"
-	@echo "make test   set up, then style, types and every test"
+	@echo "make test   set up, then style, types and the tests that matter while working"
+	@echo "make test-all  the same and every other test, on both interpreters"
 	@echo "make pi-check  run the shipped models on an emulated Raspberry Pi, both interpreters"
 	@echo "make clean  remove the demo's run (the virtual environment stays)"
 
@@ -59,7 +60,11 @@ lint: setup
 types: setup
 	$(RUN) -m mypy
 
+# Without what is slow by design: learning, several workers, every command of the pages, a browser.
 test: lint types
+	$(RUN) -m pytest -m "not slow"
+
+test-all: lint types
 	$(RUN) -m pytest
 	@$(MAKE) --no-print-directory test-tflite
 

@@ -100,6 +100,8 @@ def lively(natural: NDArray[np.uint8]) -> Callable[[str], Any]:
             # Of a palette's two heads the one of ab: the other's probabilities have one of their
             # own. Before a gate both that it lies between.
             heads = ["tail", "detail_b"] if "gate" in weighted else ["ab"]
+            if "colours" in weighted:  # what low light's small networks add to each other
+                heads = ["tail", "colours", "colours_shift"]
             last = [weighted[name] for name in heads if name in weighted]
             last = last or [list(weighted.values())[-1]]
             for _ in range(8):

@@ -106,7 +106,7 @@ def test_the_opposite_and_the_flat_have_finite_gradients() -> None:
     for one, other in ((noise, 1 - noise), (noise * 0, noise), (noise * 0, noise * 0)):
         moved = tf.Variable(other)
         with tf.GradientTape() as tape:
-            loss = CharbonnierMsSsim(255.0, 0.5, 0.5)(one, moved)
+            loss = CharbonnierMsSsim(255.0, 0.5, 0.5, 0.0)(one, moved)
         assert np.isfinite(loss) and np.isfinite(tape.gradient(loss, moved)).all()
 
 
@@ -114,17 +114,17 @@ def test_the_loss_by_hand(pictures: tuple[Pictures, dict[str, Pictures]]) -> Non
     one, other = (x[:, :64, :64] for x in (pictures[0], pictures[1]["darker"]))
     plain = np.asarray(Charbonnier(255.0, 5.0).call(one, other)).mean((1, 2, 3))
     similarity = np.asarray(ms_ssim(one, other))
-    found = np.asarray(CharbonnierMsSsim(255.0, 5.0, 0.1).call(one, other))
+    found = np.asarray(CharbonnierMsSsim(255.0, 5.0, 0.1, 0.0).call(one, other))
     assert found == pytest.approx(0.9 * plain + 0.1 * 255 * (1 - similarity), rel=1e-5)
-    assert float(CharbonnierMsSsim(255.0, 5.0, 0.1)(one, other)) == pytest.approx(
+    assert float(CharbonnierMsSsim(255.0, 5.0, 0.1, 0.0)(one, other)) == pytest.approx(
         found.mean(), rel=1e-5
     )
     for share, alone in ((0.0, plain), (1.0, 255 * (1 - similarity))):
-        assert np.asarray(CharbonnierMsSsim(255.0, 5.0, share).call(one, other)) == pytest.approx(
-            alone, rel=1e-5
-        )
+        assert np.asarray(
+            CharbonnierMsSsim(255.0, 5.0, share, 0.0).call(one, other)
+        ) == pytest.approx(alone, rel=1e-5)
     # In code values, whatever the tensors' unit.
-    in_codes = CharbonnierMsSsim(1.0, 5.0, 0.1).call(one * 255, other * 255)
+    in_codes = CharbonnierMsSsim(1.0, 5.0, 0.1, 0.0).call(one * 255, other * 255)
     assert np.asarray(in_codes) == pytest.approx(found, rel=1e-4)
 
 
@@ -133,15 +133,27 @@ def test_half_precision_is_not_compared_in_halves(
 ) -> None:
     one, other = (x[:, :64, :64] for x in (pictures[0], pictures[1]["noisy"]))
     rounded = ops.cast(other, "bfloat16")
-    found = CharbonnierMsSsim(255.0, 0.5, 0.5)(one, rounded)
+    found = CharbonnierMsSsim(255.0, 0.5, 0.5, 0.0)(one, rounded)
     assert found.dtype == "float32"
-    expected = CharbonnierMsSsim(255.0, 0.5, 0.5)(one, ops.cast(rounded, "float32"))
+    expected = CharbonnierMsSsim(255.0, 0.5, 0.5, 0.0)(one, ops.cast(rounded, "float32"))
     assert float(found) == pytest.approx(float(expected), rel=1e-5)
 
 
 def test_it_survives_saving() -> None:
-    loss = CharbonnierMsSsim(255.0, 5.0, 0.16, name="mine")
+    loss = CharbonnierMsSsim(255.0, 5.0, 0.16, 0.5, name="mine")
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(loss))
     assert isinstance(again, CharbonnierMsSsim)
     assert again.get_config() == loss.get_config()
     assert (again.scale, again.epsilon, again.share, again.name) == (255.0, 5.0, 0.16, "mine")
+
+
+def test_a_coarse_error_counts_beside_the_others() -> None:
+    """A shift of all pixels is in every mean; noise is in none."""
+    one = np.full((1, 64, 64, 3), 0.5, np.float32)
+    noisy = one + np.tile(np.float32([[0.1, -0.1], [-0.1, 0.1]]), (32, 32))[None, ..., None]
+    for other, expected in ((one + np.float32(0.1), 25.5), (noisy, 0.5)):
+        plain, coarse = (
+            np.asarray(CharbonnierMsSsim(255.0, 0.5, 0.1, weight).call(one, other))
+            for weight in (0.0, 2.0)
+        )
+        assert coarse - plain == pytest.approx(2 * expected, rel=0.01)

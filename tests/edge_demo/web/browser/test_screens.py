@@ -13,6 +13,8 @@ import pytest
 from edge_demo.colour.lab import rgb_to_lab
 from edge_demo.device import palette
 
+pytestmark = pytest.mark.slow  # starts a browser and a server
+
 if TYPE_CHECKING:
     from tests.edge_demo.web.browser.page import Page
 

@@ -18,6 +18,8 @@ from edge_demo.colour.lab import lab_to_rgb, rgb_to_lab
 from edge_demo.measure import metrics
 from tests.videos import make_clip
 
+pytestmark = pytest.mark.slow  # starts a browser and a server
+
 if TYPE_CHECKING:
     from tests.edge_demo.web.browser.page import Page
 
