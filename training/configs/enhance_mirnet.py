@@ -26,8 +26,6 @@ CONFIG = FitConfig(
     steps=30_000,
     patch=192,
     batch=8,
-    # LOL, ELIEI, SICE, ELIEI's pictures in good light, photographs.
-    shares=(2, 2, 1, 1, 2),
     varied=0.4,
     compressed=0.25,
     uneven=0.6,
