@@ -6,6 +6,7 @@ import itertools
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from edge_demo.errors import UserError
 from edge_demo.measure import quality, restoration, results
 from edge_demo.measure.restoration import Restoration
 from edge_demo.model import models_folder, package
+from edge_demo.tasks.record import Task
 from keras_models import packed, runs
 
 from . import files, index, page
@@ -59,58 +61,143 @@ def ship(
     terms = terms or record.get("terms")
     if not terms:
         raise UserError("--terms is needed: under which may the training photographs be used?")
-    expected = f"{record['config']['model']}-{record['config']['size']}"
-    if not re.fullmatch(re.escape(expected) + r"\.r[1-9]\d*", name):
-        raise UserError(f"--name {name}: this run's presets are named {expected}.r1, .r2, ...")
+    _check_name(name, record["config"])
     _check_qat(run, qat)
-    calibration_source = sources.open_source(calibrate, "train")
-    evaluation_source = sources.open_source(evaluate, "test")
-    if set(calibration_source.paths) & set(evaluation_source.paths):
-        raise UserError("--calibrate and --evaluate share photographs")
-    weights = runs.WEIGHTS / f"{name}.weights.h5"
-    if weights.exists() and not overwrite:
-        raise UserError(f"{weights} exists already; pass --overwrite, or ship the next rN")
-    if not qat and (runs.WEIGHTS / f"{name}-qat.keras").exists():
-        # Its files would stay behind, of other weights than the new ones.
-        raise UserError(f"{name} has a quantisation-aware run; name the one to ship with --qat")
+    _check_replaces(name, bool(qat), overwrite)
+    calibration, evaluation = _disjoint(calibrate, evaluate)
 
     task = keras_models.task(record["config"]["model"], record["config"]["size"])
-    restored = restoration.of(task)
-    side = tile_of(task)
-    calibration = collect(restored, calibration_source, side)
-    networks = [(run, record, Network(runs.load_model(run), task, calibration, side))]
-    if qat:
-        networks.append(
-            (qat, runs.read_record(qat), Network(runs.load_model(qat), task, None, side))
-        )
+    networks = _networks(run, qat, task, calibration)
     with tempfile.TemporaryDirectory() as folder:
-        drafts, left_out = _drafts(networks, name, terms, Path(folder))
-        cards = {values["recipe"]: values for values in (_card(path) for path in drafts)}
-        # Equal graphs are measured once and written once.
-        drafts, equals = index.unlike(drafts)
-        kilo_macs = kilo_macs_per_pixel(drafts[0])
-        tables: dict[str | None, dict[str, Any]] = {
-            siting: _measure(restored, drafts, evaluation_source, siting)
-            for siting in restored.sitings or (None,)
-        }
-        usual = tables[restored.siting(None)]
-        written = [with_metrics(draft, usual, models_folder.FOLDER) for draft in drafts]
+        measured = _measured(networks, task, name, terms, evaluation, Path(folder))
+        written = [
+            with_metrics(draft, measured.usual, models_folder.FOLDER) for draft in measured.drafts
+        ]
     for path in models_folder.FOLDER.glob(f"{name}.*.tflite"):
         if path not in written:  # of what this name was before
             path.unlink()
     sizes = {_card(path)["recipe"]: path.stat().st_size for path in written}
-    for table in tables.values():
-        for row in table["rows"]:
-            if "recipe" in row:
-                row["bytes"] = sizes[row["recipe"]]  # with the metrics in its card
-        table["rows"] = with_equals(table["rows"], equals)
-    chosen = networks[0][2].to_keep()
-    kept = [_keep_weights(run, record, name, terms, chosen)]
+    tables = {
+        siting: _whole_table(table, sizes, measured.equals)
+        for siting, table in measured.tables.items()
+    }
+    kept = [_keep_weights(run, record, name, terms, networks[0].network.to_keep())]
     if qat:
         kept.append(_keep_weights(qat, runs.read_record(qat), f"{name}-qat", terms))
-    pages = page.write(Shipped(name, cards, sizes, equals, left_out, kilo_macs, tables))
-    listed = index.replace(models_folder.FOLDER, written, equals)
+    pages = page.write(
+        Shipped(
+            name,
+            measured.cards,
+            sizes,
+            measured.equals,
+            measured.left_out,
+            measured.kilo_macs,
+            tables,
+        )
+    )
+    listed = index.replace(models_folder.FOLDER, written, measured.equals)
     return [*written, *itertools.chain(*kept), *pages, *listed]
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """A run, what it recorded, and its network ready for conversion."""
+
+    run: Path
+    record: Mapping[str, Any]
+    network: Network
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """A preset's files before they are stored, and what was measured of them.
+
+    Attributes:
+        drafts: the files, of which none equals another.
+        cards: recipe to card.
+        equals: recipe to the one whose file it shares.
+        left_out: recipe to why this network has none.
+        kilo_macs: thousand multiply-accumulates a pixel.
+        tables: siting (None where the task has none) to a schema-1 table.
+        usual: the one of them whose figures the cards hold.
+    """
+
+    drafts: list[Path]
+    cards: dict[str, Mapping[str, Any]]
+    equals: dict[str, str]
+    left_out: dict[str, str]
+    kilo_macs: float
+    tables: dict[str | None, dict[str, Any]]
+    usual: dict[str, Any]
+
+
+def _check_name(name: str, config: Mapping[str, Any]) -> None:
+    """Refuse a name that says another model or size than the run's."""
+    expected = f"{config['model']}-{config['size']}"
+    if not re.fullmatch(re.escape(expected) + r"\.r[1-9]\d*", name):
+        raise UserError(f"--name {name}: this run's presets are named {expected}.r1, .r2, ...")
+
+
+def _check_replaces(name: str, with_qat: bool, overwrite: bool) -> None:
+    """Refuse to replace a preset unasked, or to leave half of the old one behind."""
+    weights = runs.WEIGHTS / f"{name}.weights.h5"
+    if weights.exists() and not overwrite:
+        raise UserError(f"{weights} exists already; pass --overwrite, or ship the next rN")
+    if not with_qat and (runs.WEIGHTS / f"{name}-qat.keras").exists():
+        # Its files would stay behind, of other weights than the new ones.
+        raise UserError(f"{name} has a quantisation-aware run; name the one to ship with --qat")
+
+
+def _disjoint(calibrate: str, evaluate: str) -> tuple[Source, Source]:
+    """The sources to calibrate and to evaluate on; refused where they share a photograph."""
+    calibration = sources.open_source(calibrate, "train")
+    evaluation = sources.open_source(evaluate, "test")
+    if set(calibration.paths) & set(evaluation.paths):
+        raise UserError("--calibrate and --evaluate share photographs")
+    return calibration, evaluation
+
+
+def _networks(run: Path, qat: Path | None, task: Task, calibration: Source) -> list[_Trained]:
+    """The run's network with its calibration, and the quantisation-aware one, if any, last."""
+    side = tile_of(task)
+    inputs = collect(restoration.of(task), calibration, side)
+    plain = Network(runs.load_model(run), task, inputs, side)
+    networks = [_Trained(run, runs.read_record(run), plain)]
+    if qat:
+        trained = Network(runs.load_model(qat), task, None, side)
+        networks.append(_Trained(qat, runs.read_record(qat), trained))
+    return networks
+
+
+def _measured(
+    networks: Sequence[_Trained],
+    task: Task,
+    name: str,
+    terms: str,
+    evaluation: Source,
+    folder: Path,
+) -> _Measured:
+    """Every recipe's file, written to ``folder`` and measured; equal graphs only once."""
+    restored = restoration.of(task)
+    drafts, left_out = _drafts(networks, name, terms, folder)
+    cards = {values["recipe"]: values for values in (_card(path) for path in drafts)}
+    drafts, equals = index.unlike(drafts)
+    tables: dict[str | None, dict[str, Any]] = {
+        siting: _measure(restored, drafts, evaluation, siting)
+        for siting in restored.sitings or (None,)
+    }
+    usual = tables[restored.siting(None)]
+    return _Measured(drafts, cards, equals, left_out, kilo_macs_per_pixel(drafts[0]), tables, usual)
+
+
+def _whole_table(
+    table: Mapping[str, Any], sizes: Mapping[str, int], equals: Mapping[str, str]
+) -> dict[str, Any]:
+    """A table with the sizes of the stored files, metrics in their cards, and equal recipes."""
+    rows = [
+        {**row, "bytes": sizes[row["recipe"]]} if "recipe" in row else row for row in table["rows"]
+    ]
+    return {**table, "rows": with_equals(rows, equals)}
 
 
 def _card(path: Path) -> Mapping[str, Any]:
@@ -129,21 +216,22 @@ def with_equals(rows: list[dict[str, Any]], equals: Mapping[str, str]) -> list[d
 
 
 def _drafts(
-    networks: Sequence[tuple[Path, Mapping[str, Any], Network]], name: str, terms: str, folder: Path
+    networks: Sequence[_Trained], name: str, terms: str, folder: Path
 ) -> tuple[list[Path], dict[str, str]]:
     """Every recipe's file, in the order of ``NAMES``; and recipes that do not fit, with the reason.
 
     Args:
-        networks: run, its record and its network; the quantisation-aware one last.
+        networks: the quantisation-aware one last.
         name, terms: for the cards.
         folder: to write to.
     """
     drafts: list[Path] = []
     left_out: dict[str, str] = {}
-    for source, told, network in networks:
-        card = files.base_card(told, name, terms, runs.stages(source))
+    for trained in networks:
+        card = files.base_card(trained.record, name, terms, runs.stages(trained.run))
         # What both can give is given by the network that was trained for it, the last.
-        last = source is networks[-1][0]
+        last = trained is networks[-1]
+        network = trained.network
         chosen = [
             recipe
             for recipe in RECIPES

@@ -6,7 +6,8 @@ order. Sizes ``test`` and ``paper`` are that network, on the picture itself. Siz
 Zero-DCE++ (Li et al., 2021, "Learning to Enhance Low-Light Image via Zero-Reference Deep Curve
 Estimation"): the same with depthwise-separable convolutions and one curve map a colour, which all
 iterations share, on the picture reduced to an eighth; it sees the lifted channels, too, because at
-that size they cost next to nothing.
+that size they cost next to nothing. In its middle the features' means over the whole picture join
+in: convolutions alone see 120 pixels around a place, and not how dark the rest is.
 
 Input ``picture`` (B, H, W, 6) in 0..1, output ``curves`` in -1..1: (B, H, W, 24), or of ``lite``
 (B, H/8, W/8, 3), H and W multiples of 8; see ``edge_demo.tasks.enhance``. The runtime
@@ -72,6 +73,8 @@ def build(size: str) -> keras.Model:
         x = conv(channels, f"conv{index}", activation="relu")(x)
         first.append(x)
     x = conv(channels, "conv4", activation="relu")(x)
+    if shared:
+        x = layers.Add(name="with_whole")([x, _whole(x, channels)])
     for index, early in zip(range(5, 8), reversed(first), strict=True):
         joined = layers.Concatenate(name=f"join{index}")([early, x])
         if index < _CONVOLUTIONS:
@@ -83,6 +86,13 @@ def build(size: str) -> keras.Model:
     # A layer of its own, because integer graphs have it so.
     curves = layers.Activation("tanh", name=result.name, dtype="float32")(last)
     return keras.Model(picture, curves, name=f"enhance_zerodce-{size}")
+
+
+def _whole(x: Any, channels: int) -> Any:
+    """What the means of all features say of the whole picture, (B, 1, 1, channels)."""
+    means = layers.GlobalAveragePooling2D(keepdims=True, name="whole_means")(x)
+    hidden = layers.Conv2D(channels, 1, activation="relu", name="whole_hidden")(means)
+    return layers.Conv2D(channels, 1, name="whole")(hidden)
 
 
 def _plain(channels: int, name: str, **options: Any) -> Callable[[Any], Any]:

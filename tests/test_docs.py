@@ -98,7 +98,7 @@ def is_well_formed(words: list[str], folder: Path) -> bool:
         case ["pip", "install", "-r", file]:
             return (folder / file).is_file()
         case ["pip", "install", *packages]:
-            return all(re.match(r"[a-z-]+(==|<)\d", package) for package in packages)
+            return all(re.match(r"[a-z0-9-]+(==|<)\d", package) for package in packages)
         case ["scp", "-r", source, "pi:"]:
             return (folder / source).is_dir()
         case ["scp", source, "."]:

@@ -153,10 +153,13 @@ def comparison(
 ) -> NDArray[np.uint8]:
     """Truth, input and prediction side by side, centre crops: RGB (rows * side, 3 * side, 3)."""
     lines = []
+    network = getattr(model, "generator", model)  # what the device has
     for low, high in pairs:
         dark = centre(low, side)
         given = [value[None] for value in lowlight.inputs(low, side, thumbnail)]
-        output = np.asarray(model(given if thumbnail else given[0], training=False), np.float32)[0]
+        output = np.asarray(network(given if thumbnail else given[0], training=False), np.float32)[
+            0
+        ]
         found = task.result({task.outputs[0].name: output}, dark)
         lines.append(np.concatenate([centre(high, side), dark, found], axis=1))
     return np.concatenate(lines)

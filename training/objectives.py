@@ -14,11 +14,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_demo.errors import UserError
-from edge_demo.tasks import chroma
+from edge_demo.tasks import chroma, enhance
 from edge_demo.tasks.record import Task
 from keras_models import ab_classes
 
-from . import adversarial, colour_losses, distillation, limits, losses, ms_ssim, zero_reference
+from . import (
+    adversarial,
+    colour_losses,
+    curves,
+    distillation,
+    limits,
+    losses,
+    ms_ssim,
+    zero_reference,
+)
 
 Prior = NDArray[np.floating]
 
@@ -143,6 +152,34 @@ class CharbonnierMsSsim(Objective):
         """See ``Objective``."""
         scale = task.outputs[0].scale
         return ms_ssim.CharbonnierMsSsim(scale, self.charbonnier, self.ms_ssim, self.coarse)
+
+
+@dataclass(frozen=True)
+class ReferenceCurves(CharbonnierMsSsim):
+    """``CharbonnierMsSsim`` of the picture that curves make: low light's curves, learnt from pairs.
+
+    Attributes:
+        charbonnier, ms_ssim, coarse: as ``CharbonnierMsSsim``'s.
+    """
+
+    name: ClassVar[str] = "reference_curves"
+
+    def check_fits(self, model: str, task: Task, prior: Prior | None) -> None:
+        """See ``Objective``."""
+        if not isinstance(task, enhance.Variant) or task.makes_picture:
+            raise UserError(f"--set loss={self.name}: {model} answers with no curves")
+
+    def loss(self, task: Task, prior: Prior | None) -> keras.losses.Loss:
+        """See ``Objective``."""
+        return ms_ssim.CharbonnierMsSsim(curves.CODES, self.charbonnier, self.ms_ssim, self.coarse)
+
+    def metrics(self, task: Task) -> list[Any]:
+        """PSNR of the picture that curves make."""
+        return [losses.residual_psnr(curves.CODES)]
+
+    def wrapped(self, model: keras.Model, task: Task) -> keras.Model:
+        """The network, and its curves applied."""
+        return curves.CurvesModel(model)
 
 
 @dataclass(frozen=True)
@@ -327,6 +364,7 @@ OBJECTIVES: dict[str, type[Objective]] = {
         Charbonnier,
         LogError,
         CharbonnierMsSsim,
+        ReferenceCurves,
         ZeroReference,
         Classification,
         Adversarial,

@@ -14,6 +14,8 @@ from keras import ops
 
 from edge_demo.tasks.enhance import ITERATIONS
 
+from .curves import brightened, is_shared, upsampled
+
 # Sides of the squares whose mean brightness counts, pixels.
 REGION = 4
 EXPOSED = 16
@@ -21,59 +23,6 @@ EXPOSED = 16
 # is not to become a day.
 USUAL_MEAN = 0.04
 LEVELS = 0.1, 0.6
-
-
-def upsampled(curves: Any, picture: Any) -> Any:
-    """Curve maps (B, h, w, C) at the size of a picture (B, H, W, 3): (B, H, W, C), float32.
-
-    Bilinear with half-pixel centres, as ``cv2.resize`` does with INTER_LINEAR.
-    """
-    curves = ops.cast(curves, "float32")
-    size = tuple(picture.shape[1:3])
-    if None not in size and tuple(curves.shape[1:3]) == size:
-        return curves
-    (cells_down, cells_across), (down, across) = (ops.shape(x)[1:3] for x in (curves, picture))
-    rows, columns = _interpolation(cells_down, down), _interpolation(cells_across, across)
-    return ops.einsum("yi,bijc,xj->byxc", rows, curves, columns)
-
-
-def _interpolation(cells: Any, pixels: Any) -> Any:
-    """What each of some cells in a row counts in each of the pixels that they span.
-
-    A matrix (pixels, cells), because ``ops.image.resize`` takes no open size, and ``fit`` traces a
-    loss with one as soon as it has met a second size of crops.
-    """
-    span = ops.cast(cells, "float32") / ops.cast(pixels, "float32")
-    centres = (ops.arange(pixels, dtype="float32") + 0.5) * span - 0.5
-    places = ops.clip(centres, 0.0, ops.cast(cells, "float32") - 1.0)
-    return ops.relu(1.0 - ops.abs(places[:, None] - ops.arange(cells, dtype="float32")))
-
-
-def apply_curves(picture: Any, curves: Any) -> Any:
-    """Eight iterations of LE(x) = x + a x (1 - x), in float32.
-
-    Args:
-        picture: (B, H, W, 3) in 0..1.
-        curves: a in -1..1, (B, h, w, 3), the same in each iteration, or (B, h, w, 24), three for
-            each; smaller maps are brought to the picture's size.
-
-    Returns:
-        (B, H, W, 3) in 0..1, as ``edge_demo.tasks.enhance.apply_curves`` computes it.
-
-    Raises:
-        ValueError: maps of another number of channels.
-    """
-    return _brightened(picture, upsampled(curves, picture))
-
-
-def _brightened(picture: Any, maps: Any) -> Any:
-    """``apply_curves`` for maps of the picture's size."""
-    bright = ops.cast(picture, "float32")
-    shared = _is_shared(maps)
-    for index in range(ITERATIONS):
-        a = maps if shared else maps[..., 3 * index : 3 * index + 3]
-        bright = bright + a * bright * (1.0 - bright)
-    return bright
 
 
 def spatial_consistency(picture: Any, enhanced: Any) -> Any:
@@ -138,16 +87,8 @@ def illumination_smoothness(curves: Any) -> Any:
     """
     rows = ops.mean(ops.square(curves[:, 1:] - curves[:, :-1]), axis=(1, 2))
     columns = ops.mean(ops.square(curves[:, :, 1:] - curves[:, :, :-1]), axis=(1, 2))
-    times = ITERATIONS if _is_shared(curves) else 1
+    times = ITERATIONS if is_shared(curves) else 1
     return 2.0 * times * ops.sum(rows + columns, axis=-1)
-
-
-def _is_shared(curves: Any) -> bool:
-    """Whether all iterations share the maps."""
-    channels = curves.shape[-1]
-    if channels not in (3, 3 * ITERATIONS):
-        raise ValueError(f"curves have 3 or {3 * ITERATIONS} channels, not {channels}")
-    return bool(channels == 3)
 
 
 def _means(picture: Any, side: int) -> Any:
@@ -198,7 +139,7 @@ class ZeroReference(keras.losses.Loss):
         """The loss of each picture."""
         picture = ops.cast(y_true, "float32")
         curves = upsampled(y_pred, picture)
-        enhanced = _brightened(picture, curves)
+        enhanced = brightened(picture, curves)
         losses = {
             "spatial": spatial_consistency(picture, enhanced),
             "exposed": exposure_control(enhanced, wanted_level(picture, self.exposure, self.power)),

@@ -1,15 +1,13 @@
-"""Zero-DCE's losses on pictures whose value is known, and its curves as the device applies them."""
+"""Zero-DCE's losses on pictures whose value is known."""
 
 from __future__ import annotations
 
-import cv2
 import keras
 import numpy as np
 import pytest
 from keras import ops
 from numpy.typing import NDArray
 
-from edge_demo.tasks import enhance
 from training import zero_reference
 from training.zero_reference import ZeroReference
 
@@ -20,42 +18,6 @@ def flat(red: float, green: float | None = None, blue: float | None = None) -> N
     """One picture of one colour, (1, 32, 48, 3); of one number, grey."""
     colour = [red, red if green is None else green, red if blue is None else blue]
     return np.broadcast_to(np.float32(colour), (1, 32, 48, 3)).copy()
-
-
-# --------------------------------------------------------------------------------------- the curves
-
-
-@pytest.mark.parametrize("size", [(64, 96), (60, 100), (61, 93)])
-@pytest.mark.parametrize("channels", [1, 3, 24])
-def test_maps_are_resized_as_opencv_does(size: tuple[int, int], channels: int) -> None:
-    maps = RNG.uniform(-1, 1, (2, 8, 12, channels)).astype(np.float32)
-    found = np.asarray(zero_reference.upsampled(maps, np.zeros((2, *size, 3))))
-    for one, expected in zip(found, maps, strict=True):
-        planes = [cv2.resize(plane, size[::-1], interpolation=cv2.INTER_LINEAR)
-                  for plane in np.moveaxis(expected, -1, 0)]  # fmt: skip
-        assert np.abs(one - np.stack(planes, -1)).max() < 1e-5
-
-
-@pytest.mark.parametrize("shape", [(32, 48, 24), (32, 48, 3), (4, 6, 3), (4, 6, 24)])
-def test_curves_are_applied_as_on_the_device(shape: tuple[int, int, int]) -> None:
-    picture = RNG.uniform(0, 1, (1, 32, 48, 3)).astype(np.float32)
-    curves = RNG.uniform(-1, 1, (1, *shape)).astype(np.float32)
-    found = np.asarray(zero_reference.apply_curves(picture, curves))
-    assert np.abs(found[0] - enhance.apply_curves(picture[0], curves[0])).max() < 1e-5
-    assert found.min() >= 0 and found.max() <= 1
-    assert np.abs(found - picture).mean() > 0.05
-
-
-def test_each_iteration_has_its_own_three_maps() -> None:
-    curves = np.zeros((1, 32, 48, 24), np.float32)
-    curves[..., 3 * 7 + 1] = 0.5
-    found = np.asarray(zero_reference.apply_curves(flat(0.2), curves))
-    assert np.allclose(found[0, 0, 0], [0.2, 0.2 + 0.5 * 0.2 * 0.8, 0.2], atol=1e-6)
-
-
-def test_maps_of_another_depth_are_refused() -> None:
-    with pytest.raises(ValueError, match="3 or 24 channels, not 8"):
-        zero_reference.apply_curves(flat(0.2), np.zeros((1, 32, 48, 8), np.float32))
 
 
 # --------------------------------------------------------------------------------------- the losses
