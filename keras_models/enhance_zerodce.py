@@ -81,7 +81,7 @@ def build(size: str) -> keras.Model:
             x = conv(channels, f"conv{index}", activation="relu")(joined)
     # Small at first, so that training starts at the picture as it is; float32, so that mixed
     # precision does not round the curves.
-    start = keras.initializers.VarianceScaling(0.01)
+    start = keras.initializers.VarianceScaling(1e-3)
     last = conv(result.channels, "conv7", kernel_initializer=start, dtype="float32")(joined)
     # A layer of its own, because integer graphs have it so.
     curves = layers.Activation("tanh", name=result.name, dtype="float32")(last)
@@ -101,6 +101,10 @@ def _plain(channels: int, name: str, **options: Any) -> Callable[[Any], Any]:
 
 def _separable(channels: int, name: str, **options: Any) -> Callable[[Any], Any]:
     """A depthwise 3x3 convolution and a 1x1 one."""
-    depthwise = layers.DepthwiseConv2D(3, padding="same", name=f"{name}_depth")
-    mix = layers.Conv2D(channels, 1, name=name, **options)
+    # Keras counts all channels as inputs of each of its kernels: features would fade to nothing.
+    own = keras.initializers.RandomNormal(stddev=1 / 3)
+    depthwise = layers.DepthwiseConv2D(
+        3, padding="same", depthwise_initializer=own, name=f"{name}_depth"
+    )
+    mix = layers.Conv2D(channels, 1, name=name, **{"kernel_initializer": "he_normal", **options})
     return lambda x: mix(depthwise(x))

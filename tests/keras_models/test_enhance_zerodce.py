@@ -15,7 +15,8 @@ from edge_demo.tasks import enhance
 from export import convert, edgetpu, graph, quantise
 from keras_models import enhance_zerodce as zerodce
 from keras_models import fakequant
-from training.zero_reference import ZeroReference, apply_curves
+from training.curves import apply_curves
+from training.zero_reference import ZeroReference
 
 SIDE = 64
 Pictures = NDArray[np.float32]
@@ -52,8 +53,9 @@ def test_the_published_network_is_the_published_size() -> None:
     convolutions = [layer for layer in model.layers if isinstance(layer, layers.Conv2D)]
     assert [layer.filters for layer in convolutions] == [32] * 6 + [24]
     assert {layer.kernel_size for layer in convolutions} == {(3, 3)}
-    # Zero-DCE++ has 10,561; three more channels at the input are 3 * (9 + 1) + 3 * 32 more.
-    assert zerodce.build("lite").count_params() == 10_561 + 126
+    # Zero-DCE++ has 10,561; three more channels at the input are 3 * (9 + 1) + 3 * 32 more, and what
+    # the whole picture's means say is two matrices with biases.
+    assert zerodce.build("lite").count_params() == 10_561 + 126 + 2 * (32 + 1) * 32
 
 
 @pytest.mark.parametrize("size", zerodce.SIZES)
@@ -85,6 +87,16 @@ def test_only_the_small_one_sees_the_lifted_channels(pictures: Pictures) -> None
         assert np.array_equal(*found) != sees
 
 
+def test_the_small_one_judges_by_the_whole_picture(pictures: Pictures) -> None:
+    """What is 300 pixels away is beyond its convolutions."""
+    model = lively("lite", pictures)
+    wide = np.tile(pictures[:1], (1, 1, 8, 1))
+    dimmed = wide.copy()
+    dimmed[:, :, -SIDE:] *= 0.2
+    found = [model.predict_on_batch(given)[0, :, 0] for given in (wide, dimmed)]
+    assert np.abs(found[0] - found[1]).max() > 1e-3
+
+
 @pytest.mark.parametrize("size", ["test", "lite"])
 def test_curves_keep_their_range(size: str, pictures: Pictures) -> None:
     model = lively(size, pictures)
@@ -112,7 +124,9 @@ def test_the_integer_graph_follows_training_on_steps(
     expected = rounding.predict_on_batch(pictures[:1])[0]
     assert expected.std() > 20 * step
     assert np.abs(found - expected).max() <= 6.01 * step
-    assert np.abs(found - expected).mean() < 0.5 * np.abs(found - plain).mean()
+    # Of the small one little is lost to rounding, about a step, of which its many layers leave half.
+    most = 0.8 if size == "lite" else 0.5
+    assert np.abs(found - expected).mean() < most * np.abs(found - plain).mean()
     # In the picture, eight iterations later.
     bright = [enhance.apply_curves(pictures[0][..., :3], curves) for curves in (found, plain)]
     assert np.abs(bright[0] - bright[1]).mean() < 4 / 255
