@@ -53,8 +53,8 @@ def test_the_published_network_is_the_published_size() -> None:
     convolutions = [layer for layer in model.layers if isinstance(layer, layers.Conv2D)]
     assert [layer.filters for layer in convolutions] == [32] * 6 + [24]
     assert {layer.kernel_size for layer in convolutions} == {(3, 3)}
-    # Zero-DCE++ has 10,561; three more channels at the input are 3 * (9 + 1) + 3 * 32 more, and what
-    # the whole picture's means say is two matrices with biases.
+    # Zero-DCE++ has 10,561; three more channels at the input are 3 * (9 + 1) + 3 * 32 more, and
+    # what the whole picture's means say is two matrices with biases.
     assert zerodce.build("lite").count_params() == 10_561 + 126 + 2 * (32 + 1) * 32
 
 
@@ -124,7 +124,7 @@ def test_the_integer_graph_follows_training_on_steps(
     expected = rounding.predict_on_batch(pictures[:1])[0]
     assert expected.std() > 20 * step
     assert np.abs(found - expected).max() <= 6.01 * step
-    # Of the small one little is lost to rounding, about a step, of which its many layers leave half.
+    # The small one loses little to rounding, about a step, and its many layers leave half of it.
     most = 0.8 if size == "lite" else 0.5
     assert np.abs(found - expected).mean() < most * np.abs(found - plain).mean()
     # In the picture, eight iterations later.
