@@ -8,6 +8,9 @@ RUN_TFLITE := $(VENV_TFLITE)/bin/python
 HAS_TFLITE := import sys; sys.exit(sys.version_info[:2] != (3, 11) or sys.platform != "linux")
 NO_TFLITE := left out: the edge tests on tflite-runtime, which has no wheel for this Python or \
 	system; they need Linux and Python 3.11 (as python3.11, or make PYTHON=...)
+# Tests at a time; each takes up to 3 GB of memory.
+WORKERS ?= 2
+PYTEST := -m pytest -n $(WORKERS) --dist loadfile
 DEMO ?= runs/demo
 DEMO_STEPS ?= 2500
 export TF_CPP_MIN_LOG_LEVEL ?= 3
@@ -62,10 +65,10 @@ types: setup
 
 # Without what is slow by design: learning, several workers, every command of the pages, a browser.
 test: lint types
-	$(RUN) -m pytest -m "not slow"
+	$(RUN) $(PYTEST) -m "not slow"
 
 test-all: lint types
-	$(RUN) -m pytest
+	$(RUN) $(PYTEST)
 	@$(MAKE) --no-print-directory test-tflite
 
 # On model files that the tests with TensorFlow leave in build/tests.

@@ -162,10 +162,15 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[]
         shelf = LEFT / name
         if importlib.util.find_spec("tensorflow"):
             made = make()
-            shutil.rmtree(shelf, ignore_errors=True)
-            shelf.mkdir(parents=True)
+            draft = LEFT / f"{name}.{os.getpid()}"
+            draft.mkdir(parents=True, exist_ok=True)
             for path in made.values():
-                shutil.copy(path, shelf)
+                shutil.copy(path, draft)
+            shutil.rmtree(shelf, ignore_errors=True)
+            try:
+                draft.replace(shelf)
+            except OSError:  # another worker of this run was quicker: its files are as good
+                shutil.rmtree(draft)
             return made
         copies = tmp_path_factory.mktemp(name)
         for path in shelf.glob("*.tflite"):

@@ -230,6 +230,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Reader:
     return Reader(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 def test_commands(page: str, reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
     from export import convert
@@ -365,6 +366,7 @@ def test_the_example_is_a_model() -> None:
     assert (values["CONFIG"].model, values["CONFIG"].size) == ("chroma_plain", "s")
 
 
+@pytest.mark.slow
 def test_the_python_examples_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -112,10 +112,6 @@ def test_record_sizes_and_names(name: str, module: Any, task: Task) -> None:
     assert built.name == f"{name}-test"
 
 
-# Converting more weights than this takes minutes.
-LARGE = 8_000_000
-
-
 def traced_macs(model: keras.Model, side: int) -> int:
     """Multiply-accumulates of a Keras model's own graph, for pictures of this side."""
     import tensorflow as tf
@@ -134,6 +130,7 @@ def traced_macs(model: keras.Model, side: int) -> int:
     return total
 
 
+@pytest.mark.slow  # builds or converts every size
 def test_every_size_has_the_cost_that_the_docstring_states(module: Any, name: str) -> None:
     """ "kMAC per luma pixel: SIZE NUMBER, SIZE NUMBER", as the exported graph has it.
 
@@ -147,8 +144,9 @@ def test_every_size_has_the_cost_that_the_docstring_states(module: Any, name: st
         for size, number in re.findall(r"([\w-]+) (\d+\.\d)\b", part):
             stated[size] = float(number)
             built = keras_models.build(name, size)
-            # Both counts agree for networks that colour: see the next test.
-            if name.startswith("colorize_") and built.count_params() > LARGE:
+            # Both counts agree for networks that colour, see the next test, and converting their
+            # larger sizes takes minutes.
+            if name.startswith("colorize_"):
                 macs = traced_macs(built, side)
             else:
                 task = keras_models.task(name, size)
@@ -158,6 +156,7 @@ def test_every_size_has_the_cost_that_the_docstring_states(module: Any, name: st
     assert found == stated
 
 
+@pytest.mark.slow
 def test_macs_are_those_of_the_exported_graph(name: str, module: Any) -> None:
     """Else large networks' would be another count than small ones'."""
     if not name.startswith("colorize_"):

@@ -23,6 +23,7 @@ pytest.importorskip("jax", reason="requirements-jax.txt is not installed")
 ROOT = Path(__file__).parent.parent.parent
 
 
+@pytest.mark.slow
 def test_both_backends_train_alike(
     small_photographs: Path, tmp_path: Path, small: Callable[..., FitConfig]
 ) -> None:
@@ -51,6 +52,7 @@ def test_both_backends_train_alike(
     assert curves.apart({"jax": found["jax"], "two": runs.history(shared)}) < 1e-3
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_under_jax_and_is_exported(
     small_photographs: Path,
     tmp_path: Path,

@@ -146,6 +146,7 @@ def test_run_json_says_what_was_run(finished: Path, data: str, small: Small) -> 
     assert record["versions"]["keras"] == keras.__version__
 
 
+@pytest.mark.slow
 def test_xla_takes_the_same_steps(finished: Path, tmp_path: Path, data: str, small: Small) -> None:
     run = tmp_path / "run"
     fit(small(jit_compile="on"), data, None, run, "x")
@@ -252,6 +253,7 @@ def test_a_killed_run_ends_like_one_that_was_not(
     assert [row["step"] for row in history(run)] == [3, 6, 9, 12]
 
 
+@pytest.mark.slow
 def test_a_run_killed_at_random_moments_ends_like_one_that_was_not(
     finished: Path, tmp_path: Path, data: str, small: Small
 ) -> None:

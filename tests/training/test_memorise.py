@@ -28,6 +28,7 @@ def test_there_are_networks() -> None:
     assert NETWORKS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 def test_one_picture_is_learnt_by_heart(name: str, natural: NDArray[np.uint8]) -> None:
     keras.utils.set_random_seed(0)

@@ -56,6 +56,7 @@ def assert_alike(run: Path, other: Path) -> None:
             assert row[name] == pytest.approx(expected[name], rel=1e-4), name
 
 
+@pytest.mark.slow
 def test_two_workers_of_which_one_dies_and_returns_train_like_one(
     alone: Path, command: list[str], tmp_path: Path
 ) -> None:
@@ -91,6 +92,7 @@ raise SystemExit(main(sys.argv[1:]))
 """
 
 
+@pytest.mark.slow
 def test_two_devices_of_one_machine_train_like_one(
     alone: Path, command: list[str], tmp_path: Path
 ) -> None:
