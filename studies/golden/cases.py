@@ -102,6 +102,7 @@ def _pictures() -> Iterator[Case]:
     for name, model in (("usual", None), ("colorize", FUSION), ("enhance", CURVES)):
         yield _run(f"folder-{name}", "mixed", "out", model=model)
     yield _run("threads", "large.jpg", "out.png", "--threads", "1")
+    yield _run("dump", "odd.jpg", "out.png", "--dump", "OUT/dump")
 
 
 def _sources(model: str) -> tuple[str, ...]:
