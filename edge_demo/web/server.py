@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import signal
 import socket
@@ -12,48 +11,34 @@ import time
 from types import FrameType
 from typing import Any
 
-import waitress
-from waitress.channel import HTTPChannel
-from waitress.task import ErrorTask
+from waitress.adjustments import Adjustments
+from waitress.task import ThreadedTaskDispatcher
 
 from ..errors import UserError
-from .app import HEADERS, Studio, create_app
+from .app import Studio, create_app
+from .connections import Patience, Server
 
 # Threads that read requests and answer those that need no worker, and those that watch the camera.
 _SPARE = 12
 # Connections beside those that are worked on.
 _IDLE = 100
+# Bodies of the largest kind that may be on their way at once.
+_BODIES = 4
+# What Waitress would stop listening at; connections are limited by ``connections.Patience``.
+_MOST_SOCKETS = 4096
 # Seconds that requests in progress are given once the server is told to stop.
 _GRACE = 30.0
 
 
-class _Refusal(ErrorTask):
-    """What Waitress refuses by itself, such as a body beyond all bounds, in this server's form."""
-
-    def execute(self) -> None:
-        """Write the response."""
-        error = self.request.error
-        body = json.dumps({"error": " ".join(str(error.body).split())}).encode()
-        self.status = f"{error.code} {error.reason}"
-        self.response_headers.extend(
-            [("Content-Type", "application/json"), ("Connection", "close"), *HEADERS.items()]
-        )
-        self.set_close_on_finish()
-        self.content_length = len(body)
-        self.write(body)
-
-
-class _Channel(HTTPChannel):
-    error_task_class = _Refusal
-
-
-def listening(studio: Studio, host: str, port: int) -> Any:
+def listening(studio: Studio, host: str, port: int, patience: Patience | None = None) -> Server:
     """Waitress' server of a studio, bound to an address.
 
     Args:
         studio: what is served.
         host: an address or name of this machine.
         port: 0 for any that is free.
+        patience: with its clients; None: as many connections as the studio has places for, and
+            more, and a few of the largest bodies at once.
 
     Raises:
         UserError: the address cannot be had.
@@ -70,19 +55,33 @@ def listening(studio: Studio, host: str, port: int) -> Any:
         raise UserError(
             f"cannot listen on {host}, port {port}: {error.strerror or error}"
         ) from None
-    server = waitress.create_server(
-        create_app(studio),
+    adjustments = Adjustments(
         sockets=[bound],
         threads=studio.pool.places + _SPARE,
         # A body somewhat too large is read, so that its sender sees the answer.
         max_request_body_size=2 * studio.limits.request_bytes,
         recv_bytes=1 << 16,
         ident=None,
-        channel_timeout=60,
-        connection_limit=studio.pool.places + _IDLE,
+        # One more request is read while another is worked on: who goes away is seen by that.
+        channel_request_lookahead=1,
+        cleanup_interval=1,
+        connection_limit=_MOST_SOCKETS,
+        asyncore_use_poll=True,
         clear_untrusted_proxy_headers=True,
     )
-    server.channel_class = _Channel
+    dispatcher = ThreadedTaskDispatcher()
+    dispatcher.set_thread_count(adjustments.threads)
+    server = Server(
+        create_app(studio),
+        _sock=bound,
+        dispatcher=dispatcher,
+        adj=adjustments,
+        sockinfo=(family, bound.type, bound.proto, address),
+        bind_socket=False,
+    )
+    server.patience = patience or Patience(
+        connections=studio.pool.places + _IDLE, body_bytes=_BODIES * studio.limits.request_bytes
+    )
     return server
 
 
