@@ -85,6 +85,8 @@ class Pool:
         workers: jobs that run at once.
         places: jobs that run or wait at once.
         seconds: that a job may take, its wait included.
+        taken: places that are taken now.
+        abandoned: jobs that run are to end at their next step.
     """
 
     def __init__(self, workers: int, queue: int, seconds: float) -> None:
@@ -100,6 +102,7 @@ class Pool:
         self._free = threading.BoundedSemaphore(self.places)
         self._lock = threading.Lock()
         self.taken = 0
+        self.abandoned = False
 
     @contextmanager
     def place(self, gone: Callable[[], bool]) -> Iterator[Place]:
@@ -131,6 +134,11 @@ class Pool:
             self.taken -= 1
         self._free.release()
 
+    def abandon(self) -> None:
+        """Have the jobs that run end at their next step, and drop those that wait."""
+        self.abandoned = True
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
     def close(self) -> None:
         """Wait for the jobs that run; those that wait are dropped."""
         self._executor.shutdown(wait=True, cancel_futures=True)
@@ -158,14 +166,15 @@ class Place:
             job: given a function to be called between its steps, with any arguments.
 
         Raises:
-            Refused: it took longer than it may (504), the pool was closed before it began (503), or
+            Refused: it took longer than it may (504), the pool was closed (503), or
                 the client has left (499, which nobody reads).
         """
         asked = time.monotonic()
         began: list[float] = []
 
         def tick(*_: object) -> None:
-            if time.monotonic() - asked > self._pool.seconds or self._gone():
+            late = time.monotonic() - asked > self._pool.seconds
+            if late or self._pool.abandoned or self._gone():
                 raise Stopped
 
         def work() -> _Any:
@@ -183,6 +192,8 @@ class Place:
             pass
         finally:
             self.waited += (began[0] if began else time.monotonic()) - asked
+        if self._pool.abandoned:
+            raise Refused(503, "the server is being stopped", RETRY_AFTER)
         if self._gone():
             raise Refused(_CLIENT_LEFT, "the client has left")
         raise Refused(504, f"this took longer than {self._pool.seconds:g} s, so it was given up")

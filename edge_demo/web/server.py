@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import socket
 import sys
@@ -86,11 +87,16 @@ def listening(studio: Studio, host: str, port: int, patience: Patience | None = 
 
 
 def serve(server: Any, studio: Studio) -> None:
-    """Answer requests until Ctrl-C or a kill; then those that are in progress, and no others."""
-    stopping = threading.Event()
+    """Answer requests until Ctrl-C or a kill; then those that are in progress, and no others.
+
+    A second Ctrl-C or kill ends the process where it is: nothing of a request is on a disk.
+    """
+    stopping, at_once = threading.Event(), threading.Event()
+    # A worker that loads a model holds back all that is written to the error output meanwhile.
+    told = os.fdopen(os.dup(sys.stderr.fileno()), "w")
 
     def stop(number: int, frame: FrameType | None) -> None:
-        stopping.set()
+        (at_once if stopping.is_set() else stopping).set()
         server.pull_trigger()
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -99,19 +105,32 @@ def serve(server: Any, studio: Studio) -> None:
     studio.closing = True
     if studio.camera is not None:
         studio.camera.close()
-    print("stopping; requests in progress are finished", file=sys.stderr, flush=True)
+    print(
+        "stopping; requests in progress are finished (once more stops at once)",
+        file=told,
+        flush=True,
+    )
     server.accepting = False
     server.del_channel()
     server.socket.close()
     until = time.monotonic() + _GRACE
-    while time.monotonic() < until and any(
-        channel.requests or channel.total_outbufs_len for channel in server.active_channels.values()
+    while (
+        time.monotonic() < until
+        and not at_once.is_set()
+        and any(
+            channel.requests or channel.total_outbufs_len
+            for channel in server.active_channels.values()
+        )
     ):
         _turn(server, 0.1)
+    if at_once.is_set():
+        os._exit(128 + signal.SIGINT)
+    studio.pool.abandon()
     for number, handler in before.items():
         signal.signal(number, handler)
     studio.pool.close()
     server.task_dispatcher.shutdown(timeout=1)
+    told.close()
 
 
 def _turn(server: Any, seconds: float) -> None:
