@@ -44,14 +44,14 @@ def load(model: str | PathLike[str], threads: int = 2) -> Restorer:
 
 
 def read(path: str | PathLike[str]) -> Picture:
-    """A picture of a JPEG, PNG, WebP, TIFF or BMP file.
+    """A picture of a file: JPEG, PNG, WebP, TIFF, HEIC, AVIF, JPEG XL, GIF or BMP.
 
     Args:
         path: of the file.
 
     Returns:
         An object with ``rgb`` ((H, W, 3), upright, uint8 or uint16, as deep as the file) and
-        ``save(path)``. It keeps transparency, EXIF and ICC profile.
+        ``save(path)``. It keeps transparency, metadata and ICC profile, as ``docs/files.md`` says.
 
     Raises:
         UserError: missing, unreadable, truncated, of another kind, or too large.

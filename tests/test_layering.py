@@ -70,7 +70,11 @@ RULES: dict[str, set[str]] = {
 EXTRA = {
     "edge_demo.__main__": {"edge_demo.listing"},
     "edge_demo.camera.source": {"picamera2"},
+    "edge_demo.colour.profiles": {"PIL"},
+    "edge_demo.pictures.ffmpeg": {"av"},
+    "edge_demo.pictures.library": {"PIL", "pillow_heif", "pillow_jxl"},
     "edge_demo.pictures.planes": {"av"},
+    "edge_demo.pictures.writing": {"PIL"},
     "datasets.augment": {"albumentations"},
     # One reader of video files; the device needs it, too.
     "datasets.video": {"edge_demo.video"},

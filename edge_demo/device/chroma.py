@@ -20,7 +20,7 @@ from ..colour.ycbcr import rgb_to_ycbcr, round_to_uint8, ycbcr_to_rgb
 from ..errors import UserError
 from ..model.tiling import Tile, even_parts, tiles, window
 from ..pictures.containers import ImageInfo
-from ..pictures.images import apply_orientation
+from ..pictures.images import apply_orientation, carried
 from ..pictures.picture import Picture, made
 from ..pictures.planes import decode_planes
 from ..tasks.chroma import DETAIL, Planes, Variant, corrected, pack, unpack
@@ -135,7 +135,7 @@ class Chroma(Restorer):
         clock.lap("read")
         rgb = self._array(found.rgb, progress)
         clock.lap("restore")
-        return made(picture, rgb, found.alpha, found.exif, found.icc)
+        return made(picture, rgb, found.alpha, found.carried, found.notes)
 
     def _from_planes(self, picture: Picture, progress: Progress | None, clock: Clock) -> Picture:
         assert picture.file is not None
@@ -147,7 +147,7 @@ class Chroma(Restorer):
         self._tell("rgb", rgb)
         clock.lap("restore")
         alpha = None if file.alpha is None else apply_orientation(file.alpha, file.orientation)
-        return made(picture, apply_orientation(rgb, file.orientation), alpha, file.exif, file.icc)
+        return made(picture, apply_orientation(rgb, file.orientation), alpha, carried(picture.file))
 
     def _array(self, rgb: NDArray[Any], progress: Progress | None) -> NDArray[Any]:
         per_code = 257.0 if rgb.dtype == np.uint16 else 1.0
@@ -185,7 +185,7 @@ def _piece(planes: Planes, part: Tile, tile: tuple[int, int]) -> Planes:
 def _check_resample(info: ImageInfo, resample: bool) -> None:
     if info.grey:
         raise UserError(f"{info.path}: a grey picture has no chroma to reconstruct")
-    if resample or info.subsampling == "cmyk":  # the reader explains CMYK
+    if resample:
         return
     stored = f"{info.subsampling} chroma" if info.subsampling else "chroma at full resolution"
     raise UserError(

@@ -20,12 +20,13 @@ from numpy.typing import NDArray
 from ..clock import Clock
 from ..colour import guided
 from ..colour.lab import encode_linear, lab_to_linear
+from ..colour.ycbcr import round_to_uint8
 from ..errors import UserError
-from ..pictures.images import to_uint8
+from ..pictures.images import Carried, in_srgb, to_uint8
 from ..pictures.picture import Picture, made
 from ..tasks import colorize
 from ..tasks.colorize import Colours, Grey
-from . import frames, global_hints
+from . import frames, global_hints, visible
 from .frames import Frame, RestoredFrame
 from .hinting import obey
 from .hints import Hints, ab_of
@@ -202,15 +203,24 @@ class Colorize(Restorer):
 
     def _picture(self, picture: Picture, progress: Progress | None, clock: Clock) -> Picture:
         found = picture.decoded
-        grey = self._grey(found.rgb)
+        values, converted = in_srgb(found)
+        seen = None if found.alpha is None else found.alpha > 0
+        notes = (*found.notes, *converted)
+        if seen is not None and not seen.any():
+            notes = (*found.notes, "The picture is wholly transparent, so it was left as it is.")
+            return made(picture, found.rgb, found.alpha, found.carried, notes)
+        hides = seen is not None and not seen.all()
+        grey = self._grey(visible.filled(values, seen) if seen is not None and hides else values)
         clock.lap("read")
         rgb = self.coloured(grey, found.rgb.dtype, progress)
+        if seen is not None and hides:
+            rgb = np.where(seen[..., None], rgb, found.rgb)
         clock.lap("restore")
-        notes: tuple[str, ...] = ()
         if not (found.grey or colorize.is_grey(found.rgb)):
-            notes = ("The picture had colours; the model saw its lightness alone.",)
-        # No profile: it described the old colours, and a grey one cannot hold any.
-        return made(picture, rgb, found.alpha, found.exif, None, notes)
+            notes = (*notes, "The picture had colours; the model saw its lightness alone.")
+        # No profile: it described the old colours, and what is made here is sRGB.
+        carried = Carried(found.exif, None, found.extra.of_srgb())
+        return made(picture, rgb, found.alpha, carried, notes)
 
     def _array(self, rgb: NDArray[Any], progress: Progress | None) -> NDArray[Any]:
         return self.coloured(self._grey(rgb), rgb.dtype, progress)
@@ -226,7 +236,7 @@ class Colorize(Restorer):
 
 
 def grey_of(rgb: NDArray[Any]) -> Grey:
-    """The lightness of a picture RGB (H, W, 3), uint8 or uint16."""
+    """The lightness of a picture RGB (H, W, 3): uint8, uint16, or float32 code values 0..255."""
     codes = rgb / np.float32(257.0) if rgb.dtype == np.uint16 else rgb
     return Grey(colorize.lightness(codes))
 
@@ -237,7 +247,8 @@ def _of_photograph(reference: Picture) -> global_hints.Wanted:
     Raises:
         UserError: it cannot be decoded, or has none.
     """
-    rgb = to_uint8(reference.rgb)
+    values, _ = in_srgb(reference.decoded)
+    rgb = round_to_uint8(values) if values.dtype == np.float32 else to_uint8(values)
     if colorize.is_grey(rgb):
         raise UserError(f"{reference.name}: has no colours to take")
     return global_hints.of_photograph(rgb)

@@ -119,12 +119,18 @@ class Enhance(Restorer):
         if self.strength > 0.0 and not bright:
             rgb = self._brightened(rgb, progress, seen)
         clock.lap("restore")
-        notes: tuple[str, ...] = ()
+        notes = found.notes
         if seen is not None and not seen.any():
-            notes = ("The picture is wholly transparent, so it was left as it is.",)
+            notes = (
+                *notes,
+                "The picture is wholly transparent, so it was left as it is.",
+            )
         elif bright:
-            notes = ("The picture is bright enough, so it was left as it is.",)
-        return made(picture, rgb, found.alpha, found.exif, found.icc, notes)
+            notes = (
+                *notes,
+                "The picture is bright enough, so it was left as it is.",
+            )
+        return made(picture, rgb, found.alpha, found.carried, notes)
 
     def _array(self, rgb: NDArray[Any], progress: Progress | None) -> NDArray[Any]:
         return self._brightened(rgb, progress, None)

@@ -1,13 +1,13 @@
 """Reading and writing picture files without losing what they carry.
 
-A `Decoded` is upright RGB of the file's own depth, with transparency, EXIF and ICC profile beside
-it. OpenCV decodes and encodes; `containers` reads the headers first and refuses what OpenCV would
-get wrong.
+A `Decoded` is upright RGB of the file's own depth, with transparency and all that its file carries
+beside it. `containers` reads the headers first and refuses what would come out wrong. OpenCV
+decodes what it decodes right at every depth, Pillow and its plugins the rest.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -16,18 +16,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..colour import profiles
 from ..errors import UserError
 from ..files import write_whole
-from .containers import (
-    MAX_PIXELS,
-    ImageFile,
-    ImageInfo,
-    load,
-    metadata,
-    probe,
-    tiff_as_stored,
-    upright_exif,
-)
+from . import jpeg_file, library, png_file, tiff_file, writing
+from .containers import MAX_PIXELS, ImageFile, ImageInfo, load, probe, refusals
+from .metadata import NOTHING, Extra, space_of_exif, upright_exif, upright_xmp
 
 __all__ = [
     "EXTENSIONS",
@@ -39,6 +33,7 @@ __all__ = [
     "apply_orientation",
     "decode_rgb",
     "encode_image",
+    "in_srgb",
     "load",
     "probe",
     "read_rgb",
@@ -51,7 +46,10 @@ Pixels = NDArray[np.unsignedinteger[Any]]  # uint8 or uint16
 _Any = TypeVar("_Any", bound=np.generic)
 
 # What readable files are usually called, for searching folders; reading goes by content.
-EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
+EXTENSIONS = (
+    *(".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"),
+    *(".jfif", ".jpe", ".heic", ".heif", ".avif", ".jxl", ".gif"),
+)
 # The format that each extension is written in.
 WRITABLE = {
     ".png": "png",
@@ -61,12 +59,19 @@ WRITABLE = {
     ".tif": "tiff",
     ".tiff": "tiff",
 }
-_NAMES = {"png": "PNG", "jpeg": "JPEG", "webp": "WebP", "tiff": "TIFF"}
 # Pixels a side: of the container (WebP) or of the library that writes and reads it.
 _MAX_SIDE = {"png": 1_000_000, "jpeg": 65_500, "webp": 16_383}
-# One JPEG segment holds 65,533 bytes, and OpenCV writes EXIF and profile into one each.
-_MAX_JPEG_EXIF = 65_533 - len(b"Exif\0\0")
-_MAX_JPEG_ICC = 65_533 - len(b"ICC_PROFILE\0\1\1")
+# What OpenCV decodes.
+_BY_OPENCV = ("jpeg", "png", "webp", "tiff")
+
+
+@dataclass(frozen=True)
+class Carried:
+    """What of a file goes with its upright, restored pixels; fields as of `Decoded`."""
+
+    exif: bytes | None
+    icc: bytes | None
+    extra: Extra
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,10 +81,12 @@ class Decoded:
     Attributes:
         rgb: (H, W, 3), uint8 0..255 or uint16 0..65535. A grey file has three equal channels.
         alpha: (H, W) of the same type, or None.
-        exif: EXIF with its orientation set to 1, or None.
-        icc: ICC profile, or None. The pixels are in the space that it names.
+        exif: EXIF with its orientation set to 1 and without its thumbnail, or None.
+        icc: an RGB profile, or None for sRGB. The pixels are in the space that it names.
         info: the file's description. Its size and orientation are those before turning upright.
         grey: the file held one colour channel.
+        extra: what else the file carries, its XMP of an upright picture.
+        notes: what was changed to make RGB of it, sentences.
     """
 
     rgb: Pixels = field(repr=False)
@@ -88,6 +95,25 @@ class Decoded:
     icc: bytes | None = field(repr=False)
     info: ImageInfo
     grey: bool
+    extra: Extra = field(default=NOTHING, repr=False)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def carried(self) -> Carried:
+        """What goes with pixels that are made of these and are of the same space."""
+        return Carried(self.exif, self.icc, self.extra)
+
+
+def carried(file: ImageFile) -> Carried:
+    """What a file of RGB carries for its pixels once they are upright and restored."""
+    extra = file.extra
+    if extra.xmp is not None:
+        extra = replace(extra, xmp=upright_xmp(extra.xmp))
+    return Carried(
+        None if file.exif is None else upright_exif(file.exif),
+        file.icc or (None if extra.png_space else space_of_exif(file.exif)),
+        extra,
+    )
 
 
 def read_rgb(path: str | PathLike[str]) -> Decoded:
@@ -96,39 +122,101 @@ def read_rgb(path: str | PathLike[str]) -> Decoded:
 
 
 def decode_rgb(file: ImageFile) -> Decoded:
-    """Decode a JPEG, PNG, WebP, TIFF or BMP; of several pages the first.
+    """Decode a picture of any known format; of several the first, which the file's notes say.
 
-    EXIF is not extracted from TIFF files, except for the orientation.
+    CMYK and grey profiles have no place in an RGB file: such pictures become sRGB.
 
     Raises:
-        UserError: the file is damaged, or of a kind that is not supported, such as CMYK.
+        UserError: the file is damaged, or of a kind that is not supported.
     """
     info = file.info
+    kept = carried(file)
+    if info.subsampling == "cmyk":
+        with refusals(info.path):
+            ink = library.cmyk(info.format, file.data)
+        rgb, note = _of_ink(ink, file.icc)
+        rgb = apply_orientation(rgb, info.orientation)
+        return Decoded(rgb, None, kept.exif, None, info, False, kept.extra, (note,))
     decoded = _decode(file)
     grey = info.grey or decoded.ndim == 2
-    alpha: Pixels | None = None
+    alpha = _alpha(file, decoded)
     if decoded.ndim == 2:
         rgb = _convert(decoded, cv2.COLOR_GRAY2RGB)
-    elif decoded.shape[2] == 4:
-        rgb = _convert(decoded, cv2.COLOR_BGRA2RGB)
-        if info.alpha:  # a 32-bit BMP's fourth byte is often padding
-            alpha = apply_orientation(np.ascontiguousarray(decoded[..., 3]), info.orientation)
     else:
-        rgb = _convert(decoded, cv2.COLOR_BGR2RGB)
-    exif = None if file.exif is None else upright_exif(file.exif)
-    return Decoded(apply_orientation(rgb, info.orientation), alpha, exif, file.icc, info, grey)
+        rgb = np.ascontiguousarray(decoded[..., :3])
+    rgb = apply_orientation(rgb, info.orientation)
+    if alpha is not None:
+        alpha = apply_orientation(np.ascontiguousarray(alpha), info.orientation)
+    icc = kept.icc
+    notes: tuple[str, ...] = ()
+    if icc is not None and grey and profiles.space(icc) == "GRAY":
+        rgb, icc, notes = _of_grey(rgb, icc)
+    return Decoded(rgb, alpha, kept.exif, icc, info, grey, kept.extra, notes)
+
+
+def _of_ink(ink: NDArray[np.uint8], icc: bytes | None) -> tuple[Pixels, str]:
+    """CMYK (H, W, 4) as sRGB, and a sentence."""
+    rgb = None
+    if icc is not None and profiles.space(icc) == "CMYK":
+        rgb = profiles.by_tables(ink, icc)
+    if rgb is not None and icc is not None:
+        return rgb, f"CMYK was converted to sRGB by its profile ({profiles.name(icc)})."
+    white = 255 - ink.astype(np.uint16)
+    plain = (white[..., :3] * white[..., 3:] + 127) // 255
+    return plain.astype(np.uint8), "CMYK without a profile was converted to sRGB by rule of thumb."
+
+
+def _of_grey(rgb: Pixels, icc: bytes) -> tuple[Pixels, bytes | None, tuple[str, ...]]:
+    """Grey pixels of a grey profile as sRGB, which is what they are then."""
+    profile = profiles.parse(icc)
+    if profile is None:
+        return rgb, None, ("Its grey profile could not be read, so it was taken as sRGB.",)
+    if profile.is_srgb:
+        return rgb, None, ()
+    codes = np.arange(256 if rgb.dtype == np.uint8 else 65536, dtype=rgb.dtype)
+    line = np.repeat(codes[None, :, None], 3, axis=2)
+    table = profiles.rounded(profiles.codes(line, profile), rgb.dtype)[0, :, 0]
+    note = f"Its grey was converted to sRGB by its profile ({profile.name})."
+    return np.ascontiguousarray(table[rgb]), None, (note,)
+
+
+def in_srgb(found: Decoded) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """A picture's pixels (H, W, 3) in sRGB, and what is to be said of that.
+
+    Returns:
+        Its own pixels where they are sRGB; else float32 code values 0..255 with fractions, those
+        that sRGB cannot show beyond.
+    """
+    if found.icc is None:
+        return found.rgb, ()
+    profile = profiles.parse(found.icc)
+    if profile is not None and not profile.grey:
+        if profile.is_srgb:
+            return found.rgb, ()
+        note = f"Its colours were converted to sRGB by its profile ({profile.name})."
+        return profiles.codes(found.rgb, profile), (note,)
+    eight = to_uint8(found.rgb)
+    converted = profiles.by_tables(eight, found.icc) if profile is None else None
+    if converted is None:
+        return found.rgb, ("Its profile is damaged or is none of RGB; it was taken as sRGB.",)
+    name = profiles.name(found.icc)
+    depth = "" if found.rgb.dtype == np.uint8 else ", in 8 bits"
+    note = f"Its colours were converted to sRGB by its profile ({name}){depth}."
+    return converted.astype(np.float32), (note,)
 
 
 def _decode(file: ImageFile) -> Pixels:
-    """The stored pixels, unturned: (H, W), BGR (H, W, 3) or BGRA (H, W, 4), uint8 or uint16."""
+    """The stored pixels, unturned: (H, W), RGB (H, W, 3) or RGBA (H, W, 4), uint8 or uint16."""
     info = file.info
-    if info.subsampling == "cmyk":
-        raise UserError(f"{info.path}: is a CMYK JPEG; convert it to RGB first")
-    data = tiff_as_stored(file.data) if info.format == "tiff" else file.data
-    try:
-        decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error:
-        decoded = None
+    decoded = None
+    if info.format in _BY_OPENCV and not _is_for_pillow(file):
+        decoded = _by_opencv(file)
+    if decoded is None and not (info.format == "jpeg" and info.bit_depth != 8):
+        with refusals(info.path):
+            if info.format == "jxl":
+                decoded = library.jxl_decoded(file.data)[1]
+            elif info.format not in ("png", "tiff") or _is_for_pillow(file):
+                decoded = library.decode(info.format, file.data)
     if (
         decoded is None
         or decoded.shape[:2] != (info.height, info.width)
@@ -137,7 +225,40 @@ def _decode(file: ImageFile) -> Pixels:
         raise UserError(
             f"{info.path}: cannot be decoded: damaged, or a {info.format} of an unusual kind"
         )
-    return cast(Pixels, decoded)
+    if info.format == "jpeg" and not np.ptp(decoded[-8:, -8:], axis=(0, 1)).any():
+        with refusals(info.path):
+            jpeg_file.check_to_the_end(file.data)
+    return decoded
+
+
+def _is_for_pillow(file: ImageFile) -> bool:
+    """A WebP's animation, whose first picture may be smaller than it; a TIFF of odd alpha."""
+    if file.info.format == "webp":
+        return any("animation" in note for note in file.notes)
+    return file.info.format == "tiff" and tiff_file.parse(file.data).premultiplied
+
+
+def _by_opencv(file: ImageFile) -> Pixels | None:
+    data = tiff_file.as_stored(file.data, True) if file.info.format == "tiff" else file.data
+    try:
+        decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        return None
+    if decoded is None or decoded.ndim == 2:
+        return cast("Pixels | None", decoded)
+    code = cv2.COLOR_BGRA2RGBA if decoded.shape[2] == 4 else cv2.COLOR_BGR2RGB
+    return _convert(cast(Pixels, decoded), code)
+
+
+def _alpha(file: ImageFile, decoded: Pixels) -> Pixels | None:
+    """Transparency as stored, unturned; a 32-bit picture's fourth channel is often padding."""
+    if not file.info.alpha:
+        return None
+    if decoded.ndim == 3 and decoded.shape[2] == 4:
+        return decoded[..., 3]
+    if file.info.format == "png":  # a colour that is transparent, which OpenCV leaves in place
+        return png_file.alpha_of_colour(png_file.parse(file.data), decoded)
+    return None
 
 
 def _convert(pixels: Pixels, code: int) -> Pixels:
@@ -187,6 +308,7 @@ def write_image(
     alpha: Pixels | None = None,
     exif: bytes | None = None,
     icc: bytes | None = None,
+    extra: Extra = NOTHING,
     quality: int = 95,
     overwrite: bool = False,
 ) -> tuple[str, ...]:
@@ -198,8 +320,9 @@ def write_image(
         path: the file to make; an extension in `WRITABLE`.
         rgb: upright pixels (H, W, 3), uint8 or uint16.
         alpha: (H, W), uint8 or uint16.
-        exif: EXIF; its orientation is set to 1.
+        exif: EXIF; its orientation is set to 1, its thumbnail left out.
         icc: the ICC profile of the pixels.
+        extra: what else the file is to carry.
         quality: of a JPEG, 1..100.
         overwrite: replace an existing file.
 
@@ -214,8 +337,9 @@ def write_image(
     target = Path(fspath(path))
     kind = check_target(target, overwrite)
     data, notes = encode_image(
-        str(target), kind, rgb, alpha=alpha, exif=exif, icc=icc, quality=quality
-    )
+        str(target), kind, rgb,
+        alpha=alpha, exif=exif, icc=icc, extra=extra, quality=quality,
+    )  # fmt: skip
     replace_file(target, data)
     return notes
 
@@ -228,6 +352,7 @@ def encode_image(
     alpha: Pixels | None = None,
     exif: bytes | None = None,
     icc: bytes | None = None,
+    extra: Extra = NOTHING,
     quality: int = 95,
 ) -> tuple[bytes, tuple[str, ...]]:
     """The bytes that `write_image` writes, and what they could not keep.
@@ -235,7 +360,7 @@ def encode_image(
     Args:
         name: of the picture, for messages.
         kind: "png", "jpeg", "webp" or "tiff".
-        rgb, alpha, exif, icc, quality: as there.
+        rgb, alpha, exif, icc, extra, quality: as there.
 
     Raises:
         UserError: a picture too large for the format, or a quality out of range.
@@ -248,24 +373,23 @@ def encode_image(
     limit = _MAX_SIDE.get(kind)
     if limit is not None and max(height, width) > limit:
         raise UserError(
-            f"{name}: {width}x{height} is too large for {_NAMES[kind]},"
+            f"{name}: {width}x{height} is too large for {writing.NAMES[kind]},"
             f" which ends at {limit:,} pixels a side; write a .png or .tif"
         )
 
     notes: list[str] = []
     if kind in ("jpeg", "webp") and rgb.dtype == np.uint16:
         rgb = to_uint8(rgb)
-        notes.append(f"16 bits a channel became 8: {_NAMES[kind]} has no more.")
+        notes.append(f"16 bits a channel became 8: {writing.NAMES[kind]} has no more.")
     if alpha is not None and kind == "jpeg":
         alpha = None
         notes.append("Transparency was not kept: JPEG has none.")
-    if alpha is None:
-        pixels = _convert(rgb, cv2.COLOR_RGB2BGR)
-    else:
+    pixels = rgb
+    if alpha is not None:
         alpha = to_uint8(alpha) if rgb.dtype == np.uint8 else to_uint16(alpha)
-        pixels = np.dstack([rgb[..., ::-1], alpha])
+        pixels = np.dstack([rgb, alpha])
     exif = upright_exif(exif) if exif else None
-    data, lost = _encode(name, kind, pixels, exif, icc or None, quality)
+    data, lost = writing.encode(name, kind, pixels, exif, icc or None, extra, quality)
     return data, (*notes, *lost)
 
 
@@ -300,89 +424,6 @@ def _check_pixels(rgb: Pixels, alpha: Pixels | None) -> None:
         raise ValueError(
             f"alpha must be {rgb.shape[:2]} uint8 or uint16, not {alpha.shape} {alpha.dtype}"
         )
-
-
-def _encode(
-    name: str,
-    kind: str,
-    pixels: Pixels,
-    exif: bytes | None,
-    icc: bytes | None,
-    quality: int,
-) -> tuple[bytes, list[str]]:
-    """The encoded file, and a sentence for each piece of metadata that it lacks."""
-    kept_exif, why_no_exif = _storable_exif(kind, exif)
-    kept_icc, why_no_icc = _storable_icc(kind, icc)
-    data = _try_encode(kind, pixels, kept_exif, kept_icc, quality)
-    if data is None and kept_icc is not None:  # one bad profile makes libpng refuse the picture
-        kept_icc = None
-        data = _try_encode(kind, pixels, kept_exif, kept_icc, quality)
-    if data is None and kept_exif is not None:
-        data = _try_encode(kind, pixels, None, None, quality)
-    if data is None:
-        raise UserError(f"{name}: OpenCV could not encode this picture as {_NAMES[kind]}")
-    found_exif, found_icc = metadata(data)
-    lost = []
-    if exif is not None and found_exif != exif:
-        lost.append(f"EXIF was not kept: {why_no_exif}.")
-    if icc is not None and found_icc != icc:
-        lost.append(f"The ICC profile was not kept: {why_no_icc}.")
-    return data, lost
-
-
-def _storable_exif(kind: str, exif: bytes | None) -> tuple[bytes | None, str]:
-    """EXIF to hand to OpenCV, and the reason if the file turns out to lack it."""
-    why = _no_metadata(kind)
-    if why is None and kind == "jpeg" and exif is not None and len(exif) > _MAX_JPEG_EXIF:
-        why = "it is too long for a JPEG"
-    return (exif, "OpenCV refused it") if why is None else (None, why)
-
-
-def _storable_icc(kind: str, icc: bytes | None) -> tuple[bytes | None, str]:
-    """As `_storable_exif`, for the profile."""
-    why = _no_metadata(kind)
-    if why is None and icc is not None:
-        if icc[16:20] != b"RGB ":
-            why = "it is damaged or describes no RGB picture"
-        elif kind == "jpeg" and len(icc) > _MAX_JPEG_ICC:
-            why = "it is too long for OpenCV's JPEG writer"
-    return (icc, "OpenCV refused it") if why is None else (None, why)
-
-
-def _no_metadata(kind: str) -> str | None:
-    if kind == "tiff":
-        return "OpenCV writes none into TIFF"
-    if not hasattr(cv2, "imencodeWithMetadata"):
-        return "this needs OpenCV 4.12 or newer"
-    return None
-
-
-def _try_encode(
-    kind: str, pixels: Pixels, exif: bytes | None, icc: bytes | None, quality: int
-) -> bytes | None:
-    params: list[int] = []
-    if kind == "jpeg":
-        params = [cv2.IMWRITE_JPEG_QUALITY, quality]
-        params += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
-    elif kind == "webp" and hasattr(cv2, "IMWRITE_WEBP_LOSSLESS_MODE"):
-        # Plain lossless mode (OpenCV's default) drops the colour under full transparency.
-        params = [cv2.IMWRITE_WEBP_LOSSLESS_MODE, cv2.IMWRITE_WEBP_LOSSLESS_PRESERVE_COLOR]
-    pieces: dict[int, NDArray[np.uint8]] = {}
-    if exif is not None:
-        pieces[cv2.IMAGE_METADATA_EXIF] = np.frombuffer(exif, np.uint8)
-    if icc is not None:
-        pieces[cv2.IMAGE_METADATA_ICCP] = np.frombuffer(icc, np.uint8)
-    extension = f".{kind}"
-    try:
-        if pieces:
-            ok, encoded = cv2.imencodeWithMetadata(
-                extension, pixels, [*pieces], [*pieces.values()], params
-            )
-        else:
-            ok, encoded = cv2.imencode(extension, pixels, params)
-    except cv2.error:
-        return None
-    return encoded.tobytes() if ok else None
 
 
 def replace_file(target: Path, data: bytes) -> None:

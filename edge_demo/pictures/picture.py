@@ -11,7 +11,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from .containers import ImageFile, ImageInfo, load
-from .images import Decoded, check_target, decode_rgb, encode_image, replace_file
+from .images import Carried, Decoded, check_target, decode_rgb, encode_image, replace_file
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +64,8 @@ class Picture:
         Args:
             kind: ``png``, ``jpeg``, ``webp`` or ``tiff``.
             quality: of a JPEG, 1..100.
-            exif: whether EXIF, which may tell where and when, is kept.
+            exif: whether EXIF, XMP, IPTC, comment and texts are kept, which may tell who, where and
+                when.
             name: for messages.
 
         Raises:
@@ -73,9 +74,10 @@ class Picture:
         found = self.decoded
         data, notes = encode_image(
             name or self.name, kind, found.rgb,
-            alpha=found.alpha, exif=found.exif if exif else None, icc=found.icc, quality=quality,
+            alpha=found.alpha, exif=found.exif if exif else None, icc=found.icc,
+            extra=found.extra if exif else found.extra.without_persons(), quality=quality,
         )  # fmt: skip
-        return data, (*self.notes, *notes)
+        return data, (*self.notes, *found.notes, *notes)
 
     def save(
         self, path: str | PathLike[str], *, quality: int = 95, overwrite: bool = False
@@ -103,11 +105,11 @@ class Picture:
 
 def of_file(file: ImageFile) -> Picture:
     """A picture of a file that is in memory."""
-    return Picture(str(file.info.path), file)
+    return Picture(str(file.info.path), file, file.notes)
 
 
 def read(path: str | PathLike[str]) -> Picture:
-    """A picture of a JPEG, PNG, WebP, TIFF or BMP; its pixels are decoded when they are needed.
+    """A picture of a file of any known format; its pixels are decoded when they are needed.
 
     Raises:
         UserError: missing, unreadable, truncated, of another kind, or too large.
@@ -119,15 +121,15 @@ def made(
     before: Picture,
     rgb: NDArray[Any],
     alpha: NDArray[Any] | None,
-    exif: bytes | None,
-    icc: bytes | None,
+    carried: Carried,
     notes: tuple[str, ...] = (),
 ) -> Picture:
     """A picture that was made of another.
 
     Args:
         before: that one.
-        rgb, alpha, exif, icc: as in ``Decoded``.
+        rgb, alpha: as in ``Decoded``.
+        carried: what goes with them.
         notes: to be added to those of before.
     """
     height, width = rgb.shape[:2]
@@ -136,5 +138,5 @@ def made(
         before.info, width=width, height=height, orientation=1, grey=False,
         subsampling=None, siting=None, quantised=None,
     )  # fmt: skip
-    pixels = Decoded(rgb, alpha, exif, icc, info, grey=False)
+    pixels = Decoded(rgb, alpha, carried.exif, carried.icc, info, False, carried.extra)
     return Picture(before.name, None, (*before.notes, *notes), pixels)

@@ -7,15 +7,17 @@ from. FFmpeg hands them over untouched.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import cast
+from typing import TYPE_CHECKING
 
-import av
-import av.error
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UserError
-from .containers import ImageFile, ImageInfo, upright_exif
+from . import ffmpeg
+from .containers import ImageFile, ImageInfo
+
+if TYPE_CHECKING:
+    import av
 
 Plane = NDArray[np.uint8]
 
@@ -35,8 +37,6 @@ class Planes420File:
         full_range: True for JPEG, False for WebP.
         siting: where a chroma sample lies in its 2x2 block; "center" for both.
         orientation: EXIF orientation 1..8, still to be applied.
-        exif: EXIF with its orientation already set to 1, ready to be written; or None.
-        icc: ICC profile, or None.
         info: the file's description.
     """
 
@@ -47,8 +47,6 @@ class Planes420File:
     full_range: bool
     siting: str
     orientation: int
-    exif: bytes | None = field(repr=False)
-    icc: bytes | None = field(repr=False)
     info: ImageInfo
 
 
@@ -75,8 +73,6 @@ def decode_planes(file: ImageFile) -> Planes420File:
         full_range=info.format == "jpeg",
         siting="center",
         orientation=info.orientation,
-        exif=None if file.exif is None else upright_exif(file.exif),
-        icc=file.icc,
         info=info,
     )
 
@@ -99,19 +95,11 @@ _PLANAR_420 = {"jpeg": ("yuvj420p", "yuv420p"), "webp": ("yuv420p", "yuva420p")}
 def _decode(file: ImageFile) -> list[Plane]:
     """Y, Cb, Cr and, where there is one, alpha."""
     info = file.info
-    try:
-        # A decoder without a demuxer: nothing guesses at names or numbered sequences.
-        codec = cast(av.VideoCodecContext, av.CodecContext.create(_DECODERS[info.format], "r"))
-        codec.options = {"err_detect": "explode"}  # else damage comes back as grey blocks
-        codec.thread_count = 1
-        frames = [*codec.decode(av.Packet(file.data)), *codec.decode(None)]
-    except av.error.FFmpegError:
-        frames = []
-    if len(frames) != 1 or frames[0].is_corrupt:
+    frame = ffmpeg.picture(_DECODERS[info.format], file.data)
+    if frame is None:
         raise UserError(
             f"{info.path}: cannot be decoded: damaged, or a {info.format} of an unusual kind"
         )
-    frame = frames[0]
     if frame.format.name not in _PLANAR_420[info.format]:
         raise UserError(f"{info.path}: decodes to {frame.format.name}, not to 4:2:0 planes")
     return [_plane(plane) for plane in frame.planes]

@@ -23,7 +23,7 @@ from ..device.colorize import Colorize, grey_of
 from ..errors import UserError
 from ..measure import metrics
 from ..pictures import containers, picture
-from ..pictures.images import decode_rgb, encode_image, to_uint8
+from ..pictures.images import decode_rgb, encode_image, in_srgb, to_uint8
 from ..tasks import colorize
 from .limits import Limits, Refused
 from .pool import Models
@@ -209,7 +209,7 @@ def answer(upload: Upload, name: str, models: Models, limits: Limits) -> Answer:
         Refused: as ``opened``.
         UserError: cannot be decoded.
     """
-    grey = grey_of(decode_rgb(opened(upload, limits)).rgb)
+    grey = grey_of(in_srgb(decode_rgb(opened(upload, limits)))[0])
     with models.use(name) as restorer:
         assert isinstance(restorer, Colorize)
         _, colours = restorer.answer(grey)
@@ -269,7 +269,8 @@ def colours_of(upload: Upload, count: int, limits: Limits) -> dict[str, Any]:
         Refused: as ``opened``.
         UserError: cannot be decoded.
     """
-    rgb = to_uint8(decode_rgb(opened(upload, limits)).rgb)
+    values, _ = in_srgb(decode_rgb(opened(upload, limits)))
+    rgb = round_to_uint8(values) if values.dtype == np.float32 else to_uint8(values)
     return {
         "colors": [
             {
