@@ -245,6 +245,12 @@ def _api(app: Flask, studio: Studio) -> None:
         app.add_url_rule(path, path.strip("/"), view, methods=[method])
 
 
+def _gone() -> Callable[[], bool]:
+    """Whether the client of this request has left, as the server under the application knows it."""
+    found: Callable[[], bool] = request.environ.get("waitress.client_disconnected", bool)
+    return found
+
+
 def _models(studio: Studio) -> Response:
     limits = studio.limits
     return _json(
@@ -266,7 +272,7 @@ def _models(studio: Studio) -> Response:
 
 def _process(studio: Studio) -> Response:
     limits = studio.limits
-    with studio.pool.place() as place:
+    with studio.pool.place(_gone()) as place:
         began = time.perf_counter()
         values = forms.fields(request, forms.PROCESS, ("image", "reference"))
         pictures = forms.uploads(request, limits, limits.files)
@@ -281,7 +287,7 @@ def _process(studio: Studio) -> Response:
 
 def _compare(studio: Studio) -> Response:
     limits = studio.limits
-    with studio.pool.place() as place:
+    with studio.pool.place(_gone()) as place:
         values = forms.fields(request, forms.COMPARE, ("image",))
         (upload,) = forms.uploads(request, limits)
         given = forms.options(values, limits)
@@ -304,7 +310,7 @@ def _compare(studio: Studio) -> Response:
 
 def _palette(studio: Studio) -> Response:
     limits = studio.limits
-    with studio.pool.place() as place:
+    with studio.pool.place(_gone()) as place:
         values = forms.fields(request, forms.PALETTE, ("image",))
         (upload,) = forms.uploads(request, limits)
         side = float(limits.pixels)
@@ -326,7 +332,7 @@ def _palette(studio: Studio) -> Response:
 
 def _colors(studio: Studio) -> Response:
     limits = studio.limits
-    with studio.pool.place() as place:
+    with studio.pool.place(_gone()) as place:
         values = forms.fields(request, forms.COLORS, ("image",))
         (upload,) = forms.uploads(request, limits)
         count = forms.integer(values, "k", 1, limits.colors) or 5

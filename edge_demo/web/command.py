@@ -58,10 +58,11 @@ def run(options: argparse.Namespace) -> int:
     try:
         from .server import listening, serve
     except ModuleNotFoundError as error:
-        if error.name not in _PACKAGES:
+        package = (error.name or "").partition(".")[0]
+        if package not in _PACKAGES:
             raise
         raise UserError(
-            f"{error.name} is not installed; pip install -r edge_demo/requirements.txt has it"
+            f"{package} is not installed; pip install -r edge_demo/requirements.txt has it"
         ) from None
     studio = make_studio(options)
     server = listening(studio, options.host, options.port)

@@ -22,6 +22,10 @@ _Any = TypeVar("_Any")
 KEPT = 6
 # Seconds after which a client may hope for a place.
 RETRY_AFTER = 2
+# Seconds between two looks at whether a client that waits is still there.
+_LOOK = 0.1
+# What servers log of a request whose client has left; there is no status for it in HTTP.
+_CLIENT_LEFT = 499
 
 
 class Stopped(Exception):
@@ -81,6 +85,8 @@ class Pool:
         workers: jobs that run at once.
         places: jobs that run or wait at once.
         seconds: that a job may take, its wait included.
+        taken: places that are taken now.
+        abandoned: jobs that run are to end at their next step.
     """
 
     def __init__(self, workers: int, queue: int, seconds: float) -> None:
@@ -96,10 +102,14 @@ class Pool:
         self._free = threading.BoundedSemaphore(self.places)
         self._lock = threading.Lock()
         self.taken = 0
+        self.abandoned = False
 
     @contextmanager
-    def place(self) -> Iterator[Place]:
+    def place(self, gone: Callable[[], bool]) -> Iterator[Place]:
         """A place for one request, at once or not at all.
+
+        Args:
+            gone: whether its client has left; the work for it is then given up.
 
         Raises:
             Refused: all are taken (503).
@@ -108,7 +118,7 @@ class Pool:
             raise Refused(503, "all workers are busy and the queue is full; try again", RETRY_AFTER)
         with self._lock:
             self.taken += 1
-        place = Place(self)
+        place = Place(self, gone)
         try:
             yield place
         finally:
@@ -124,6 +134,11 @@ class Pool:
             self.taken -= 1
         self._free.release()
 
+    def abandon(self) -> None:
+        """Have the jobs that run end at their next step, and drop those that wait."""
+        self.abandoned = True
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
     def close(self) -> None:
         """Wait for the jobs that run; those that wait are dropped."""
         self._executor.shutdown(wait=True, cancel_futures=True)
@@ -136,8 +151,8 @@ class Place:
         waited: seconds that its jobs waited for a worker.
     """
 
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+    def __init__(self, pool: Pool, gone: Callable[[], bool]) -> None:
+        self._pool, self._gone = pool, gone
         self._running: Future[None] | None = None
         self.waited = 0.0
 
@@ -151,13 +166,15 @@ class Place:
             job: given a function to be called between its steps, with any arguments.
 
         Raises:
-            Refused: it took longer than it may (504), or the pool was closed before it began (503).
+            Refused: it took longer than it may (504), the pool was closed (503), or
+                the client has left (499, which nobody reads).
         """
         asked = time.monotonic()
         began: list[float] = []
 
         def tick(*_: object) -> None:
-            if time.monotonic() - asked > self._pool.seconds:
+            late = time.monotonic() - asked > self._pool.seconds
+            if late or self._pool.abandoned or self._gone():
                 raise Stopped
 
         def work() -> _Any:
@@ -175,17 +192,24 @@ class Place:
             pass
         finally:
             self.waited += (began[0] if began else time.monotonic()) - asked
+        if self._pool.abandoned:
+            raise Refused(503, "the server is being stopped", RETRY_AFTER)
+        if self._gone():
+            raise Refused(_CLIENT_LEFT, "the client has left")
         raise Refused(504, f"this took longer than {self._pool.seconds:g} s, so it was given up")
 
-    @staticmethod
-    def _result(future: Future[_Any], seconds: float) -> _Any:
-        try:
-            return future.result(seconds)
-        except TimeoutError:
-            if future.done():  # just now, or with an error of that name of its own
-                return future.result()
-            future.cancel()
-            raise Stopped from None
+    def _result(self, future: Future[_Any], seconds: float) -> _Any:
+        until = time.monotonic() + seconds
+        while True:
+            try:
+                return future.result(min(_LOOK, max(0.0, until - time.monotonic())))
+            except TimeoutError:
+                if future.done():  # just now, or with an error of that name of its own
+                    return future.result()
+                if time.monotonic() < until and not self._gone():
+                    continue
+                future.cancel()
+                raise Stopped from None
 
     def leave(self) -> None:
         """Give the place back, as soon as a job that was given up has ended."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import logging
+import os
 import signal
 import socket
 import sys
@@ -12,48 +12,34 @@ import time
 from types import FrameType
 from typing import Any
 
-import waitress
-from waitress.channel import HTTPChannel
-from waitress.task import ErrorTask
+from waitress.adjustments import Adjustments
+from waitress.task import ThreadedTaskDispatcher
 
 from ..errors import UserError
-from .app import HEADERS, Studio, create_app
+from .app import Studio, create_app
+from .connections import Patience, Server
 
 # Threads that read requests and answer those that need no worker, and those that watch the camera.
 _SPARE = 12
 # Connections beside those that are worked on.
 _IDLE = 100
+# Bodies of the largest kind that may be on their way at once.
+_BODIES = 4
+# What Waitress would stop listening at; connections are limited by ``connections.Patience``.
+_MOST_SOCKETS = 4096
 # Seconds that requests in progress are given once the server is told to stop.
 _GRACE = 30.0
 
 
-class _Refusal(ErrorTask):
-    """What Waitress refuses by itself, such as a body beyond all bounds, in this server's form."""
-
-    def execute(self) -> None:
-        """Write the response."""
-        error = self.request.error
-        body = json.dumps({"error": " ".join(str(error.body).split())}).encode()
-        self.status = f"{error.code} {error.reason}"
-        self.response_headers.extend(
-            [("Content-Type", "application/json"), ("Connection", "close"), *HEADERS.items()]
-        )
-        self.set_close_on_finish()
-        self.content_length = len(body)
-        self.write(body)
-
-
-class _Channel(HTTPChannel):
-    error_task_class = _Refusal
-
-
-def listening(studio: Studio, host: str, port: int) -> Any:
+def listening(studio: Studio, host: str, port: int, patience: Patience | None = None) -> Server:
     """Waitress' server of a studio, bound to an address.
 
     Args:
         studio: what is served.
         host: an address or name of this machine.
         port: 0 for any that is free.
+        patience: with its clients; None: as many connections as the studio has places for, and
+            more, and a few of the largest bodies at once.
 
     Raises:
         UserError: the address cannot be had.
@@ -70,28 +56,47 @@ def listening(studio: Studio, host: str, port: int) -> Any:
         raise UserError(
             f"cannot listen on {host}, port {port}: {error.strerror or error}"
         ) from None
-    server = waitress.create_server(
-        create_app(studio),
+    adjustments = Adjustments(
         sockets=[bound],
         threads=studio.pool.places + _SPARE,
         # A body somewhat too large is read, so that its sender sees the answer.
         max_request_body_size=2 * studio.limits.request_bytes,
         recv_bytes=1 << 16,
         ident=None,
-        channel_timeout=60,
-        connection_limit=studio.pool.places + _IDLE,
+        # One more request is read while another is worked on: who goes away is seen by that.
+        channel_request_lookahead=1,
+        cleanup_interval=1,
+        connection_limit=_MOST_SOCKETS,
+        asyncore_use_poll=True,
         clear_untrusted_proxy_headers=True,
     )
-    server.channel_class = _Channel
+    dispatcher = ThreadedTaskDispatcher()
+    dispatcher.set_thread_count(adjustments.threads)
+    server = Server(
+        create_app(studio),
+        _sock=bound,
+        dispatcher=dispatcher,
+        adj=adjustments,
+        sockinfo=(family, bound.type, bound.proto, address),
+        bind_socket=False,
+    )
+    server.patience = patience or Patience(
+        connections=studio.pool.places + _IDLE, body_bytes=_BODIES * studio.limits.request_bytes
+    )
     return server
 
 
 def serve(server: Any, studio: Studio) -> None:
-    """Answer requests until Ctrl-C or a kill; then those that are in progress, and no others."""
-    stopping = threading.Event()
+    """Answer requests until Ctrl-C or a kill; then those that are in progress, and no others.
+
+    A second Ctrl-C or kill ends the process where it is: nothing of a request is on a disk.
+    """
+    stopping, at_once = threading.Event(), threading.Event()
+    # A worker that loads a model holds back all that is written to the error output meanwhile.
+    told = os.fdopen(os.dup(sys.stderr.fileno()), "w")
 
     def stop(number: int, frame: FrameType | None) -> None:
-        stopping.set()
+        (at_once if stopping.is_set() else stopping).set()
         server.pull_trigger()
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -100,19 +105,32 @@ def serve(server: Any, studio: Studio) -> None:
     studio.closing = True
     if studio.camera is not None:
         studio.camera.close()
-    print("stopping; requests in progress are finished", file=sys.stderr, flush=True)
+    print(
+        "stopping; requests in progress are finished (once more stops at once)",
+        file=told,
+        flush=True,
+    )
     server.accepting = False
     server.del_channel()
     server.socket.close()
     until = time.monotonic() + _GRACE
-    while time.monotonic() < until and any(
-        channel.requests or channel.total_outbufs_len for channel in server.active_channels.values()
+    while (
+        time.monotonic() < until
+        and not at_once.is_set()
+        and any(
+            channel.requests or channel.total_outbufs_len
+            for channel in server.active_channels.values()
+        )
     ):
         _turn(server, 0.1)
+    if at_once.is_set():
+        os._exit(128 + signal.SIGINT)
+    studio.pool.abandon()
     for number, handler in before.items():
         signal.signal(number, handler)
     studio.pool.close()
     server.task_dispatcher.shutdown(timeout=1)
+    told.close()
 
 
 def _turn(server: Any, seconds: float) -> None:

@@ -15,6 +15,8 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from edge_demo.errors import UserError
@@ -118,6 +120,30 @@ def test_a_request_in_progress_is_finished(server: tuple[subprocess.Popen[str], 
     assert len(lines) == 2 and "without a password" in lines[0] and "stopping" in lines[1]
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((host, int(port)), timeout=5)
+
+
+def test_a_second_signal_stops_at_once(server: tuple[subprocess.Popen[str], str]) -> None:
+    process, address = server
+    host, _, port = address.partition(":")
+    # Takes seconds.
+    half = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420]
+    picture = cv2.imencode(".jpg", np.full((4000, 6000, 3), 90, np.uint8), half)[1].tobytes()
+    body = (b"--x\r\nContent-Disposition: form-data; name=image; filename=a.jpg\r\n\r\n"
+            + picture + b"\r\n--x--\r\n")  # fmt: skip
+    head = (f"POST /process HTTP/1.1\r\nHost: {address}\r\nContent-Length: {len(body)}\r\n"
+            "Content-Type: multipart/form-data; boundary=x\r\n\r\n")  # fmt: skip
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        connection.sendall(head.encode() + body)
+        health = f"http://{address}/healthz"
+        until = time.monotonic() + 20
+        while b'"taken": 1' not in urllib.request.urlopen(health, timeout=20).read():
+            assert time.monotonic() < until
+        process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        while "stopping" not in process.stderr.readline():
+            pass
+        process.send_signal(signal.SIGINT)
+        assert process.wait(2) == 130
 
 
 def test_what_the_server_refuses_by_itself_is_json(

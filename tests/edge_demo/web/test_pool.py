@@ -49,15 +49,15 @@ def test_a_model_survives_a_users_mistake_but_no_other(files: dict[str, Path]) -
 
 def test_places_are_given_at_once_or_not_at_all() -> None:
     pool = Pool(workers=1, queue=1, seconds=10)
-    with pool.place() as first, pool.place() as second:
+    with pool.place(bool) as first, pool.place(bool) as second:
         began = time.perf_counter()
-        with pytest.raises(Refused) as refused, pool.place():
+        with pytest.raises(Refused) as refused, pool.place(bool):
             pass
         assert time.perf_counter() - began < 1
         assert (refused.value.status, refused.value.retry_after) == (503, 2)
         assert [place.run(lambda tick: 7) for place in (first, second)] == [7, 7]
     assert pool.taken == 0
-    with pool.place() as place, pytest.raises(ZeroDivisionError):
+    with pool.place(bool) as place, pytest.raises(ZeroDivisionError):
         place.run(lambda tick: 1 // 0)
     assert pool.taken == 0
     pool.close()
@@ -70,10 +70,10 @@ def test_a_job_that_was_given_up_keeps_its_place_until_it_ends() -> None:
     def deaf(tick: Any) -> None:
         assert go.wait(10)
 
-    with pytest.raises(Refused) as refused, pool.place() as place:
+    with pytest.raises(Refused) as refused, pool.place(bool) as place:
         place.run(deaf)
     assert refused.value.status == 504
-    with pytest.raises(Refused) as refused, pool.place():
+    with pytest.raises(Refused) as refused, pool.place(bool):
         pass
     assert refused.value.status == 503
     go.set()
@@ -90,14 +90,14 @@ def test_a_job_whose_time_was_over_in_the_queue_is_not_begun() -> None:
         assert go.wait(10)
 
     def ask() -> None:
-        with pytest.raises(Refused), pool.place() as place:
+        with pytest.raises(Refused), pool.place(bool) as place:
             place.run(slow)
 
     first = threading.Thread(target=ask)
     first.start()
     assert begun.wait(10)
     ran = []
-    with pytest.raises(Refused) as refused, pool.place() as place:
+    with pytest.raises(Refused) as refused, pool.place(bool) as place:
         place.run(lambda tick: ran.append(1))
     assert refused.value.status == 504
     assert place.waited >= 0.1
@@ -105,6 +105,58 @@ def test_a_job_whose_time_was_over_in_the_queue_is_not_begun() -> None:
     first.join()
     pool.close()
     assert not ran and pool.taken == 0
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_work_of_a_client_that_left_is_given_up(waits: bool) -> None:
+    """Between its steps where it runs; without having begun where it waits."""
+    pool = Pool(workers=1, queue=1, seconds=30)
+    begun, left, ended = threading.Event(), threading.Event(), threading.Event()
+    go = threading.Event()
+
+    def occupy(tick: Any) -> None:
+        begun.set()
+        assert go.wait(10)
+
+    def step(tick: Any) -> None:
+        begun.set()
+        try:
+            while True:
+                tick()
+                time.sleep(0.01)
+        finally:
+            ended.set()
+
+    def first() -> None:
+        with pool.place(bool) as place:
+            place.run(occupy)
+
+    other = threading.Thread(target=first)
+    if waits:
+        other.start()
+        assert begun.wait(10)
+    told: list[int] = []
+
+    def ask() -> None:
+        try:
+            with pool.place(left.is_set) as place:
+                place.run(step)
+        except Refused as error:
+            told.append(error.status)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    if not waits:
+        assert begun.wait(10)
+    left.set()
+    asking.join(1)
+    assert told == [499]
+    assert ended.wait(1) is not waits
+    go.set()
+    if waits:
+        other.join(10)
+    pool.close()
+    assert pool.taken == 0 and ended.is_set() is not waits
 
 
 def test_closing_drops_what_waits() -> None:
@@ -119,7 +171,7 @@ def test_closing_drops_what_waits() -> None:
 
     def ask() -> None:
         try:
-            with pool.place() as place:
+            with pool.place(bool) as place:
                 told.append(place.run(slow))
         except Refused as error:
             told.append(error.status)
