@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 from .errors import UserError
 
 if TYPE_CHECKING:
+    from .device.look import Look
     from .device.restorer import Restorer
     from .pictures.picture import Picture
 
-__all__ = ["UserError", "load", "read"]
+__all__ = ["UserError", "load", "look", "read"]
 
 
 def load(model: str | PathLike[str], threads: int = 2) -> Restorer:
@@ -27,8 +28,8 @@ def load(model: str | PathLike[str], threads: int = 2) -> Restorer:
 
     Args:
         model: a task (``"chroma"``, ``"colorize"``, ``"enhance"``) for the model that is usual for
-            it, a preset's name with or without its recipe (``"chroma_merged-s.r2"``), or a path to
-            a ``.tflite`` file.
+            it, an architecture (``"eccv16"``), a preset's name with or without its recipe
+            (``"chroma_merged-s.r2"``), or a path to a ``.tflite`` file.
         threads: that the network may use.
 
     Returns:
@@ -59,3 +60,21 @@ def read(path: str | PathLike[str]) -> Picture:
     from .pictures import picture
 
     return picture.read(path)
+
+
+def look(picture: Picture) -> Look:
+    """Which task fits a picture: what ``run`` does where nobody chooses.
+
+    Args:
+        picture: as ``read`` gives it.
+
+    Returns:
+        An object with ``task`` (a name that ``load`` takes, None where nothing needs to be
+        restored), ``why`` (in words), ``colourless``, ``dark`` and ``subsampled``.
+
+    Raises:
+        UserError: it cannot be decoded.
+    """
+    from .device import look as looking
+
+    return looking.look(picture)

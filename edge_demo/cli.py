@@ -3,16 +3,37 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
-from typing import NoReturn, TextIO
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn, TextIO
 
 from .errors import UserError
 
 
 class Parser(argparse.ArgumentParser):
-    """An ArgumentParser whose errors are one line (the usage stays behind ``--help``)."""
+    """An ArgumentParser whose errors are one line (the usage stays behind ``--help``).
+
+    Attributes:
+        fill: adds its arguments when they are first needed, so that no command loads what another
+            one is made of; None of a parser that has them.
+    """
+
+    fill: Callable[[argparse.ArgumentParser], None] | None = None
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """As ever, once the arguments are there."""
+        if self.fill is not None:
+            fill, self.fill = self.fill, None
+            fill(self)
+        return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         """Print one line and leave with exit code 2."""
@@ -26,17 +47,53 @@ def run(
     arguments: Sequence[str] | None,
 ) -> int:
     """Parse and run; the exit code: 0, 1 (a check failed), 2 (a user's mistake), 130 (Ctrl-C)."""
-    options = parser.parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        # A file's name need not be text: what cannot be printed is escaped, and the work goes on.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
-        return main(options) or 0
+        return main(parser.parse_args(arguments)) or 0
     except UserError as error:
-        print(f"{parser.prog}: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+        return _mistake(parser, str(error))
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
         return 0
+    except OSError as error:
+        # Whatever the system refuses of a file, it is nothing that a program could mend.
+        if error.filename is None:
+            raise
+        return _mistake(parser, f"{os.fsdecode(error.filename)}: {error.strerror}")
+
+
+def _mistake(parser: argparse.ArgumentParser, text: str) -> int:
+    print(f"{parser.prog}: {' '.join(text.split())}", file=sys.stderr)
+    return 2
+
+
+def program() -> str:
+    """How this program was called, for lines that say what to type next."""
+    name = Path(sys.argv[0]).name
+    return name if name == "chromaedge" else "python -m edge_demo"
+
+
+@contextmanager
+def killable() -> Iterator[None]:
+    """A kill (SIGTERM) ends as Ctrl-C does, so that nothing half-written stays behind."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        before: Any = signal.signal(signal.SIGTERM, stop)
+    except ValueError:  # not the main thread, which alone gets signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def duration(seconds: float) -> str:

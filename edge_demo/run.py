@@ -7,18 +7,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from . import cli
-from .device import restorers
+from . import chosen, cli, folder
+from .chosen import Chosen
 from .device.dump import Dump
 from .device.hints import read_hints
 from .device.options import RENDER_SIZES, TABLE
-from .device.picture_file import Restored, restore_file
-from .device.restorer import Restorer
+from .device.picture_file import Work, restore_file
 from .errors import UserError
-from .model import models_folder
-from .pictures.images import EXTENSIONS
-from .pictures.picture import read
-from .video import command as video
+from .pictures.picture import Picture, read
+from .video import options as video
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +27,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model",
         metavar="NAME|FILE",
-        help="its task decides what is done; default: the shipped 8-bit model of chroma",
+        help="a preset, an architecture (eccv16) or a file; its task decides what is done; "
+        "default: the usual one of the task",
+    )
+    parser.add_argument(
+        "--task",
+        metavar="NAME[,NAME]",
+        help="auto, chroma, enhance, colorize, or several of them in one go; default: auto, what a "
+        "look at the picture says (of a video: chroma)",
+    )
+    parser.add_argument(
+        "--recursive", action="store_true", help="of a folder: the folders in it, too"
     )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--resample", action="store_true",
@@ -91,22 +98,41 @@ def run(options: argparse.Namespace) -> int:
         UserError: an option that is not of the model, or nothing that could be restored.
     """
     moving = video.is_video(options.input)
-    usual = options.model is None and not moving
-    path = models_folder.for_pictures() if usual else models_folder.find(options.model)
-    restorer = restorers.load(path, options.threads).with_options(**_given(options))
+    names = chosen.tasks_of(options.task)
     if options.dump and (moving or options.input.is_dir()):
         raise UserError("--dump is of one picture, not of a folder or a video")
-    if moving:
-        return video.run(options, restorer)
+    if options.recursive and not options.input.is_dir():
+        raise UserError(f"--recursive is of folders; {options.input} is none")
+    if moving and not options.input.is_dir():
+        from .video import command
+
+        return command.run(options, chosen.of_video(options, names, _given(options)))
     video.refuse_options(options)
-    if options.input.is_dir():
-        return _folder(options, restorer)
-    if not options.input.exists():
+    if not options.input.is_dir() and not options.input.exists():
         raise UserError(f"{options.input}: no such file")
+    choose = Chosen(options.model, names, _given(options), options.threads)
+    if options.input.is_dir():
+        return folder.run(options, choose)
+    return _picture(options, choose)
+
+
+def _picture(options: argparse.Namespace, choose: Chosen) -> int:
     dump = Dump(options.dump, options.overwrite) if options.dump else None
-    asked = restorer.dumping(dump) if dump else restorer
-    done = _restore(options.input, options.output, options, asked)
-    print(_line(done, options.output, restorer))
+
+    def work(picture: Picture) -> Work:
+        found = choose(picture)
+        if found.why:
+            print(chosen.told(found), flush=True)
+        if dump is None:
+            return found
+        return Work(tuple(one.dumping(dump) for one in found.restorers), found.why, found.notes)
+
+    done = restore_file(
+        options.input, options.output, work,
+        overwrite=options.overwrite,
+        progress=_progress if sys.stderr.isatty() else None,
+    )  # fmt: skip
+    print(done.told(options.output), *done.noted, sep="\n")
     if dump:
         print(f"wrote {len(dump.stages)} stages to {dump.folder}")
     return 0
@@ -122,53 +148,6 @@ def _given(options: argparse.Namespace) -> dict[str, Any]:
     return given
 
 
-def _folder(options: argparse.Namespace, restorer: Restorer) -> int:
-    sources = sorted(p for p in options.input.iterdir() if p.suffix.lower() in EXTENSIONS)
-    if not sources:
-        raise UserError(f"{options.input}: no pictures in this folder")
-    if options.output.exists() and not options.output.is_dir():
-        raise UserError(f"{options.output}: a folder is needed, as INPUT is one")
-    try:
-        options.output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{options.output}: cannot be made ({error.strerror})") from None
-    failed = 0
-    for source in sources:
-        # The whole name: photo.jpg and photo.png must not become one file.
-        target = options.output / f"{source.name}.png"
-        try:
-            done = _restore(source, target, options, restorer)
-        except UserError as error:
-            print(f"skipped: {error}", file=sys.stderr)
-            failed += 1
-            continue
-        print(_line(done, target, restorer), flush=True)
-    if failed == len(sources):
-        raise UserError(f"{options.input}: none of {failed} pictures could be restored")
-    print(f"{len(sources) - failed} of {len(sources)} pictures restored")
-    return 1 if failed else 0
-
-
-def _restore(
-    source: Path, target: Path, options: argparse.Namespace, restorer: Restorer
-) -> Restored:
-    return restore_file(
-        source,
-        target,
-        restorer,
-        overwrite=options.overwrite,
-        progress=_progress if sys.stderr.isatty() else None,
-    )
-
-
 def _progress(done: int, total: int) -> None:
     if total > 20:  # shorter ones are over before anybody reads it
         cli.moving(f"{done}/{total} tiles", last=done == total, stream=sys.stderr)
-
-
-def _line(done: Restored, target: Path, restorer: Restorer) -> str:
-    stages = ", ".join(f"{stage} {seconds:.2f} s" for stage, seconds in done.seconds.items())
-    notes = "".join(f"\nnote: {note}" for note in done.notes)
-    return (
-        f"wrote {target} ({done.info.width}x{done.info.height}, {restorer.name}; {stages}){notes}"
-    )

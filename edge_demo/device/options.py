@@ -20,6 +20,8 @@ class Option:
         low, high: of a number; None: it is no number, or knows no such bound.
         bound: how a message calls its range.
         whole: whether it is a whole number.
+        nothing: the number that asks for nothing, so that a model without the option may be given
+            it; None: there is none.
     """
 
     name: str
@@ -29,11 +31,19 @@ class Option:
     high: float | None = None
     bound: str = ""
     whole: bool = False
+    nothing: float | None = None
 
     @property
     def flag(self) -> str:
         """What the command line, and so messages, call it."""
         return f"--{self.name.replace('_', '-')}"
+
+    def is_nothing(self, value: Any) -> bool:
+        """Whether a value is not given, or asks for nothing that a model could lack."""
+        if value is None or value is False:
+            return True
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return number and self.nothing is not None and value == self.nothing
 
     def check(self, value: Any) -> None:
         """Raise UserError for a number that is out of range, or no number where one is needed."""
@@ -61,13 +71,13 @@ TABLE: Mapping[str, Option] = {
             "strength", _WHOLE,
             "how much of the model's work is taken: how far a dark picture is brightened, how much "
             "colour a grey one is given; default: 1, all of it",
-            0.0, 1.0, "from 0 (as it is) to 1 (all)",
+            0.0, 1.0, "from 0 (as it is) to 1 (all)", nothing=0.0,
         ),
         Option(
             "fade", _COLORIZE,
             "the spread of possible colours (a standard deviation, units of a and b) at which half "
             "of the saturation is left; default: 0, no fading",
-            0.0, None, "0 (none) or more",
+            0.0, None, "0 (none) or more", nothing=0.0,
         ),
         Option("hints", _COLORIZE, "colours wanted at places, see ``hints``; default: none"),
         Option(
@@ -89,7 +99,7 @@ TABLE: Mapping[str, Option] = {
         Option(
             "detail", _CHROMA,
             "how much is added of the detail that the model proposes; default: 1, all of it",
-            0.0, 1.0, "from 0 (none) to 1 (all)",
+            0.0, 1.0, "from 0 (none) to 1 (all)", nothing=0.0,
         ),
     )
 }  # fmt: skip

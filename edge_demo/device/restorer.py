@@ -67,7 +67,9 @@ class Restorer(ABC):
         """The same restorer, with these values where a call gives none.
 
         Args:
-            given: of ``options``; None and False count as not given.
+            given: of ``options``; None and False count as not given, and so does the number that
+                asks for nothing (0 of ``strength``, ``fade`` and ``detail``) of an option that
+                this model does not have.
 
         Raises:
             UserError: an option that this model does not take, or a value out of range. Messages
@@ -84,9 +86,12 @@ class Restorer(ABC):
             if name in given and given[name] is not None and given[name] is not False
         }
         known = self.options
-        for name in wanted:
-            if name not in known:
+        for name, value in [*wanted.items()]:
+            if name in known:
+                continue
+            if not options.TABLE[name].is_nothing(value):
                 options.refuse(options.TABLE[name], self.task.name, self.name, self._lacking)
+            del wanted[name]
         for name, value in wanted.items():
             known[name].check(value)
         return dataclasses.replace(self, **self._settled(wanted)) if wanted else self

@@ -10,13 +10,25 @@ from ..model.tflite import TFLiteModel
 from ..model.tiling import Runner
 from ..tasks.record import Task
 from . import options
-from .chroma import Chroma
-from .colorize import Colorize
-from .enhance import Enhance
 from .options import Option
 from .restorer import Restorer, lacking
 
-_KINDS: dict[str, type[Restorer]] = {"chroma": Chroma, "colorize": Colorize, "enhance": Enhance}
+
+def _kind(task: str) -> type[Restorer]:
+    """The restorer of a task, imported when there is a network of it."""
+    if task == "chroma":
+        from .chroma import Chroma
+
+        return Chroma
+    if task == "colorize":
+        from .colorize import Colorize
+
+        return Colorize
+    if task == "enhance":
+        from .enhance import Enhance
+
+        return Enhance
+    raise ValueError(f"no restorer of the task {task!r}")
 
 
 def load(model: str | PathLike[str] | None, threads: int = 2) -> Restorer:
@@ -49,9 +61,9 @@ def of_runner(runner: Runner, task: Task, name: str, card: Card | None = None) -
         name: for messages.
         card: of its file, if it is of one.
     """
-    return _KINDS[task.name](task, runner, name, card)
+    return _kind(task.name)(task, runner, name, card)
 
 
 def options_of(card: Card) -> dict[str, Option]:
     """``Restorer.options`` of a file that is not loaded."""
-    return options.of_task(card.task.name, lacking(_KINDS[card.task.name], card.task, card))
+    return options.of_task(card.task.name, lacking(_kind(card.task.name), card.task, card))

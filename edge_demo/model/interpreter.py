@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import mmap
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
@@ -25,6 +26,8 @@ _INSTALL = (
 # What edgetpu_compiler leaves in a file, and what runs it.
 _COMPILED = b"edgetpu-custom-op"
 EDGE_TPU_LIBRARY = "libedgetpu.so.1"
+# Far more than help anywhere, and far fewer than a system refuses.
+_THREADS = 64
 
 Array = NDArray[np.float32]
 
@@ -85,6 +88,15 @@ def quantise(values: NDArray[Any], scale: float, zero_point: int, dtype: Any) ->
     return np.clip(np.rint(values / scale) + zero_point, limits.min, limits.max).astype(dtype)
 
 
+def check_threads(threads: int) -> None:
+    """Raise UserError for a number of threads that no interpreter should be given."""
+    most = max(_THREADS, os.cpu_count() or 1)
+    if threads < 1:
+        raise UserError(f"threads must be 1 or more, not {threads}")
+    if threads > most:
+        raise UserError(f"threads must be {most} at most, not {threads}")
+
+
 class Graph:
     """A TFLite file ready to run, with real values in and out whatever it holds inside.
 
@@ -101,8 +113,7 @@ class Graph:
             UserError: no file, not TFLite, an op this interpreter lacks, no interpreter.
             NoEdgeTpuError: a file compiled for an Edge TPU where there is none.
         """
-        if threads < 1:
-            raise UserError(f"threads must be 1 or more, not {threads}")
+        check_threads(threads)
         if not path.is_file():
             raise UserError(f"{path}: no such model file")
         module = _module()

@@ -71,12 +71,13 @@ def find(name: str | None) -> Path:
 
     Args:
         name: a path to a ``.tflite``, ``PRESET.RECIPE``, a bare ``PRESET`` (its qat file, or
-            its int8 file where there is none), a task for the preset that is usual for it, or
-            None for the default. Of a recipe that equals another it is the other's file.
+            its int8 file where there is none), a part of a preset's name that is of no other
+            (``eccv16``, ``residual-xs``), a task for the preset that is usual for it, or None for
+            the default. Of a recipe that equals another it is the other's file.
 
     Raises:
         UserError: no such file or name; near names are listed, and how to get a file that there is
-            but not here.
+            but not here. A name of several presets, none of which is usual.
     """
     index = models_index.read(FOLDER)
     if name and is_path(name):
@@ -92,9 +93,40 @@ def find(name: str | None) -> Path:
         if entry.stored_as in known:
             return known[entry.stored_as]
         raise UserError(f"{listed} is not here: {_how_to_get(entry, index)}")
-    near = difflib.get_close_matches(wanted, {**known, **index.entries}, 2, 0.4)
+    if (found := _remembered(wanted, {*known, *index.entries})) is not None:
+        return find(found)
+    every = {*known, *index.entries}
+    short = {one for name in every for one in _shortened(name.rpartition(".")[0])}
+    near = difflib.get_close_matches(wanted, sorted(every), 2, 0.4)
+    near = near or difflib.get_close_matches(wanted, sorted(short), 2, 0.6)
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
     raise UserError(f"no model named {wanted!r}{hint} ('models' lists them)")
+
+
+def _remembered(name: str, known: Collection[str]) -> str | None:
+    """What a user means who leaves out a preset's task, size or revision; None: nothing known.
+
+    Raises:
+        UserError: several presets are called so, and none of them is usual.
+    """
+    meant: dict[str, str] = {}
+    for one in known:
+        preset, _, recipe = one.rpartition(".")
+        for short in _shortened(preset):
+            if name in (short, f"{short}.{recipe}"):
+                meant[preset] = one if name != short else preset
+    usual = [preset for preset in (DEFAULT_PRESET, *DEFAULTS.values()) if preset in meant]
+    if len(meant) > 1 and not usual:
+        raise UserError(f"{name!r} is the name of {' or '.join(sorted(meant))}; say which")
+    return meant[usual[0]] if usual else next(iter(meant.values()), None)
+
+
+def _shortened(preset: str) -> set[str]:
+    """A preset's name, ``TASK_ARCHITECTURE-SIZE.rN``, without some of its parts."""
+    without_task = preset.partition("_")[2]
+    longer = {preset, without_task}
+    longer |= {name.rpartition(".")[0] for name in longer}
+    return {*longer, *(name.partition("-")[0] for name in longer)} - {""}
 
 
 def _at(path: Path, index: Index) -> Path:

@@ -5,21 +5,21 @@ A record says what the tensors of a variant's networks are, and encodes and deco
 
 from __future__ import annotations
 
+import importlib
 from types import ModuleType
 
 from ..errors import UserError
-from . import chroma, colorize, enhance
 from .record import Task
 
-_MODULES: dict[str, ModuleType] = {"chroma": chroma, "colorize": colorize, "enhance": enhance}
-NAMES = tuple(_MODULES)
+NAMES = ("chroma", "colorize", "enhance")
 
 
 def load(name: str) -> ModuleType:
     """The module of a task, or UserError with the known names."""
-    if name not in _MODULES:
+    if name not in NAMES:
         raise UserError(f"unknown task {name!r}; known: {', '.join(NAMES)}")
-    return _MODULES[name]
+    # Only now: a device that restores chroma need not wait for the others.
+    return importlib.import_module(f"{__name__}.{name}")
 
 
 def first(name: str) -> Task:

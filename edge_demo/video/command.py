@@ -5,45 +5,18 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from pathlib import Path
 
 from .. import cli
 from ..device import temporal
 from ..device.restorer import Restorer
 from ..errors import UserError
-from .reader import EXTENSIONS
 from .restore import Progress, Stopped, restore_video
-from .writer import CODECS, CRF, DEFAULTS, target
+from .writer import target
 
 # Seconds between signs of life on a terminal, and in a log.
 _TERMINAL, _LOG = 0.5, 30.0
 _BAR = 24
 _WIDTH = 78  # covers what a longer line left
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of a video; None stands for the default, so that a picture can refuse them."""
-    usual = ", ".join(f"{name} for {suffix}" for suffix, name in DEFAULTS.items())
-    parser.add_argument("--codec", metavar="|".join(CODECS),
-                        help=f"of a video; default: {usual}")  # fmt: skip
-    parser.add_argument("--crf", type=int, metavar=f"{CRF[0]}..{CRF[-1]}",
-                        help="write a smaller video by h264 or hevc that loses something; "
-                        "default: lossless")  # fmt: skip
-    parser.add_argument("--temporal", type=float, metavar="0..1",
-                        help="how far what is restored in a video is held steady over time; "
-                        f"default: {temporal.STRENGTH:g}, 0: each frame by itself")  # fmt: skip
-
-
-def is_video(path: Path) -> bool:
-    """Whether a file's name is that of a video."""
-    return path.suffix.lower() in EXTENSIONS
-
-
-def refuse_options(options: argparse.Namespace) -> None:
-    """Raise UserError for an option of a video where the input is none."""
-    for name in ("codec", "crf", "temporal"):
-        if getattr(options, name) is not None:
-            raise UserError(f"--{name} is of a video; {options.input} is none by its name")
 
 
 def run(options: argparse.Namespace, restorer: Restorer) -> int:

@@ -22,10 +22,6 @@ from ..device.frames import Frame
 from ..errors import UserError
 from .coding import Coding, Tags, coding
 
-# What ``run`` takes for a video. A file's content decides how it is read.
-EXTENSIONS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".m2ts",
-              ".mts", ".3gp", ".wmv", ".flv", ".ogv", ".y4m")  # fmt: skip
-
 # A file whose packets fail so often in a row has nothing more to read.
 _GIVE_UP = 100
 # How FFmpeg describes a stream, its siting among the words behind the pixel format.

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 import numpy as np
 
+from ..cli import killable
 from ..clock import Clock
 from ..device import temporal
 from ..device.restorer import Restorer
@@ -111,7 +109,7 @@ def restore_video(
         clock = Clock()
         began = time.perf_counter()
         try:
-            with _killable(), Writer(target, reader, threads) as writer:
+            with killable(), Writer(target, reader, threads) as writer:
                 for item in reader.items():
                     clock.lap("read")
                     if not isinstance(item, Decoded):
@@ -173,21 +171,3 @@ def _notes(counts: Counts) -> Iterator[str]:
         yield f"{counts.damaged} frames are damaged; they were restored as the decoder mended them."
     if counts.interlaced:
         yield f"{counts.interlaced} frames are interlaced; they were treated as whole pictures."
-
-
-@contextmanager
-def _killable() -> Iterator[None]:
-    """A kill (SIGTERM) ends as Ctrl-C does, so that nothing half-written stays behind."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    try:
-        before = signal.signal(signal.SIGTERM, stop)
-    except ValueError:  # not the main thread, which alone gets signals
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import secrets
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -17,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UserError
-from ..files import check_free
+from ..files import beside, check_free, put
 from .coding import Coding, Tags
+from .options import CRF, DEFAULTS
 from .reader import Decoded, Reader
 
 
@@ -49,9 +48,6 @@ CODECS = {
         "libx265", (".mkv", ".mp4", ".mov"), {"x265-params": "lossless=1:log-level=none", **_FAST}
     ),
 }
-DEFAULTS = {".mkv": "ffv1", ".mp4": "h264", ".mov": "h264"}
-# How good is good: what x264 and x265 call CRF.
-CRF = range(52)
 
 
 @dataclass(frozen=True)
@@ -163,7 +159,7 @@ class Writer:
             UserError: it cannot be written, or its container cannot hold the source's sound.
         """
         self._target, self._source = wanted, source
-        self._scratch = wanted.path.absolute().parent / f".{secrets.token_hex(8)}.tmp"
+        self._scratch = beside(wanted.path.absolute())
         kind = CONTAINERS[wanted.path.suffix.lower()]
         try:
             self._container = av.open(str(self._scratch), "w", format=kind)
@@ -288,7 +284,7 @@ class Writer:
         try:
             self._mux(None)
             self._container.close()
-            os.replace(self._scratch, self._target.path)
+            put(self._scratch, self._target.path)
         except (av.error.FFmpegError, OSError) as failed:
             raise UserError(f"{self._target.path}: cannot be written ({failed.strerror})") from None
         finally:
@@ -298,7 +294,8 @@ class Writer:
         """Leave nothing behind; after a file was put in its place, there is nothing."""
         with contextlib.suppress(av.error.FFmpegError, OSError):
             self._container.close()
-        self._scratch.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self._scratch.unlink(missing_ok=True)
 
 
 def _carried(metadata: dict[str, str]) -> dict[str, str]:

@@ -82,7 +82,7 @@ def test_a_folder_is_coloured(
         cv2.imwrite(str(source / name), cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY))
     (source / "c.png").write_bytes(b"no picture")
     assert run("run", source, target, "--model", colour_models["ab"]) == 1  # one was skipped
-    assert sorted(path.name for path in target.iterdir()) == ["a.png.png", "b.jpg.png"]
+    assert sorted(path.name for path in target.iterdir()) == ["a.png", "b.jpg.png"]
     for path in target.iterdir():
         assert np.ptp(read_rgb(path).rgb.astype(int), axis=-1).max() > 4
 

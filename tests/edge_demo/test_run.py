@@ -1,0 +1,404 @@
+"""``run`` without a model: a look at the picture, several tasks in one go, and whole folders."""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import edge_demo
+from edge_demo import chosen
+from edge_demo.__main__ import main
+from edge_demo.device import look as looking
+from edge_demo.device import restorers
+from edge_demo.errors import UserError
+from edge_demo.model import models_folder
+from edge_demo.pictures.images import read_rgb
+from tests import mistakes
+
+refused = functools.partial(mistakes.refused, "edge_demo")
+
+ROOT = Path(__file__).parent.parent.parent
+Rgb = NDArray[np.uint8]
+_420 = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420]
+_444 = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+
+
+@pytest.fixture(scope="module")
+def day() -> Rgb:
+    """A bright photograph in colour."""
+    import skimage.data
+
+    return np.ascontiguousarray(skimage.data.astronaut()[:256, 100:420])
+
+
+def sepia(rgb: Rgb) -> Rgb:
+    matrix = np.array([[0.393, 0.769, 0.189], [0.349, 0.686, 0.168], [0.272, 0.534, 0.131]])
+    return np.clip(rgb @ matrix.T, 0, 255).astype(np.uint8)
+
+
+def grey(rgb: Rgb) -> Rgb:
+    return np.repeat(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
+
+
+def save(path: Path, rgb: Rgb, flags: list[int] | None = None) -> Path:
+    assert cv2.imwrite(str(path), rgb[..., ::-1], flags or [])
+    return path
+
+
+def cyanotype(rgb: Rgb) -> Rgb:
+    light = grey(rgb)[..., :1] / 255.0
+    return (np.array([20, 50, 90]) + light * (np.array([225, 235, 240]) - [20, 50, 90])).astype(
+        np.uint8
+    )
+
+
+@pytest.mark.parametrize(
+    ("make", "flags", "task"),
+    [
+        (lambda rgb: rgb, _420, "chroma"),
+        (lambda rgb: rgb, _444, None),
+        (grey, _420, "colorize"),
+        (grey, _444, "colorize"),
+        (sepia, _420, "colorize"),
+        (cyanotype, _420, "colorize"),
+        (lambda rgb: rgb // 8, _420, "enhance"),
+        (lambda rgb: rgb // 8, _444, "enhance"),
+        (lambda rgb: rgb // 20, _444, "enhance"),
+        (lambda rgb: grey(rgb) // 8, _420, "colorize"),
+    ],
+)
+@pytest.mark.parametrize("larger", [1, 4])
+def test_a_look_tells_the_task(
+    tmp_path: Path,
+    day: Rgb,
+    make: Callable[[Rgb], Rgb],
+    flags: list[int],
+    task: str | None,
+    larger: int,
+) -> None:
+    rgb = cv2.resize(day, None, fx=larger, fy=larger, interpolation=cv2.INTER_CUBIC)
+    path = save(tmp_path / "photo.jpg", make(np.asarray(rgb, np.uint8)), [*flags, 1, 92])
+    found = edge_demo.look(edge_demo.read(path))
+    assert found.task == task and found.why
+    assert found.subsampled == (flags == _420)
+
+
+def test_a_look_at_other_kinds_of_files(tmp_path: Path, day: Rgb) -> None:
+    def task(name: str, pixels: NDArray[np.unsignedinteger]) -> str | None:
+        assert cv2.imwrite(str(tmp_path / name), pixels)
+        return edge_demo.look(edge_demo.read(tmp_path / name)).task
+
+    bgr = np.ascontiguousarray(day[..., ::-1])
+    assert task("grey.png", bgr[..., 1]) == "colorize"
+    assert task("deep.png", bgr.astype(np.uint16) * 257) is None
+    assert task("deep_dark.tif", bgr.astype(np.uint16) * 20) == "enhance"
+    assert task("tiny.png", bgr[:1, :1]) in (None, "colorize", "enhance")
+    # What is transparent is not looked at: neither its colours nor its darkness.
+    alpha = np.zeros(day.shape[:2], np.uint8)
+    alpha[:, 160:] = 255
+    hidden = np.dstack([bgr, alpha])
+    hidden[:, :160, :3] = 0
+    assert task("hidden.png", hidden) is None
+    hidden[:, 160:, :3] = grey(day)[:, 160:]
+    hidden[:, :160, :3] = (0, 0, 255)
+    assert task("hidden_grey.png", hidden) == "colorize"
+    hidden[..., 3] = 0
+    assert task("nothing.png", hidden) is None
+    # Black bars are no night.
+    bars = bgr.copy()
+    bars[:60] = bars[-60:] = 0
+    assert task("bars.png", bars) is None
+
+
+def test_one_colour_in_a_grey_picture_is_a_colour(tmp_path: Path, day: Rgb) -> None:
+    rgb = grey(day)
+    rgb[60:140, 100:180] = day[60:140, 100:180]
+    assert edge_demo.look(edge_demo.read(save(tmp_path / "a.png", rgb))).task is None
+
+
+def test_run_says_what_it_chose(
+    tmp_path: Path, day: Rgb, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def said(source: Path, *more: str) -> list[str]:
+        target = tmp_path / f"{source.stem}.out.png"
+        assert main(["run", str(source), str(target), "--overwrite", *more]) == 0
+        assert read_rgb(target).rgb.shape == day.shape
+        return capfd.readouterr().out.splitlines()
+
+    photo = save(tmp_path / "photo.jpg", day, _420)
+    assert said(photo)[0].startswith("chose chroma: its file stores chroma at half")
+    assert said(photo)[0].endswith("--task NAME chooses otherwise")
+    assert said(photo, "--task", "auto")[0].startswith("chose chroma: ")
+    old = save(tmp_path / "old.jpg", sepia(day), [*_420, 1, 92])
+    assert said(old)[0].startswith("chose colorize: the picture is of one tint; --task")
+    dark = save(tmp_path / "dark.jpg", day // 8, _420)
+    assert said(dark)[0].startswith("chose enhance: the picture is dark, and its chroma is 4:2:0")
+    # Named, a task is taken without a look.
+    assert said(old, "--task", "chroma")[0].startswith("wrote ")
+    # An option of one task alone names that task.
+    assert "colorize_" in said(photo, "--average", "#a08c78")[0]
+    assert "chroma_" in said(dark, "--resample")[0]
+    # One that the chosen task does not take is noted.
+    assert said(photo, "--strength", "0.5")[-1].startswith("note: --strength was not used")
+
+
+def test_nothing_to_restore_is_no_mistake(
+    tmp_path: Path, day: Rgb, capfd: pytest.CaptureFixture[str]
+) -> None:
+    source = save(tmp_path / "photo.png", day)
+    assert main(["run", str(source), str(tmp_path / "same.png")]) == 0
+    first, second = capfd.readouterr().out.splitlines()
+    assert first.startswith("chose a copy: nothing needs to be restored") and "--task" in first
+    assert "--resample" in first
+    assert second.startswith(f"wrote {tmp_path / 'same.png'} (320x256, a copy; ")
+    assert (tmp_path / "same.png").read_bytes() == source.read_bytes()
+    assert main(["run", str(source), str(tmp_path / "same.tif")]) == 0
+    assert np.array_equal(read_rgb(tmp_path / "same.tif").rgb, day)
+    # Of a task that was named it is one.
+    line = refused(capfd, "run", source, tmp_path / "out.png", "--task", "chroma")
+    assert "--resample" in line
+
+
+def test_several_tasks_in_one_go(
+    tmp_path: Path, day: Rgb, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dark = save(tmp_path / "dark.jpg", day // 6, _420)
+    both = tmp_path / "both.png"
+    assert main(["run", str(dark), str(both), "--task", "enhance, chroma,colorize"]) == 0
+    said = capfd.readouterr().out
+    assert "chroma_" in said and " + enhance_" in said
+    assert "note: colorize was left out: the picture has colours." in said
+    steps = [restorers.load(name) for name in ("chroma", "enhance")]
+    picture = edge_demo.read(dark)
+    for step in steps:
+        picture = step.restore(picture)
+    assert np.array_equal(read_rgb(both).rgb, picture.rgb)
+    # A grey one: brightened, then coloured, each with its own options.
+    old = save(tmp_path / "old.jpg", grey(day) // 6, _420)
+    names = ["--task", "chroma,enhance,colorize", "--fade", "20", "--strength", "0.5"]
+    assert main(["run", str(old), str(tmp_path / "new.png"), *names]) == 0
+    said = capfd.readouterr().out
+    assert "enhance_" in said and " + colorize_" in said
+    assert "note: chroma was left out: the picture has no colours of its own." in said
+
+
+def test_mistakes_of_tasks(tmp_path: Path, day: Rgb, capfd: pytest.CaptureFixture[str]) -> None:
+    photo, out = save(tmp_path / "photo.jpg", day, _420), tmp_path / "out.png"
+    for arguments, says in [
+        (("--task", "color"), "unknown task 'color'; known: chroma, enhance, colorize"),
+        (("--task", "chroma,,enhance"), "unknown task ''"),
+        (("--task", "chroma", "--model", "eccv16"), "is a model of colorize; --task names chroma"),
+        (("--task", "chroma", "--fade", "20"), "--fade is of the colorize task"),
+        (("--task", "chroma,enhance", "--fade", "20"), "--fade is of colorize; --task names"),
+        (("--resample", "--fade", "20"), "--resample, --fade are of different tasks"),
+        (("--strength", "7"), "--strength is from 0"),
+        (("--recursive",), "--recursive is of folders"),
+        (("--threads", "100000"), "threads must be "),
+    ]:
+        assert says in refused(capfd, "run", photo, out, *arguments), arguments
+    assert not out.exists()
+
+
+def test_models_answer_to_what_people_remember() -> None:
+    names = {
+        "chroma": models_folder.PICTURES_PRESET,
+        "eccv16": "colorize_eccv16-lite.r1",
+        "colorize_eccv16": "colorize_eccv16-lite.r1",
+        "eccv16-lite": "colorize_eccv16-lite.r1",
+        "eccv16.int8": "colorize_eccv16-lite.r1.int8",
+        "zerodce": "enhance_zerodce-lite.r1",
+        "residual": models_folder.DEFAULT_PRESET,
+        "residual-xs": "chroma_residual-xs.r1",
+    }
+    for name, preset in names.items():
+        assert models_folder.find(name).name.startswith(f"{preset}."), name
+    with pytest.raises(UserError, match=r"'merged' is .*chroma_merged-m.r1 or chroma_merged-s.r2"):
+        models_folder.find("merged")
+    with pytest.raises(UserError, match="no model named 'eccv17'; did you mean"):
+        models_folder.find("eccv17")
+
+
+@pytest.fixture
+def album(tmp_path: Path, day: Rgb) -> Path:
+    """A folder as people have them."""
+    folder = tmp_path / "album"
+    (folder / "sub").mkdir(parents=True)
+    small = np.ascontiguousarray(day[:48, :64])
+    for name in ("a.jpg", "b.JPG", "sub/c.jpg"):
+        save(folder / name, small, _420)
+    save(folder / "d.png", small // 8)
+    (folder / "e.jfif").write_bytes((folder / "a.jpg").read_bytes())
+    (folder / "f.mp4").write_bytes(b"x")
+    (folder / "._a.jpg").write_bytes(b"\0\5\26\7")
+    (folder / "notes.txt").write_text("none")
+    return folder
+
+
+def made(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.*"))
+
+
+def test_a_folder_of_everything(
+    album: Path, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    assert main(["run", str(album), str(out)]) == 0
+    said = capfd.readouterr()
+    assert made(out) == ["a.jpg.png", "b.JPG.png", "d.png", "e.jfif.png"] and said.err == ""
+    lines = said.out.splitlines()
+    assert lines[0].startswith("each picture gets the task that fits it; --task")
+    assert sum("left]" in one for one in lines) == 4 and "[4 of 4, 0 s left]" in said.out
+    assert lines[-1].startswith("4 of 4 pictures restored; left out: ")
+    for part in ("f.mp4 (a video: give it by itself)", "sub (a folder: --recursive", "notes.txt",
+                 "1 hidden file"):  # fmt: skip
+        assert part in lines[-1]
+    # Again: nothing is done twice, and that is no failure.
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
+    assert main(["run", str(album), str(out), "--recursive"]) == 0
+    assert "1 of 5 pictures restored, 4 were finished before" in capfd.readouterr().out
+    assert made(out) == ["a.jpg.png", "b.JPG.png", "d.png", "e.jfif.png", "sub/c.jpg.png"]
+    assert all(path.stat().st_mtime_ns == time for path, time in before.items() if path.is_file())
+    assert main(["run", str(album), str(out), "--recursive", "--overwrite"]) == 0
+    assert "5 of 5 pictures restored" in capfd.readouterr().out
+
+
+def test_a_folder_names_no_two_pictures_alike(
+    tmp_path: Path, day: Rgb, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    for name in ("a.jpg", "a.png", "a.jpg.png"):
+        save(folder / name, day[:48, :64])
+    assert main(["run", str(folder), str(out)]) == 0
+    assert made(out) == ["a.jpg.png", "a.jpg.png.png", "a.png"]
+    assert "another folder" in refused(capfd, "run", folder, folder)
+
+
+def test_the_results_below_a_folder_are_not_its_pictures(
+    album: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(2):
+        assert main(["run", str(album), str(album / "out"), "--recursive"]) == 0
+    assert "5 were finished before" in capfd.readouterr().out
+    assert not (album / "out" / "out").exists()
+
+
+def test_names_that_a_system_refuses(
+    tmp_path: Path, day: Rgb, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    small = np.ascontiguousarray(day[:48, :64])
+    data = save(tmp_path / "a.jpg", small, _420).read_bytes()
+    for name in (b"a.jpg", b"b\xe9.jpg", b"n" * 249 + b".jpg", b"n" * 251 + b".png", b"z.jpg"):
+        path = os.fsencode(folder) + b"/" + name
+        Path(os.fsdecode(path)).write_bytes(data)
+    assert main(["run", str(folder), str(out), "--model", "residual-xs"]) == 1
+    said = capfd.readouterr()
+    assert "4 of 5 pictures restored" in said.out
+    assert said.err.startswith("skipped: ") and said.err.count("\n") == 1
+    long = tmp_path / ("m" * 260 + ".png")
+    assert "too long" in refused(capfd, "run", tmp_path / "a.jpg", long)
+    assert "too long" in refused(capfd, "run", long, tmp_path / "o.png")
+    assert "too long" in refused(capfd, "run", folder, tmp_path / ("m" * 260))
+
+
+def test_a_name_that_is_not_text_can_be_printed(tmp_path: Path, day: Rgb) -> None:
+    """As in an ordinary locale, whose output is strict."""
+    data = save(tmp_path / "a.jpg", day[:48, :64], _420).read_bytes()
+    source = os.fsencode(tmp_path) + b"/b\xe9.jpg"
+    Path(os.fsdecode(source)).write_bytes(data)
+    done = subprocess.run(
+        [sys.executable, "-m", "edge_demo", "run", source, source + b".png"],
+        cwd=ROOT, capture_output=True, env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"},
+    )  # fmt: skip
+    assert done.returncode == 0 and done.stderr == b""
+    assert rb"b\udce9.jpg.png" in done.stdout
+
+
+def test_unreadable_folders(
+    album: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if by permissions, which do not hold for root."""
+    real = Path.iterdir
+
+    def closed(self: Path):
+        if self.name == closed_name:
+            raise PermissionError(13, "Permission denied", str(self))
+        return real(self)
+
+    monkeypatch.setattr(Path, "iterdir", closed)
+    closed_name = "sub"
+    assert main(["run", str(album), str(tmp_path / "out"), "--recursive"]) == 1
+    said = capfd.readouterr()
+    assert said.err == f"skipped: {album / 'sub'}: cannot be read (Permission denied)\n"
+    assert "4 of 4 pictures restored" in said.out
+    closed_name = "album"
+    assert "cannot be read" in refused(capfd, "run", album, tmp_path / "out2")
+
+
+def test_overwriting_keeps_modes_and_links(tmp_path: Path, day: Rgb) -> None:
+    photo = save(tmp_path / "photo.jpg", day[:48, :64], _420)
+    (tmp_path / "place").mkdir()
+    real, link, other = tmp_path / "place" / "real.png", tmp_path / "link.png", tmp_path / "o.png"
+    real.write_bytes(b"old")
+    real.chmod(0o640)
+    link.symlink_to(real)
+    assert main(["run", str(photo), str(link), "--overwrite"]) == 0
+    assert link.is_symlink() and real.read_bytes()[:4] == b"\x89PNG"
+    assert real.stat().st_mode & 0o777 == 0o640
+    other.hardlink_to(real)
+    real.write_bytes(b"old" * 100_000)
+    assert main(["run", str(photo), str(other), "--overwrite"]) == 0
+    assert other.samefile(real) and read_rgb(real).rgb.shape == (48, 64, 3)
+    assert sorted(path.name for path in (tmp_path / "place").iterdir()) == ["real.png"]
+
+
+def test_a_folder_can_be_stopped_and_goes_on(
+    tmp_path: Path, day: Rgb, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    for index in range(60):
+        save(folder / f"{index:02d}.jpg", day, _420)
+    command = [sys.executable, "-m", "edge_demo", "run", str(folder), str(out)]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+    until = time.monotonic() + 60
+    while not any(out.glob("*.png")) and time.monotonic() < until:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert b"stopped after " in error and b"Traceback" not in error
+    done = sorted(out.iterdir())
+    assert 0 < len(done) < 60 and all(path.suffix == ".png" for path in done)
+    assert main(["run", str(folder), str(out)]) == 0
+    assert f"{len(done)} were finished before" in capfd.readouterr().out
+    assert len(list(out.iterdir())) == 60
+
+
+def test_nothing_asked_for_is_taken_by_every_model(tmp_path: Path, day: Rgb) -> None:
+    photo = save(tmp_path / "photo.jpg", day[:48, :64], _420)
+    picture = edge_demo.read(photo)
+    for name in ("residual-xs", "fusion", "zerodce"):
+        model = restorers.load(models_folder.find(name))
+        model.with_options(fade=0, detail=0.0)
+        if name != "residual-xs":
+            continue
+        usual = model.restore(picture).rgb
+        assert np.array_equal(model.restore(picture, strength=0, fade=0.0).rgb, usual)
+        with pytest.raises(UserError, match="--fade is of the colorize task"):
+            model.with_options(fade=1)
+    assert chosen.ORDER == ("chroma", "enhance", "colorize")
+    assert looking.look(picture).task == "chroma"
