@@ -75,7 +75,7 @@ def run(options: argparse.Namespace) -> int:
     print(_every(lines) if options.all else _presets(lines))
     if not options.all:
         print("models --all lists every recipe, models --fetch takes those that are not here")
-    print("next: python -m edge_demo run photo.jpg restored.png")
+    print(f"next: {cli.program()} run photo.jpg restored.png")
     return 0
 
 
@@ -166,7 +166,7 @@ def _fetch(options: argparse.Namespace, index: Index) -> int:
         taken = fetch(entry, source, models_folder.FOLDER, _progress(entry))
         size = f"{entry.bytes / 1024:.0f} KiB"
         print(f"wrote {path} ({size})" if taken else f"{path} is here already", flush=True)
-    print(f"next: python -m edge_demo selftest {entries[0].stored_as}")
+    print(f"next: {cli.program()} selftest {entries[0].stored_as}")
     return 0
 
 

@@ -96,7 +96,8 @@ EXTRA = {
 
 
 def files(package: str) -> list[Path]:
-    return sorted((ROOT / package).rglob("*.py"))
+    built = ROOT / package / "build"  # what an installation leaves
+    return sorted(path for path in (ROOT / package).rglob("*.py") if built not in path.parents)
 
 
 def module_name(path: Path) -> str:

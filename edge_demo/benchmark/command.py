@@ -434,9 +434,9 @@ def run(options: argparse.Namespace) -> int:
         print(f"wrote {options.html}")
     best = report.best(table["rows"], task)
     if best is None:
-        print("next: python -m edge_demo selftest FILE")
+        print(f"next: {cli.program()} selftest FILE")
         return 1
-    print(f"next: python -m edge_demo run INPUT OUTPUT --model {best['file']}")
+    print(f"next: {cli.program()} run INPUT OUTPUT --model {best['file']}")
     return 0
 
 

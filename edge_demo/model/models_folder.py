@@ -7,6 +7,7 @@ import difflib
 from collections.abc import Collection
 from pathlib import Path
 
+from .. import cli
 from ..errors import UserError
 from . import models_index
 from .models_index import SUFFIX, Entry, Index
@@ -144,5 +145,5 @@ def _how_to_get(entry: Entry, index: Index) -> str:
     recipe = entry.equals or entry.recipe
     return (
         f"'python -m export preset {entry.preset} --recipes {recipe}' makes it, "
-        f"'python -m edge_demo models --fetch {entry.stored_as}{source}' takes it from elsewhere"
+        f"'{cli.program()} models --fetch {entry.stored_as}{source}' takes it from elsewhere"
     )
