@@ -36,7 +36,7 @@ def test_importing_is_cheap() -> None:
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout == "set()\n"
-    assert set(edge_demo.__all__) == {"UserError", "load", "read"}
+    assert set(edge_demo.__all__) == {"UserError", "load", "look", "read"}
 
 
 @pytest.mark.parametrize("name", ["chroma", "colorize_fusion-lite.r1", "enhance_zerodce-lite.r1"])
