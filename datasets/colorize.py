@@ -6,7 +6,7 @@ The TensorFlow twin of ``Variant.encode`` in ``edge_demo.tasks.colorize``; a tes
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from edge_demo.colour.lab import rgb_to_lab
 from edge_demo.tasks.colorize import AB, TASK, Variant
 
-from .crops import Draws, draws
+from .crops import Draws, counts, draws
 
 # A cut-out holds this share of its photograph, and its sides are in this ratio at most.
 _AREA = 0.4, 1.0
@@ -35,9 +35,11 @@ class Bank:
     Attributes:
         lab: for each source (N, size, size, 3) uint8: 2.55 L, a + 128, b + 128, each photograph
             squeezed into a square.
+        weights: how much each source counts in a batch and in the prior.
     """
 
     lab: tuple[NDArray[np.uint8], ...]
+    weights: tuple[float, ...]
 
     @property
     def photographs(self) -> int:
@@ -54,27 +56,41 @@ def squeezed(rgb: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     return np.clip(np.rint(lab), 0, 255).astype(np.uint8)
 
 
-def gather(sources: Iterable[Iterable[NDArray[np.uint8]]], size: int) -> Bank:
-    """A bank of some sources' photographs, RGB (H, W, 3) uint8 of any size."""
-    return Bank(tuple(np.stack([squeezed(rgb, size) for rgb in source]) for source in sources))
+def gather(
+    sources: Iterable[Iterable[NDArray[np.uint8]]], size: int, weights: Sequence[float]
+) -> Bank:
+    """A bank of some sources' photographs, RGB (H, W, 3) uint8 of any size.
+
+    Args:
+        sources: what to read.
+        size: side of the squares that photographs are kept as.
+        weights: how much each source counts; () for the square roots of their sizes, so that many
+            alike do not outnumber a few that are all different.
+    """
+    square = np.dtype((np.uint8, (size, size, 3)))
+    # Grown in place: beside a list of them, all photographs would be in memory twice.
+    lab = tuple(
+        np.asarray(np.fromiter((squeezed(rgb, size) for rgb in one), square), np.uint8)
+        for one in sources
+    )
+    return Bank(lab, tuple(weights) or tuple(math.sqrt(len(one)) for one in lab))
 
 
 def shares(bank: Bank, batch: int) -> list[int]:
-    """How many of a batch come from each source: as the square roots of their sizes.
-
-    So that many alike do not outnumber a few that are all different.
-    """
-    roots = [math.sqrt(len(lab)) for lab in bank.lab]
-    exact = [batch * root / sum(roots) for root in roots]
-    counts = [int(value) for value in exact]
-    by_remainder = sorted(range(len(exact)), key=lambda i: counts[i] - exact[i])
-    for index in by_remainder[: batch - sum(counts)]:
-        counts[index] += 1
-    return counts
+    """How many of a batch come from each source."""
+    return counts(bank.weights, batch)
 
 
 def batches(
-    bank: Bank, task: Variant, *, patch: int, batch: int, start: int, stop: int, seed: int
+    bank: Bank,
+    task: Variant,
+    *,
+    patch: int,
+    batch: int,
+    start: int,
+    stop: int,
+    seed: int,
+    scanned: float,
 ) -> tf.data.Dataset:
     """Random cut-outs of photographs, some mirrored, in another light.
 
@@ -85,6 +101,8 @@ def batches(
         batch: cut-outs a step.
         start, stop: the steps to give batches for; each is a function of (seed, step) alone.
         seed: of everything random here.
+        scanned: share of cut-outs whose lightness looks like an old photograph's, see
+            ``old_scan``.
 
     Returns:
         Pairs of the network's input (batch, patch, patch, 1 or 4) and true ab over 110
@@ -95,24 +113,62 @@ def batches(
     parts = []
     for index, (lab, count) in enumerate(zip(bank.lab, shares(bank, batch), strict=True)):
         if count:
-            with tf.device("cpu"):
-                parts.append((Draws(len(lab), count, seed + 10 * index), tf.constant(lab)))
+            parts.append((Draws(len(lab), count, seed + 10 * index), lab))
 
     def one(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         key = tf.stack([tf.cast(seed, tf.int64), step])
         squares = []
         for wanted, lab in parts:
             size = lab.shape[1]
-            squares.append(tf.gather(lab, draws(wanted, step, size, size).positions))
+            squares.append(_taken(lab, draws(wanted, step, size, size).positions))
         lab = tf.cast(tf.concat(squares, 0), tf.float32)
         lab = tf.image.crop_and_resize(lab, _boxes(key, batch), tf.range(batch), [patch, patch])
         light = tf.random.stateless_uniform([2, batch, 1, 1, 1], _other(key, 1), -_JITTER, _JITTER)
         lightness = tf.clip_by_value((lab[..., :1] - 128) * (1 + light[0]) + 128 * (1 + light[1]),
                                      0, 255)  # fmt: skip
+        if scanned:
+            worn = tf.random.stateless_uniform([batch, 1, 1, 1], _other(key, 4)) < scanned
+            lightness = tf.where(worn, old_scan(lightness, _other(key, 5)), lightness)
         ab = (lab[..., 1:] - 128) / AB
         return _input(lightness, ab, task, _other(key, 2)), _coarse(ab, task)
 
     return tf.data.Dataset.range(start, stop).map(one, 2).prefetch(4)
+
+
+def _taken(lab: NDArray[np.uint8], positions: tf.Tensor) -> tf.Tensor:
+    """Some photographs of a source; a constant of TensorFlow's would be a copy of all of them."""
+    found = tf.numpy_function(lambda chosen: lab[chosen], [positions], tf.uint8, stateful=False)
+    return tf.ensure_shape(found, [positions.shape[0], *lab.shape[1:]])
+
+
+# What age and scanners do to a grey photograph, at most: powers of lightness (logarithm), codes
+# that black is lifted and white lowered by, and standard deviation of grain, codes.
+_GAMMA, _LEVELS, _GRAIN = 0.5, 50.0, 10.0
+
+
+def old_scan(lightness: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
+    """Lightness as scans of old photographs have it: another gamma, faded, blurred, with grain.
+
+    Colours are not looked at: what they are to be stays what it was.
+
+    Args:
+        lightness: 2.55 L (B, H, W, 1) in 0..255, H and W even.
+        key: int64 (2,), of everything random here.
+    """
+    batch, height, width = (int(side) for side in lightness.shape[:3])
+    chance = tf.random.stateless_uniform([6, batch, 1, 1, 1], key)
+    x = tf.pow(lightness / 255, tf.exp((2 * chance[0] - 1) * _GAMMA))
+    black, white = chance[1] * _LEVELS, 255 - chance[2] * _LEVELS
+    x = black + x * (white - black)
+    blurred = x
+    for _ in range(2):
+        blurred = tf.nn.avg_pool2d(blurred, 3, 1, "SAME")
+    x += chance[3] * (blurred - x)
+    fine = tf.random.stateless_normal([batch, height, width, 1], _other(key, 1))
+    coarse = tf.random.stateless_normal([batch, height // 2, width // 2, 1], _other(key, 2))
+    coarse = tf.repeat(tf.repeat(coarse, 2, 1), 2, 2)
+    x += tf.where(chance[4] < 0.5, fine, coarse) * chance[5] * _GRAIN
+    return tf.clip_by_value(x, 0, 255)
 
 
 def fixed(lab: NDArray[np.uint8], task: Variant, seed: int, batch: int = 16) -> tf.data.Dataset:
@@ -202,12 +258,12 @@ def _covered(middle: tf.Tensor, side: tf.Tensor, length: int) -> tf.Tensor:
 
 
 def prior(bank: Bank, bins: NDArray[np.float32], batch: int = 64) -> NDArray[np.float64]:
-    """How common each colour is: shares (len(bins),) of pixels nearest to it, all sources alike.
+    """How common each colour is: shares (len(bins),) of pixels nearest to it.
 
-    As in a batch, so each source counts by the square root of its size.
+    Each source counts as in a batch.
     """
     total = np.zeros(len(bins))
-    for lab, share in zip(bank.lab, shares(bank, 1000), strict=True):
+    for lab, share in zip(bank.lab, bank.weights, strict=True):
         counts = np.zeros((256, 256))
         # Every fourth pixel along each axis: neighbours are alike.
         for codes in np.array_split(lab[:, ::4, ::4, 1:].reshape(-1, 2), max(1, len(lab) // batch)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -50,6 +51,17 @@ def draws(wanted: Draws, step: tf.Tensor, size: int, patch: int) -> Chosen:
     corners = tf.random.stateless_uniform([batch, 2], key, 0, size - patch + 1, dtype=tf.int64)
     coins = tf.random.stateless_uniform([batch, 3], tf.stack([key[0] + 1, step])) < 0.5
     return Chosen(positions, corners, coins)
+
+
+def counts(shares: Sequence[float], batch: int) -> list[int]:
+    """How many crops of a batch each part gives, by largest remainders."""
+    total = sum(shares)
+    exact = [share * batch / total for share in shares]
+    found = [int(value) for value in exact]
+    for index in sorted(range(len(found)), key=lambda i: found[i] - exact[i]):
+        if sum(found) < batch:
+            found[index] += 1
+    return found
 
 
 def crops(bank: tf.Tensor, chosen: Chosen, patch: int) -> list[tf.Tensor]:

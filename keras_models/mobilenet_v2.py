@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import keras
-from keras import layers
 
-_EMBEDDING, _CLASSIFIER = "backbone_embedding", "backbone_classifier"
+from . import inverted_residual
+from .inverted_residual import CLASSIFIER, EMBEDDING, Layer
 
 
 @dataclass(frozen=True)
@@ -47,29 +47,6 @@ PUBLISHED = Layout(
 TINY = Layout(6, ((1, 4, 1, 1), (2, 4, 2, 2), (2, 6, 1, 2), (2, 8, 1, 2), (2, 8, 1, 2)), 16, 10)
 
 
-@dataclass(frozen=True)
-class Layer:
-    """One convolution, in the order in which the network runs them.
-
-    Attributes:
-        name: of the Keras layer.
-        kind: ``conv`` or ``depthwise``.
-        channels: of its output.
-        side: of its kernel.
-        stride: along both axes.
-        active: whether ReLU6 follows.
-        adds: whether its block's input is added to its output.
-    """
-
-    name: str
-    kind: str
-    channels: int
-    side: int = 1
-    stride: int = 1
-    active: bool = True
-    adds: bool = False
-
-
 def structure(layout: Layout = PUBLISHED) -> Iterator[Layer]:
     """Every convolution, up to the embedding and the classifier behind its mean."""
     yield Layer("backbone_stem", "conv", layout.stem, 3, 2)
@@ -84,8 +61,8 @@ def structure(layout: Layout = PUBLISHED) -> Iterator[Layer]:
             adds = stride == 1 and before == channels
             yield Layer(f"{name}_project", "conv", channels, active=False, adds=adds)
             before, block = channels, block + 1
-    yield Layer(_EMBEDDING, "conv", layout.embedding)
-    yield Layer(_CLASSIFIER, "conv", layout.classes, active=False)
+    yield Layer(EMBEDDING, "conv", layout.embedding)
+    yield Layer(CLASSIFIER, "conv", layout.classes, active=False)
 
 
 def features(
@@ -102,32 +79,9 @@ def features(
         Downscale to features: of the published layout 2 (16 channels), 4 (24), 8 (32), 16 (96), and
         32 (the embedding's 1280, before the mean over the picture).
     """
-    found: dict[int, keras.KerasTensor] = {}
-    x = skip = picture
-    downscale = 1
-    for layer in structure(layout):
-        if layer.name == _CLASSIFIER:
-            break
-        if layer.kind == "conv" and layer.stride == 1 and layer.active:
-            skip = x  # what a block expands is what it adds to its result
-        kernel: dict[str, object] = {"padding": "same", "strides": layer.stride,
-                                     "name": layer.name, "trainable": trainable}  # fmt: skip
-        if layer.kind == "conv":
-            x = layers.Conv2D(layer.channels, layer.side, **kernel)(x)
-        else:
-            x = layers.DepthwiseConv2D(layer.side, **kernel)(x)
-        downscale *= layer.stride
-        if layer.active:
-            x = layers.ReLU(6.0, name=f"{layer.name}_relu")(x)
-        elif layer.adds:
-            x = layers.Add(name=f"{layer.name}_add")([skip, x])
-        if not layer.active or layer.name == _EMBEDDING:
-            found[downscale] = x
-    return found
+    return inverted_residual.features(picture, structure(layout), lambda *_: trainable)
 
 
 def classes(picture: keras.KerasTensor, layout: Layout = PUBLISHED) -> keras.KerasTensor:
     """What the whole network says, (B, 1, 1, layout.classes): each class's score (logit)."""
-    x = features(picture, layout)[32]
-    x = layers.GlobalAveragePooling2D(keepdims=True, name="backbone_mean")(x)
-    return layers.Conv2D(layout.classes, 1, trainable=False, name=_CLASSIFIER)(x)
+    return inverted_residual.classes(features(picture, layout)[32], layout.classes)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,10 +22,9 @@ from edge_demo.colour.ab_bins import BINS, STEP
 from edge_demo.errors import UserError
 from edge_demo.files import write_whole
 
-from . import ab_classes, build, zhang
+from . import ab_classes, build, pytorch_files, zhang
 
 SIZE = "full"
-_INSTALL = "pip install -r requirements-import.txt"
 # siggraph17's classes: a slower than b, both from -110 to 110.
 _GRID, _GRID_FIRST = 23, -110
 
@@ -80,7 +78,7 @@ def import_run(name: str, file: Path, out: Path) -> Path:
         raise UserError(f"no weights of {name!r} were published (known: {', '.join(MODULES)})")
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise UserError(f"{out} exists already and is not empty; choose another --out")
-    state = _read(file)
+    state = pytorch_files.read(file, "import-weights")
     model = build(name, SIZE)
     load(model, MODULES[name], state, str(file))
     record: dict[str, Any] = {
@@ -165,20 +163,3 @@ def _ours(name: str, layer: keras.Layer, values: list[Array]) -> list[Array]:
         # Their scores are sharpened already.
         return [value * np.float32(ab_classes.TEMPERATURE) for value in values]
     return values
-
-
-def _read(file: Path) -> dict[str, Array]:
-    """A PyTorch file's tensors."""
-    try:
-        import torch
-    except ImportError:
-        raise UserError(
-            f"import-weights needs PyTorch, which is not installed: {_INSTALL}"
-        ) from None
-    try:
-        state: Any = torch.load(file, map_location="cpu", weights_only=True)
-        return {name: tensor.float().numpy() for name, tensor in state.items()}
-    except FileNotFoundError:
-        raise UserError(f"{file}: no such file") from None
-    except (OSError, EOFError, RuntimeError, AttributeError, pickle.UnpicklingError):
-        raise UserError(f"{file}: not a PyTorch file of tensors, or a damaged one") from None

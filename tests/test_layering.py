@@ -91,7 +91,7 @@ EXTRA = {
     "export.quantise": {"ai_edge_quantizer"},
     "keras_models.backbone_import": {"tensorflow"},
     "keras_models.packed": {"h5py"},
-    "keras_models.published": {"torch"},
+    "keras_models.pytorch_files": {"torch"},
 }
 
 

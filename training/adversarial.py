@@ -22,6 +22,7 @@ from edge_demo.tasks.chroma import CORRECTION_SCALE, Variant
 from edge_demo.tasks.record import Task
 
 from .losses import Charbonnier, residual_psnr
+from .rated_adam import RatedAdam
 
 # The discriminator sees corrections so many times larger than the generator's output has them:
 # most are a code or two, of a scale of ``CORRECTION_SCALE``.
@@ -65,33 +66,6 @@ def _whole(values: Any) -> Any:
     return values
 
 
-@keras.saving.register_keras_serializable("chromaedge")
-class RatedAdam(keras.optimizers.Adam):
-    """Two Adams in one, of a learning rate each: its moments are each weight's own anyway.
-
-    Args:
-        names: beginnings of the names of the second one's weights.
-        rate: the second one's learning rate over the first one's.
-        options: of ``keras.optimizers.Adam``.
-    """
-
-    def __init__(self, *, names: tuple[str, ...] = (), rate: float = 1.0, **options: Any) -> None:
-        super().__init__(**options)
-        self.names, self.rate = tuple(names), rate
-
-    def update_step(self, gradient, variable, learning_rate):  # type: ignore[no-untyped-def]
-        """One weight's step."""
-        # Under TensorFlow this is the backend's variable, which knows no path.
-        own = self._trainable_variables[self._get_variable_index(variable)]
-        if own.path.startswith(self.names):
-            learning_rate = learning_rate * self.rate
-        super().update_step(gradient, variable, learning_rate)
-
-    def get_config(self) -> dict:
-        """What ``from_config`` needs."""
-        return {**super().get_config(), "names": self.names, "rate": self.rate}
-
-
 def optimizer(rate: float, **options: Any) -> keras.optimizers.Optimizer:
     """The generator's optimizer and the discriminator's.
 
@@ -99,7 +73,7 @@ def optimizer(rate: float, **options: Any) -> keras.optimizers.Optimizer:
         rate: the discriminator's learning rate over the generator's.
         options: of ``keras.optimizers.Adam``.
     """
-    return RatedAdam(names=_DISCRIMINATOR, rate=rate, **options)
+    return RatedAdam(names=_DISCRIMINATOR, rate=rate, delay=0, **options)
 
 
 # How the discriminator's weights are named.

@@ -41,9 +41,10 @@ class FitConfig:
     # Low light: stages of training, each a share of all steps, then patch, batch and synthetic in
     # place of the three above; () for none.
     progressive: tuple[tuple[float, int, int, float], ...] = ()
-    # Low light: what of each batch every source of --data gives, in their order, in place of
-    # synthetic; () counts pairs alike.
+    # Low light, colorization: what of each batch every source of --data gives, in their order; ()
+    # counts pairs alike (synthetic says how many), photographs by the square roots of their number.
     shares: tuple[float, ...] = ()
+    scanned: float = 0.0  # colorization: share of crops whose grey looks like an old scan
     varied: float = 0.0  # low light: share of pairs in another exposure and white balance
     compressed: float = 0.0  # low light: share of crops that are made JPEGs first
     uneven: float = 0.0  # low light: share of darkened photographs that are lit unevenly
@@ -68,6 +69,10 @@ class FitConfig:
     weight_decay: float = 0.0  # a step takes this share of the learning rate off kernels
     # Colorization: a preset, a run or a file of import-backbone, whose backbone to start from.
     backbone_weights: str = ""
+    # Of what is fitted of a backbone: its learning rate over the rest's, and the first step at
+    # which it moves at all, when what reads it knows what it wants.
+    backbone_rate: float = 1.0
+    backbone_delay: int = 0
     start_from: str = ""  # a finished run or preset whose weights to start from; "": none
     qat: str = ""  # the same, for quantisation-aware training: --qat RUN on the command line
     precision: str = "mixed_bfloat16"
@@ -263,8 +268,9 @@ def _validate(config: FitConfig) -> None:
     config.objective.check()
     limits.above_zero(config, "patch", "batch", "cell", "steps", "epoch_steps", "picture_every",
                       "val_photographs", "val_crop", "learning_rate", "cells_gib")  # fmt: skip
-    limits.not_below_zero(config, "copies", "warmup_steps", "weight_decay", "seed")
-    limits.shares(config, "synthetic", "varied", "compressed", "uneven")
+    limits.not_below_zero(config, "copies", "warmup_steps", "weight_decay", "seed",
+                          "backbone_rate", "backbone_delay")  # fmt: skip
+    limits.shares(config, "synthetic", "varied", "compressed", "uneven", "scanned")
     limits.one_of(config, "precision", PRECISIONS)
     limits.one_of(config, "jit_compile", JIT)
     for key in ("patch", "cell", "val_crop"):

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 import keras_models
 from datasets import colorize, sources
 from datasets.source import Source
-from edge_demo.colour.ab_bins import BINS, COUNT
+from edge_demo.colour.ab_bins import BINS
 from edge_demo.colour.ycbcr import round_to_uint8
+from edge_demo.errors import UserError
 from edge_demo.tasks.colorize import AB, Variant, to_rgb
-from keras_models.ab_classes import annealed
 
+from .colour_losses import told
 from .config import FitConfig
 from .feed import Feed
 
@@ -29,7 +30,12 @@ def prepare(config: FitConfig, train: Sequence[Source], held_out: Source) -> Fee
     """See ``feeds.prepare``."""
     task = keras_models.task(config.model, config.size)
     assert isinstance(task, Variant)
-    bank = colorize.gather((_photographs(source) for source in train), config.cell)
+    if config.shares and len(config.shares) != len(train):
+        raise UserError(
+            f"--set shares={config.shares}: --data names {len(train)} sources, each needs one"
+        )
+    photographs = (_photographs(source) for source in train)
+    bank = colorize.gather(photographs, config.cell, config.shares)
     first = itertools.islice(_photographs(held_out), config.val_photographs)
     kept = np.stack([colorize.squeezed(rgb, config.patch) for rgb in first])
     each = ", ".join(map(str, colorize.shares(bank, config.batch)))
@@ -57,6 +63,7 @@ def _batches(
         start=start,
         stop=stop,
         seed=config.seed,
+        scanned=config.scanned,
     )
 
 
@@ -65,10 +72,9 @@ def comparison(
 ) -> NDArray[np.uint8]:
     """Truth, input and prediction side by side: RGB (rows * side, 3 * side, 3)."""
     (inputs, _), *_ = colorize.fixed(lab, task, seed)
-    scores = np.asarray(model(inputs, training=False), np.float32)
-    ab = np.asarray(annealed(scores)) if scores.shape[-1] == COUNT else scores
+    ab = np.asarray(told(model(inputs, training=False))) * AB
     lines = []
-    for codes, given, found in zip(lab, np.asarray(inputs), ab[..., :2] * AB, strict=True):
+    for codes, given, found in zip(lab, np.asarray(inputs), ab, strict=True):
         lightness = codes[..., 0] / np.float32(2.55)
         side = len(lab[0])
         large = np.asarray(tf.image.resize(found, (side, side)))

@@ -29,6 +29,7 @@ from . import feeds, plots
 from .callbacks import Checkpoint, Pictures, Progress
 from .config import FitConfig, as_read, epochs, plan, read
 from .feed import Feed
+from .rated_adam import RatedAdam
 from .strategies import Strategy
 
 Ranges = Mapping[str, fakequant.Range]
@@ -206,7 +207,7 @@ def compiled(
         prior: how common each colour is, for losses that count the rare ones more.
 
     Raises:
-        UserError: the objective is not for this model.
+        UserError: the objective, or what is said of a backbone, is not for this model.
     """
     objective = config.objective
     objective.check_fits(config.model, task, prior)
@@ -228,9 +229,21 @@ def compiled(
         "ema_momentum": config.ema,
         "weight_decay": config.weight_decay or None,
     }
-    optimizer = objective.optimizer(**options)
+    backbone = [v for layer in backbones.layers(model).values() for v in layer.trainable_variables]
+    if config.backbone_rate != 1.0 or config.backbone_delay:
+        if not backbone:
+            raise UserError(
+                f"--set backbone_rate={config.backbone_rate} backbone_delay="
+                f"{config.backbone_delay}: {config.model}-{config.size} fits no backbone"
+            )
+        names = (backbones.PREFIX,)
+        optimizer = RatedAdam(names=names, rate=config.backbone_rate,
+                              delay=config.backbone_delay, **options)  # fmt: skip
+    else:
+        optimizer = objective.optimizer(**options)
     if config.weight_decay:
-        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+        # A backbone is to remember what it was trained on.
+        optimizer.exclude_from_weight_decay(backbone, ["bias", "gamma", "beta"])
     model.compile(
         optimizer=optimizer,
         loss=objective.loss(task, prior),

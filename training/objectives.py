@@ -260,6 +260,47 @@ class Classification(Objective):
 
 
 @dataclass(frozen=True)
+class JointColour(Objective):
+    """Which of 313 colours a pixel has, and how strong the one that is shown may be.
+
+    Attributes:
+        rebalance: 1 counts all colours alike, 0 the rarest most.
+        unbalance: how much of that the scores are kept from learning: 1 leaves probabilities as
+            photographs have them, 0 the vivid ones.
+        regression: weight of ab's own error: more is quieter.
+        chroma: weight of the error of how strong colours are: more is more vivid.
+    """
+
+    name: ClassVar[str] = "joint_colour"
+    rebalance: float = 0.5
+    unbalance: float = 0.5
+    regression: float = 0.1
+    chroma: float = 0.05
+
+    def check(self) -> None:
+        """See ``Objective``."""
+        limits.shares(self, "rebalance", "unbalance")
+        limits.not_below_zero(self, "regression", "chroma")
+
+    def check_fits(self, model: str, task: Task, prior: Prior | None) -> None:
+        """See ``Objective``."""
+        if prior is None or model != "colorize_unet":
+            raise UserError(f"--set loss={self.name}: {model} does not make its ab of 313 colours")
+
+    def loss(self, task: Task, prior: Prior | None) -> keras.losses.Loss:
+        """See ``Objective``."""
+        assert prior is not None  # see check_fits
+        weights = colour_losses.rebalancing(prior, self.rebalance)
+        return colour_losses.JointColour(
+            weights.tolist(), self.unbalance, self.regression, self.chroma
+        )
+
+    def metrics(self, task: Task) -> list[Any]:
+        """PSNR of ab, and how strong they are."""
+        return [colour_losses.scored_psnr, colour_losses.chroma_ratio]
+
+
+@dataclass(frozen=True)
 class Adversarial(Objective):
     """A discriminator beside Charbonnier's loss: chroma that may invent detail.
 
@@ -367,6 +408,7 @@ OBJECTIVES: dict[str, type[Objective]] = {
         ReferenceCurves,
         ZeroReference,
         Classification,
+        JointColour,
         Adversarial,
         Distillation,
     )

@@ -19,11 +19,13 @@ SIDE = 64
 def bank(natural: NDArray[np.uint8]) -> data.Bank:
     """Two sources, of four and of one photograph."""
     pieces = [np.ascontiguousarray(natural[:, 8 * i :][:, :90]) for i in range(4)]
-    return data.gather([pieces, [natural[::-1]]], SIDE)
+    return data.gather([pieces, [natural[::-1]]], SIDE, ())
 
 
-def take(bank: data.Bank, task: colorize.Task = TASK, **changes: int) -> list[NDArray[np.float32]]:
-    wanted = {"patch": 32, "batch": 3, "start": 0, "stop": 2, "seed": 4} | changes
+def take(
+    bank: data.Bank, task: colorize.Task = TASK, **changes: float
+) -> list[NDArray[np.float32]]:
+    wanted = {"patch": 32, "batch": 3, "start": 0, "stop": 2, "seed": 4, "scanned": 0.0} | changes
     return [np.asarray(values) for pair in data.batches(bank, task, **wanted) for values in pair]
 
 
@@ -99,11 +101,53 @@ def test_a_batch_is_in_range(bank: data.Bank) -> None:
         take(bank, patch=48)
 
 
-def test_sources_share_a_batch_as_the_roots_of_their_sizes() -> None:
-    lab = np.zeros((1, 8, 8, 3), np.uint8)
-    bank = data.Bank((np.repeat(lab, 100, 0), np.repeat(lab, 25, 0), lab))
+def test_sources_share_a_batch() -> None:
+    """As the roots of their sizes, or as stated."""
+
+    def sources() -> list[list[NDArray[np.uint8]]]:
+        return [[np.zeros((8, 9, 3), np.uint8)] * count for count in (100, 25, 1)]
+
+    bank = data.gather(sources(), 8, ())
+    assert [part.shape for part in bank.lab] == [(n, 8, 8, 3) for n in (100, 25, 1)]
     assert data.shares(bank, 16) == [10, 5, 1]
     assert [sum(data.shares(bank, batch)) for batch in range(1, 20)] == list(range(1, 20))
+    assert data.shares(data.gather(sources(), 8, (1.0, 2.0, 1.0)), 16) == [4, 8, 4]
+
+
+def test_stated_shares_are_those_of_the_prior_too() -> None:
+    green, blue = (np.zeros((1, 8, 8, 3), np.uint8) for _ in range(2))
+    green[..., 1:] = 128 - 50, 128 + 50
+    blue[..., 1:] = 128 + 20, 128 - 70
+    shares = data.prior(data.Bank((green, blue), (3.0, 1.0)), BINS)
+    assert shares[(BINS == [-50, 50]).all(1)] == pytest.approx([0.75])
+
+
+# ------------------------------------------------------------------------------------ old scans
+
+
+def test_old_scans_change_lightness_alone(bank: data.Bank) -> None:
+    plain, ab, *_ = take(bank, batch=8)
+    worn, same, *_ = take(bank, batch=8, scanned=1.0)
+    assert np.array_equal(ab, same)
+    assert worn.min() >= -1 and worn.max() <= 1
+    assert np.allclose((worn + 1) * 127.5, np.rint((worn + 1) * 127.5), atol=1e-3)
+    assert all(not np.array_equal(a, b) for a, b in zip(plain, worn, strict=True))
+    # What is seen stays where it is.
+    likeness = [np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in zip(plain, worn, strict=True)]
+    assert min(likeness) > 0.7
+    some, *_ = take(bank, batch=64, scanned=0.3)
+    before, *_ = take(bank, batch=64)
+    changed = np.mean([not np.array_equal(a, b) for a, b in zip(before, some, strict=True)])
+    assert 0.1 < changed < 0.5
+
+
+def test_an_old_scan_of_one_grey() -> None:
+    """Levels and gamma move it, grain is within its bounds, and no two are alike."""
+    grey = tf.fill([200, 32, 32, 1], 128.0)
+    found = np.asarray(data.old_scan(grey, tf.constant([1, 2], tf.int64)))[..., 0]
+    means, grain = found.mean((1, 2)), found.std((1, 2))
+    assert 60 < means.min() < 100 and 150 < means.max() < 200
+    assert grain.min() < 1 and 7 < grain.max() < 11
 
 
 # ------------------------------------------------------------------------------------------ hints
@@ -158,6 +202,6 @@ def test_the_prior_by_hand() -> None:
     green, blue = (np.zeros((1, 8, 8, 3), np.uint8) for _ in range(2))
     green[..., 1:] = 128 - 50, 128 + 50
     blue[..., 1:] = 128 + 22, 128 - 69
-    shares = data.prior(data.Bank((green, blue)), BINS)
+    shares = data.prior(data.Bank((green, blue), (1.0, 1.0)), BINS)
     assert shares[(BINS == [-50, 50]).all(1)] == pytest.approx([0.5])
     assert shares[(BINS == [20, -70]).all(1)] == pytest.approx([0.5])

@@ -13,6 +13,8 @@ from training.colour_losses import (
     NEAREST,
     SIGMA,
     ColourEntropy,
+    JointColour,
+    chroma_ratio,
     rebalancing,
     scored_psnr,
     soft_encoding,
@@ -138,3 +140,119 @@ def test_it_survives_saving() -> None:
     again = keras.saving.deserialize_keras_object(config)
     assert isinstance(again, ColourEntropy)
     assert (again.weights, again.regression, again.name) == (EVEN, 0.25, "mine")
+
+
+# ------------------------------------------------------------------------------ of gain and scores
+
+
+def answered(ab: NDArray[np.float32], gain: float) -> NDArray[np.float32]:
+    """What a network answers that is sure of ab, and shows it with a gain."""
+    return np.concatenate([np.full((*ab.shape[:3], 1), gain, np.float32), perfect(ab)], -1)
+
+
+def even(value: tuple[int, int], side: int = 4) -> NDArray[np.float32]:
+    return np.broadcast_to(np.array(value, np.float32) / np.float32(AB), (4, side, side, 2))
+
+
+def test_every_term_of_the_joint_loss() -> None:
+    """A picture of one bin's colour, so that its annealed mean is that colour."""
+    ab = even((30, 40))
+    right = answered(ab, 1 / 1.5)
+    least = float(JointColour(EVEN, 0.0, 0.0, 0.0)(ab, right))
+    assert least == pytest.approx(entropy(ab), abs=1e-3)
+    # Its neighbours are symmetrical, or nearly: the mean is within a unit or two.
+    for regression, chroma in ((1.0, 0.0), (0.0, 1.0)):
+        loss = JointColour(EVEN, 0.0, regression, chroma)
+        assert float(loss(ab, right)) == pytest.approx(least, abs=0.2)
+    grey = answered(ab, 0.0)
+    assert float(JointColour(EVEN, 0.0, 1.0, 0.0)(ab, grey)) == pytest.approx(
+        least + (30 - 5) + (40 - 5), rel=1e-3
+    )
+    found = float(JointColour(EVEN, 0.0, 0.0, 1.0)(ab, grey))
+    assert found == pytest.approx(least + np.hypot(50, 1) - 1 - 5, rel=1e-3)
+
+
+def test_chroma_keeps_a_doubt_from_grey() -> None:
+    """Half red and half cyan: the best gain of a mean that is a little red."""
+    ab = np.concatenate([even((40, 20)), even((-40, -20))])
+    ab = ab.reshape(2, 4, 4, 4, 2).transpose(1, 0, 2, 3, 4).reshape(8, 4, 4, 2)
+    scores = perfect(even((10, 0))[:1].repeat(8, 0))
+
+    def best(chroma: float) -> float:
+        loss = JointColour(EVEN, 0.0, 0.1, chroma)
+        gains = np.linspace(0, 1, 21)
+        losses = []
+        for gain in gains:
+            gained = np.full((8, 4, 4, 1), gain, np.float32)
+            losses.append(float(loss(ab, np.concatenate([gained, scores], -1))))
+        return float(gains[int(np.argmin(losses))])
+
+    assert best(0.0) < 0.1
+    assert best(0.1) > 0.5
+
+
+def test_scores_do_not_learn_what_is_kept_from_them() -> None:
+    """The best scores are the truth's where all of the weights is taken back."""
+    weights = np.exp(np.random.default_rng(3).normal(0, 1, COUNT))
+    ab = even((30, 40), side=2)
+    scores = keras.Variable(np.zeros((1, 1, 1, COUNT), np.float32))
+    two = np.concatenate([ab, even((-30, 0), side=2)])
+    gain = np.zeros((8, 2, 2, 1), np.float32)
+    import tensorflow as tf
+
+    def learnt(unbalance: float) -> float:
+        """Odds of the two colours, at the scores that descent finds."""
+        loss = JointColour(weights.tolist(), unbalance, 0.0, 0.0)
+        scores.assign(np.zeros(scores.shape))
+        for _ in range(1200):
+            with tf.GradientTape() as tape:
+                told = tf.concat([gain, tf.broadcast_to(scores.value, (8, 2, 2, COUNT))], -1)
+                value = loss(two, told)
+            scores.assign_sub(1.0 * tape.gradient(value, scores.value))
+        first, second = (
+            (np.array(colour) == BINS).all(1).argmax() for colour in ((30, 40), (-30, 0))
+        )
+        found = np.asarray(scores).ravel()
+        return float(found[first] - found[second])
+
+    first, second = ((np.array(colour) == BINS).all(1).argmax() for colour in ((30, 40), (-30, 0)))
+    # The two share their bins with neighbours, each by its own share.
+    own = [soft_encoding()[1][row(*colour), 0] for colour in ((30, 40), (-30, 0))]
+    fair = float(np.log(own[0] / own[1]))
+    bias = float(np.log(weights[first] / weights[second]))
+    assert abs(bias) > 0.5
+    assert learnt(0.0) == pytest.approx(fair + bias, abs=0.1)
+    assert learnt(1.0) == pytest.approx(fair, abs=0.1)
+
+
+def test_a_quarter_of_places_is_looked_at_all_over() -> None:
+    """Of four pictures each place of every 2x2, of one alone the first."""
+    ab = even((0, 0))
+    right = answered(ab, 0.0)
+    loss = JointColour(EVEN, 0.0, 1.0, 0.0)
+    base = float(loss(ab, right))
+    for index in range(4):
+        seen = set()
+        for corner in range(4):
+            wrong = np.array(ab)
+            wrong[index, corner // 2 :: 2, corner % 2 :: 2] = 30 / AB
+            if float(loss(wrong, right)) > base + 0.1:
+                seen.add(corner)
+        assert seen == {index}
+
+
+def test_metrics_of_gain_and_scores() -> None:
+    ab = even((30, 40))
+    half = answered(ab, 0.5 / 1.5)
+    assert float(chroma_ratio(ab, half)) == pytest.approx(0.5, abs=0.03)
+    expected = 10 * np.log10(255**2 / ((15**2 + 20**2) / 2))
+    assert float(scored_psnr(ab, half)[0]) == pytest.approx(expected, abs=0.3)
+    assert float(chroma_ratio(ab, ab)) == pytest.approx(1)
+
+
+def test_the_joint_loss_survives_saving() -> None:
+    config = keras.saving.serialize_keras_object(JointColour(EVEN, 0.5, 0.25, 0.125))
+    again = keras.saving.deserialize_keras_object(config)
+    assert isinstance(again, JointColour)
+    found = again.weights, again.unbalance, again.regression, again.chroma
+    assert found == (EVEN, 0.5, 0.25, 0.125)

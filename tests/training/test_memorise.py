@@ -15,7 +15,7 @@ from datasets import colorize
 from edge_demo.colour.ab_bins import COUNT
 from training.config import load
 from training.fit import compiled
-from training.objectives import Charbonnier, Classification, LogError
+from training.objectives import Charbonnier, Classification, JointColour, LogError
 
 STEPS = 300
 SIDE = 64
@@ -37,7 +37,7 @@ def test_one_picture_is_learnt_by_heart(name: str, natural: NDArray[np.uint8]) -
     objective = Charbonnier() if charbonnier else usual.objective
     config = dataclasses.replace(
         usual, size="test", steps=STEPS, objective=objective, learning_rate=1e-2, warmup_steps=20,
-        weight_decay=0.0, precision="float32",
+        weight_decay=0.0, precision="float32", backbone_rate=1.0, backbone_delay=0,
     )  # fmt: skip
     task = keras_models.task(name, "test")
     lab = colorize.squeezed(np.ascontiguousarray(natural[:, 16:112]), SIDE)
@@ -46,5 +46,6 @@ def test_one_picture_is_learnt_by_heart(name: str, natural: NDArray[np.uint8]) -
     batches = tf.data.Dataset.from_tensors((inputs, ab)).repeat()
     seen = model.fit(batches, steps_per_epoch=STEPS // 10, epochs=10, verbose=0).history["loss"]
     first = float(model.loss(ab, np.zeros((*ab.shape[:3], model.output.shape[-1]), np.float32)))
-    share = OF_CLASSES if isinstance(usual.objective, Classification) else OF_COLOURS
+    classes = isinstance(usual.objective, Classification | JointColour)
+    share = OF_CLASSES if classes else OF_COLOURS
     assert seen[-1] < share * first, (seen, first)
