@@ -205,3 +205,46 @@ def baseline(name: str, low: NDArray[np.generic], size: tuple[int, int], siting:
     if name == "lanczos4_bp":
         return back_project(low, size, siting, "lanczos4")
     return upsample(low, size, siting, name)
+
+
+def halved(own: NDArray[np.generic], steps: tuple[int, int], size: tuple[int, int]) -> Array:
+    """Chroma of another subsampling as 4:2:0, centred, unrounded.
+
+    Args:
+        own: (ceil(H/down), ceil(W/across), C), centred between the pixels that share it.
+        steps: down and across, 1, 2 or 4 each.
+        size: the luma's (H, W).
+
+    Returns:
+        (ceil(H/2), ceil(W/2), C) float32.
+    """
+    out = np.asarray(own, np.float32)
+    for axis, step in enumerate(steps):
+        out = out.swapaxes(0, axis)
+        if step == 1:
+            out = _halve(out, False)
+        elif step == 4:
+            before, after = out[[0, *range(len(out) - 1)]], out[[*range(1, len(out)), -1]]
+            out = np.stack([0.75 * out + 0.25 * before, 0.75 * out + 0.25 * after], 1)
+            out = out.reshape(-1, *out.shape[2:])
+        out = out[: ceil(size[axis] / 2)].swapaxes(0, axis)
+    return np.ascontiguousarray(out, np.float32)
+
+
+def agreeing(full: NDArray[np.generic], own: NDArray[np.generic], steps: tuple[int, int]) -> Array:
+    """Chroma at luma resolution, moved so that its means are the file's own samples.
+
+    Args:
+        full: (H, W, C).
+        own, steps: as of ``halved``.
+
+    Returns:
+        (H, W, C) float32, unrounded.
+    """
+    height, width = full.shape[:2]
+    down, across = steps
+    padding = ((0, -height % down), (0, -width % across), (0, 0))
+    even = np.pad(np.asarray(full, np.float32), padding, "edge")
+    blocks = even.reshape(len(even) // down, down, -1, across, full.shape[2])
+    blocks = blocks + (np.asarray(own, np.float32) - blocks.mean((1, 3)))[:, None, :, None]
+    return np.ascontiguousarray(blocks.reshape(even.shape)[:height, :width])

@@ -1,8 +1,9 @@
 """Chroma of 4:2:0 pictures and frames, rebuilt: all that a device does for the chroma task.
 
-A 4:2:0 JPEG or lossy WebP has its chroma restored from its own planes. Other pictures hold their
-chroma at full resolution: they are refused, unless ``resample`` says that it was upsampled from
-4:2:0 before and is to be rebuilt.
+A JPEG, lossy WebP, HEIC or AVIF of subsampled chroma has it restored from its own planes. Networks
+know 4:2:0: chroma of other subsampling is brought to that first, and its own samples hold in the
+end. Other pictures hold their chroma at full resolution: they are refused, unless ``resample`` says
+that it was upsampled from 4:2:0 before and is to be rebuilt.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..clock import Clock
-from ..colour.siting import downsample
+from ..colour.siting import agreeing, downsample, halved
 from ..colour.ycbcr import rgb_to_ycbcr, round_to_uint8, ycbcr_to_rgb
 from ..errors import UserError
 from ..model.tiling import Tile, even_parts, tiles, window
 from ..pictures.containers import ImageInfo
-from ..pictures.images import apply_orientation, carried
+from ..pictures.images import apply_orientation, carried, to_uint16
 from ..pictures.picture import Picture, made
-from ..pictures.planes import decode_planes
+from ..pictures.planes import STEPS, Unavailable, decode_planes, has_planes
 from ..tasks.chroma import DETAIL, Planes, Variant, corrected, pack, unpack
 from .frames import Frame, RestoredFrame
 from .restorer import Progress, Restorer
@@ -126,28 +127,50 @@ class Chroma(Restorer):
         return list(tiles(planes.size, tile, halo)), tile
 
     def _picture(self, picture: Picture, progress: Progress | None, clock: Clock) -> Picture:
-        if picture.file is not None and picture.info.subsampling == "4:2:0":
-            return self._from_planes(picture, progress, clock)
-        _check_resample(picture.info, self.resample)
+        notes: tuple[str, ...] = ()
+        if picture.file is not None and has_planes(picture.info):
+            try:
+                return self._from_planes(picture, progress, clock)
+            except Unavailable:
+                chroma = picture.info.subsampling
+                notes = (f"Its {chroma} chroma could not be had as stored; it was taken from RGB.",)
+        else:
+            _check_resample(picture.info, self.resample)
         found = picture.decoded
         if found.grey:
             raise UserError(f"{picture.name}: a grey picture has no chroma to reconstruct")
         clock.lap("read")
-        rgb = self._array(found.rgb, progress)
+        rgb = _hidden_kept(self._array(found.rgb, progress), found.alpha, picture)
         clock.lap("restore")
-        return made(picture, rgb, found.alpha, found.carried, found.notes)
+        return made(picture, rgb, found.alpha, found.carried, (*found.notes, *notes))
 
     def _from_planes(self, picture: Picture, progress: Progress | None, clock: Clock) -> Picture:
         assert picture.file is not None
         file = decode_planes(picture.file)
         clock.lap("read")
-        planes = Planes(file.y, file.cbcr, file.siting, file.info.quantised)
-        cbcr = self._rebuilt(planes, progress)
-        rgb = _to_rgb(file.y, cbcr, np.uint8, file.matrix, file.full_range)
+        is_420 = file.steps == STEPS["4:2:0"]
+        size = file.y.shape[0], file.y.shape[1]
+        low = file.cbcr if is_420 else round_to_uint8(halved(file.cbcr, file.steps, size))
+        planes = Planes(file.y, low, file.siting, file.info.quantised)
+        depth: Any = np.uint8
+        if file.depth > 8:
+            depth = np.uint16
+            cbcr: NDArray[Any] = self.corrected(planes, self.correction(planes))
+        else:
+            cbcr = self._rebuilt(planes, progress)
+        if not is_420:
+            cbcr = agreeing(cbcr, file.cbcr, file.steps)
+        rgb = _to_rgb(file.y, cbcr, depth, file.matrix, file.full_range)
         self._tell("rgb", rgb)
         clock.lap("restore")
-        alpha = None if file.alpha is None else apply_orientation(file.alpha, file.orientation)
-        return made(picture, apply_orientation(rgb, file.orientation), alpha, carried(picture.file))
+        rgb = apply_orientation(rgb, file.orientation)
+        alpha = None
+        if file.alpha is not None:
+            alpha = apply_orientation(file.alpha, file.orientation)
+        elif file.info.alpha:
+            alpha = picture.decoded.alpha
+        rgb = _hidden_kept(rgb, alpha, picture)
+        return made(picture, rgb, alpha, carried(picture.file))
 
     def _array(self, rgb: NDArray[Any], progress: Progress | None) -> NDArray[Any]:
         per_code = 257.0 if rgb.dtype == np.uint16 else 1.0
@@ -166,6 +189,14 @@ class Chroma(Restorer):
         cbcr = self.reconstruct(planes, progress)
         self._tell("decoded", cbcr)
         return cbcr
+
+
+def _hidden_kept(rgb: NDArray[Any], alpha: NDArray[Any] | None, before: Picture) -> NDArray[Any]:
+    """A restored picture whose wholly transparent pixels are what they were."""
+    if alpha is None or alpha.all():
+        return rgb
+    was = before.rgb if rgb.dtype == np.uint8 else to_uint16(before.rgb)
+    return np.where((alpha > 0)[..., None], rgb, was)
 
 
 def _planes(frame: Frame) -> Planes:
@@ -195,7 +226,7 @@ def _check_resample(info: ImageInfo, resample: bool) -> None:
 
 
 def _to_rgb(
-    y: NDArray[Any], cbcr: NDArray[np.uint8], depth: Any, matrix: str, full_range: bool
+    y: NDArray[Any], cbcr: NDArray[Any], depth: Any, matrix: str, full_range: bool
 ) -> NDArray[Any]:
     """Planes to RGB (H, W, 3) of a depth, a strip of rows at a time."""
     rgb = np.empty((*y.shape, 3), depth)

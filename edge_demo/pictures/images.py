@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -22,6 +22,7 @@ from ..files import write_whole
 from . import jpeg_file, library, png_file, tiff_file, writing
 from .containers import MAX_PIXELS, ImageFile, ImageInfo, load, probe, refusals
 from .metadata import NOTHING, Extra, space_of_exif, upright_exif, upright_xmp
+from .orienting import apply_orientation
 
 __all__ = [
     "EXTENSIONS",
@@ -43,7 +44,6 @@ __all__ = [
 ]
 
 Pixels = NDArray[np.unsignedinteger[Any]]  # uint8 or uint16
-_Any = TypeVar("_Any", bound=np.generic)
 
 # What readable files are usually called, for searching folders; reading goes by content.
 EXTENSIONS = (
@@ -149,8 +149,11 @@ def decode_rgb(file: ImageFile) -> Decoded:
         alpha = apply_orientation(np.ascontiguousarray(alpha), info.orientation)
     icc = kept.icc
     notes: tuple[str, ...] = ()
+    if info.bit_depth is not None and info.bit_depth > 8 and rgb.dtype == np.uint8:
+        notes = (f"Its {info.bit_depth} bits a channel became 8.",)
     if icc is not None and grey and profiles.space(icc) == "GRAY":
-        rgb, icc, notes = _of_grey(rgb, icc)
+        rgb, icc, more = _of_grey(rgb, icc)
+        notes = (*notes, *more)
     return Decoded(rgb, alpha, kept.exif, icc, info, grey, kept.extra, notes)
 
 
@@ -263,27 +266,6 @@ def _alpha(file: ImageFile, decoded: Pixels) -> Pixels | None:
 
 def _convert(pixels: Pixels, code: int) -> Pixels:
     return cast(Pixels, cv2.cvtColor(pixels, code))
-
-
-def apply_orientation(image: NDArray[_Any], orientation: int) -> NDArray[_Any]:
-    """Turn stored pixels upright.
-
-    Args:
-        image: (H, W) or (H, W, C), any type.
-        orientation: EXIF orientation 1..8, as in `ImageInfo`.
-
-    Returns:
-        A contiguous array, (W, H) or (W, H, C) for orientations 5..8; ``image`` itself for 1.
-    """
-    if orientation not in range(1, 9):
-        raise ValueError(f"an EXIF orientation is 1..8, not {orientation}")
-    if orientation >= 5:
-        image = image.swapaxes(0, 1)
-    if orientation in (3, 4, 7, 8):
-        image = image[::-1]
-    if orientation in (2, 3, 6, 7):
-        image = image[:, ::-1]
-    return np.ascontiguousarray(image)
 
 
 def to_uint8(pixels: Pixels) -> NDArray[np.uint8]:

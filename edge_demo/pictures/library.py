@@ -108,6 +108,22 @@ def cmyk(kind: str, data: bytes) -> NDArray[np.uint8]:
         return np.array(picture, np.uint8)
 
 
+def jpeg_planes(data: bytes) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Luma (H, W) of a 4:2:0 JPEG, and YCbCr (ceil(H/2), ceil(W/2), 3) of half its size.
+
+    At half size, libjpeg has nothing to enlarge: Cb and Cr are as stored.
+
+    Raises:
+        Invalid: damaged.
+    """
+    with _refusing("a jpeg"):
+        luma: Any = _opened("jpeg", data)
+        luma.draft("L", luma.size)
+        halved: Any = _opened("jpeg", data)
+        halved.draft("YCbCr", (halved.width // 2, halved.height // 2))
+        return np.array(luma), np.array(halved)
+
+
 def exif_of_tiff(data: bytes) -> bytes | None:
     """What a TIFF's first page says as EXIF does, as an EXIF block; None where it says nothing."""
     from PIL import Image
@@ -235,7 +251,8 @@ def _describe_heif(data: Data) -> Described:
         height=found.size[1],
         depth=info["bit_depth"],
         subsampling=chroma,
-        siting=None if chroma is None else "left",
+        # Who encodes stills takes the mean of 2x2 pixels; the stream's own word is hard to get at.
+        siting=None if chroma is None else "center",
         grey=found.mode.split(";")[0] in ("L", "LA", "La"),
         alpha=found.has_alpha,
         exif=_bare(info.get("exif")),
@@ -265,6 +282,32 @@ def _decode_heif(data: bytes) -> Pixels:
     return pixels
 
 
+@dataclass(frozen=True)
+class Grid:
+    """How the main picture of a HEIC is cut: rows and columns of tiles, height and width of one."""
+
+    rows: int
+    columns: int
+    tile: tuple[int, int]
+
+
+def tiling(data: bytes) -> Grid | None:
+    """The grid of a HEIC's main picture; None where it is one piece.
+
+    Raises:
+        Invalid: damaged.
+    """
+    with _refusing("a heif"):
+        import pillow_heif
+
+        found = pillow_heif.open_heif(data, convert_hdr_to_8bit=False).info.get("tiling")
+        if not found:
+            return None
+        return Grid(
+            found["num_rows"], found["num_columns"], (found["tile_height"], found["tile_width"])
+        )
+
+
 def _nclx(data: Data) -> tuple[bytes | None, str | None]:
     """The profile of the numbers in a colour box, as ``of_numbers``."""
     at = data.find(b"colrnclx")
@@ -279,9 +322,6 @@ def _describe_avif(data: Data) -> Described:
     icc = info.get("icc_profile")
     made, note = _nclx(data) if icc is None else (None, None)
     depth, chroma, siting = _av1(data)
-    notes = [note] if note else []
-    if depth and depth > 8:
-        notes.append(f"Its {depth} bits a channel became 8.")
     return Described(
         width=picture.width,
         height=picture.height,
@@ -294,7 +334,7 @@ def _describe_avif(data: Data) -> Described:
         exif=_bare(info.get("exif")),
         icc=icc or made,
         extra=Extra(xmp=info.get("xmp") or None),
-        notes=tuple(notes),
+        notes=(note,) if note else (),
     )
 
 

@@ -11,11 +11,13 @@ from edge_demo.colour.siting import (
     BASELINES,
     KERNELS,
     SITINGS,
+    agreeing,
     back_project,
     baseline,
     check_siting,
     cosited,
     downsample,
+    halved,
     phase_taps,
     upsample,
 )
@@ -171,3 +173,28 @@ def test_mistakes_are_named() -> None:
         baseline("nearest", noise(2, 2), (4, 4), "center")
     with pytest.raises(ValueError, match="2x2 does not fit luma of 4x5"):
         upsample(noise(2, 2), (4, 5), "center", "bilinear")
+
+
+@pytest.mark.parametrize("size", [(8, 12), (7, 13), (1, 1)])
+@pytest.mark.parametrize("steps", [(1, 2), (2, 1), (1, 4), (2, 2)])
+def test_other_subsampling_becomes_420_and_holds_in_the_end(
+    steps: tuple[int, int], size: tuple[int, int]
+) -> None:
+    height, width = size
+    low = -(-height // steps[0]), -(-width // steps[1])
+    own = np.random.default_rng(0).uniform(0, 255, (*low, 2)).astype(np.float32)
+    half = halved(own, steps, size)
+    assert half.shape == ((height + 1) // 2, (width + 1) // 2, 2)
+    if steps == (2, 2):
+        np.testing.assert_array_equal(half, own)
+    # a ramp keeps its place: samples lie between the pixels that share them
+    ramp = (np.arange(low[1], dtype=np.float32) + 0.5) * steps[1]
+    ramp = np.broadcast_to(ramp[None, :, None], (*low, 1))
+    found = halved(ramp, steps, size)[0, :, 0]
+    inner = slice(1, max(1, (width // 4) * 2 - 2))
+    np.testing.assert_allclose(found[inner], (np.arange(len(found))[inner] + 0.5) * 2, atol=1e-4)
+    full = agreeing(np.zeros((height, width, 2), np.float32), own, steps)
+    down, across = steps
+    whole = full[: height // down * down, : width // across * across]
+    means = whole.reshape(height // down, down, width // across, across, 2).mean((1, 3))
+    np.testing.assert_allclose(means, own[: height // down, : width // across], atol=1e-3)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import re
 import struct
 from pathlib import Path
@@ -9,12 +11,15 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pillow_heif
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
+from edge_demo.colour.ycbcr import rgb_to_ycbcr, ycbcr_to_rgb
 from edge_demo.errors import UserError
 from edge_demo.pictures.images import apply_orientation, carried, load, read_rgb
-from edge_demo.pictures.planes import Planes420File, decode_planes
+from edge_demo.pictures.planes import StoredPlanes, decode_planes
 
 SIZES = [(1, 1), (1, 2), (2, 1), (3, 5), (16, 16), (17, 31), (48, 64), (101, 75)]
 
@@ -56,7 +61,7 @@ def webp(rgb: NDArray[np.uint8], quality: int = 95) -> bytes:
     return encode(".webp", rgb, cv2.IMWRITE_WEBP_QUALITY, quality)
 
 
-def read(tmp_path: Path, data: bytes, name: str = "a.jpg") -> Planes420File:
+def read(tmp_path: Path, data: bytes, name: str = "a.jpg") -> StoredPlanes:
     path = tmp_path / name
     path.write_bytes(data)
     return decode_planes(load(path))
@@ -228,18 +233,128 @@ def refused(path: Path, says: str) -> None:
     )  # the path alone may hold the words, from the test's name
 
 
+@pytest.mark.parametrize("size", [(16, 16), (17, 30), (47, 65)])
 @pytest.mark.parametrize(
-    ("factor", "name"),
+    ("factor", "steps"),
     [
-        (cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444, "4:4:4"),
-        (cv2.IMWRITE_JPEG_SAMPLING_FACTOR_422, "4:2:2"),
-        (cv2.IMWRITE_JPEG_SAMPLING_FACTOR_440, "4:4:0"),
+        (cv2.IMWRITE_JPEG_SAMPLING_FACTOR_422, (1, 2)),
+        (cv2.IMWRITE_JPEG_SAMPLING_FACTOR_440, (2, 1)),
+        (cv2.IMWRITE_JPEG_SAMPLING_FACTOR_411, (1, 4)),
     ],
 )
-def test_other_subsampling_is_refused(tmp_path: Path, factor: int, name: str) -> None:
+def test_planes_of_other_subsampling_are_what_was_stored(
+    tmp_path: Path, factor: int, steps: tuple[int, int], size: tuple[int, int]
+) -> None:
+    rgb = picture(*size)
+    data = encode(
+        ".jpg", rgb, cv2.IMWRITE_JPEG_QUALITY, 100, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, factor
+    )
+    planes = read(tmp_path, data)
+    assert planes.steps == steps
+    full = rgb_to_ycbcr(rgb.astype(np.float32))
+    assert np.abs(planes.y - full[..., 0]).max() < 3
+    padding = [(0, -length % step) for length, step in zip(size, steps, strict=True)]
+    even = np.pad(full[..., 1:], [*padding, (0, 0)], "edge")
+    blocks = even.reshape(len(even) // steps[0], steps[0], -1, steps[1], 2)
+    assert np.abs(planes.cbcr - blocks.mean((1, 3))).max() < 3
+
+
+def test_full_chroma_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.jpg"
+    factor = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444
     path.write_bytes(encode(".jpg", picture(16, 16), cv2.IMWRITE_JPEG_SAMPLING_FACTOR, factor))
-    refused(path, f"is {name}, not 4:2:0")
+    refused(path, "is 4:4:4: its chroma is not subsampled")
+
+
+# 30x17, as other programs write it; no library in reach writes arithmetic coding.
+ARITHMETIC = """
+/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAMCAgMCAgMDAwMEAwMEBQgFBQQEBQoHBwYIDAoMDAsK
+CwsNDhIQDQ4RDgsLEBYQERMUFRUVDA8XGBYUGBIUFRT/2wBDAQMEBAUEBQkFBQkUDQsNFBQUFBQU
+FBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBT/yQARCAARAB4DASIA
+AhEBAxEB/8wACgAQEAUBEBEF/9oADAMBAAIRAxEAPwDSgvohl97EE10PKjt6TqZUsnllE3yQbkr+
+GAwq8s8ejGDWzLULVMJlSqJBSW9hJRZ0kXq7jjhMqAaLHUlpNJoW2ceewN3OUvakbeEYQrdQMzOx
+hrxac5hVHMVpI9di/gd9kN7DaUNPwfd9moS6r93Z/wC8C40uXqCJpKTaqWerFelLE9+thtcW89I/
+Q7L+9ajZbt5eiZpuuOy06fwgV1ady1OT/XSuVO23FLLBxEBOPz9XSH+6uDzjwtE+/wDIMRWFsGp0
+t6GD3p5ekE7ZIsqxyoLLKX/4gG5F/9k=
+"""
+
+
+def test_arithmetic_coding(tmp_path: Path) -> None:
+    """FFmpeg does not read it; planes and RGB are of one picture all the same."""
+    data = base64.b64decode(ARITHMETIC)
+    planes = read(tmp_path, data)
+    assert planes.y.shape == (17, 30) and planes.cbcr.shape == (9, 15, 2)
+    rgb = read_rgb(tmp_path / "a.jpg").rgb
+    same = np.asarray(Image.open(tmp_path / "a.jpg"))
+    assert np.abs(rgb.astype(int) - same).max() <= 3
+    assert np.abs(planes.y - rgb_by_opencv(data) @ LUMA).mean() < 1
+    halves = rgb_to_ycbcr(cv2.resize(rgb[:16], (15, 8), interpolation=cv2.INTER_AREA))
+    assert np.abs(planes.cbcr[:8] - halves[..., 1:]).mean() < 3
+
+
+def held(height: int, width: int) -> NDArray[np.uint8]:
+    """RGB whose chroma is the same over each 2x2 block, so that 4:2:0 holds all of it."""
+    return rgb_of(*known_planes(height, width))
+
+
+def heic(rgb: NDArray[np.uint8], **options: Any) -> bytes:
+    out = io.BytesIO()
+    pillow_heif.from_pillow(Image.fromarray(rgb)).save(out, quality=100, **options)
+    return out.getvalue()
+
+
+def avif(rgb: NDArray[np.uint8], **options: Any) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(rgb).save(out, "AVIF", quality=100, **options)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("size", [(64, 96), (75, 101)])
+@pytest.mark.parametrize("kind", ["heic", "avif", "grid"])
+def test_planes_of_heic_and_avif(
+    tmp_path: Path, kind: str, size: tuple[int, int], orientation: int
+) -> None:
+    rgb = held(*size)
+    exif = Image.Exif()
+    exif[274] = orientation
+    options: dict[str, Any] = {"exif": exif.tobytes()}
+    if kind == "grid":
+        options["tile_size"] = 64
+    planes = read(tmp_path, (avif if kind == "avif" else heic)(rgb, **options))
+    assert planes.y.shape == size and planes.depth == 8 and planes.steps == (2, 2)
+    low = cv2.resize(planes.cbcr, None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST)
+    ycbcr = np.dstack([planes.y, low[: size[0], : size[1]]]).astype(np.float32)
+    found = ycbcr_to_rgb(ycbcr, planes.matrix, planes.full_range)
+    assert np.abs(found - rgb).mean() < 2
+    turned = apply_orientation(found, planes.orientation)
+    upright = read_rgb(tmp_path / "a.jpg").rgb
+    assert turned.shape == upright.shape and np.abs(turned - upright).mean() < 2.5
+
+
+@pytest.mark.parametrize("depth", [10, 12])
+def test_planes_of_more_bits_keep_their_fractions(tmp_path: Path, depth: int) -> None:
+    deep = held(64, 96).astype(np.uint16) * 257
+    out = io.BytesIO()
+    pillow_heif.options.SAVE_HDR_TO_12_BIT = depth == 12
+    try:
+        pillow_heif.from_bytes("RGB;16", (96, 64), deep.tobytes()).save(out, quality=100)
+    finally:
+        pillow_heif.options.SAVE_HDR_TO_12_BIT = False
+    planes = read(tmp_path, out.getvalue())
+    assert planes.depth == depth and planes.y.dtype == np.float32
+    assert len(np.unique(planes.y)) > len(np.unique(np.rint(planes.y)))
+    luma = rgb_to_ycbcr(deep / np.float32(257))[..., 0]
+    y = planes.y if planes.full_range else (planes.y - 16) * 255 / 219
+    assert np.abs(y - luma).mean() < 1
+
+
+def test_a_thumbnail_in_a_heic_is_not_its_planes(tmp_path: Path) -> None:
+    image = pillow_heif.from_pillow(Image.fromarray(held(200, 300)))
+    image.info["thumbnails"] = [64]
+    out = io.BytesIO()
+    image.save(out, quality=90)
+    assert read(tmp_path, out.getvalue()).y.shape == (200, 300)
 
 
 def test_files_without_420_planes_are_refused(tmp_path: Path) -> None:
@@ -248,7 +363,7 @@ def test_files_without_420_planes_are_refused(tmp_path: Path) -> None:
     refused(path, "grey")
     for extension in (".png", ".webp", ".tiff", ".bmp"):
         path.write_bytes(encode(extension, picture(16, 16)))
-        refused(path, "has no 4:2:0 planes")
+        refused(path, "has no planes of its own")
     data = jpeg(picture(16, 16))
     adobe = b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0\0"
     path.write_bytes(data[:2] + adobe + data[20:])
