@@ -266,7 +266,8 @@ def test_bad_forms_are_refused(client: Any, pictures: dict[str, bytes]) -> None:
 
 BAD_PICTURES = {
     "text": (b"<html>", 415, "is not a JPEG"),
-    "GIF": (b"GIF89a" + bytes(50), 415, "is a GIF"),
+    "video": (b"\0\0\0\x14ftypisom" + bytes(50), 415, "is a video"),
+    "GIF": (b"GIF89a" + bytes(50), 422, "cannot be decoded"),
     "cut": ("chroma.jpg", 422, "is truncated"),
     "grey": ("grey.png", 422, "no chroma"),
     "full chroma": ("colour.png", 422, "resample rebuilds it"),
