@@ -17,6 +17,19 @@ from .model.models_index import Entry, Index
 from .model.package import read_card
 from .report.tables import aligned
 
+# What a model is for, in a line that somebody reads who looks for one.
+PURPOSES = {
+    "chroma_bitrate": "JPEGs: it is told how strongly one was compressed",
+    "chroma_gan": "sharper colour edges, at the price of some fidelity",
+    "chroma_merged": "more detail, wanted or not by --detail",
+    "chroma_residual": "4:2:0 that is little compressed; the smallest and fastest",
+    "colorize_eccv16": "vivid colours; fades them where it is unsure (--fade)",
+    "colorize_fusion": "careful colours",
+    "colorize_siggraph17": "colours by --hints, --reference or --average, or by itself",
+    "enhance_mirnet": "pictures in the dark",
+    "enhance_zerodce": "cameras and video in the dark: fast, keeps the tint of the night",
+}
+
 
 @dataclass(frozen=True)
 class Line:
@@ -74,7 +87,8 @@ def run(options: argparse.Namespace) -> int:
         raise UserError(f"no models in {models_folder.FOLDER}")
     print(_every(lines) if options.all else _presets(lines))
     if not options.all:
-        print("models --all lists every recipe, models --fetch takes those that are not here")
+        print("models --all lists every recipe, with what was measured of it")
+        print("run --model takes any part of a name that is of one preset alone, such as eccv16")
     print(f"next: {cli.program()} run photo.jpg restored.png")
     return 0
 
@@ -107,17 +121,20 @@ def _headline(task: str) -> str:
 
 
 def _presets(lines: Sequence[Line]) -> str:
-    """A line a preset: of the file that is taken when no recipe is named."""
+    """A line a preset: what it is for, and the size of the file that is taken of it."""
     by_preset: dict[str, list[Line]] = {}
     for line in lines:
         by_preset.setdefault(line.preset, []).append(line)
-    rows = {}
+    rows = []
     for preset, of_preset in by_preset.items():
         order = [*models_folder.DEFAULT_RECIPES, *(line.recipe for line in of_preset)]
         usual = min(of_preset, key=lambda line: (not line.here, order.index(line.recipe)))
-        here = sum(line.here for line in of_preset)
-        rows[preset] = (usual, [usual.recipe, f"{here} of {len(of_preset)}"])
-    return _table(rows, "preset", ["recipe", "here"])
+        words = [PURPOSES.get(preset.partition("-")[0], f"a model of {usual.task}")]
+        words += [f"the usual one of {what}" for what in models_folder.usual_of(preset)]
+        words += [] if usual.here else ["not here: models --fetch takes it"]
+        size = f"{usual.bytes / 1024:.0f}"
+        rows.append([preset, usual.task, size, "; ".join(words)])
+    return aligned(["preset", "task", "KiB", "for"], rows, ["preset", "task", "for"])
 
 
 def _every(lines: Sequence[Line]) -> str:

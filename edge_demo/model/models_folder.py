@@ -28,6 +28,13 @@ DEFAULTS = {
 }
 
 
+def usual_of(preset: str) -> list[str]:
+    """What a preset is taken for where nobody chooses: tasks, of chroma pictures and videos."""
+    found = [name for name, usual in DEFAULTS.items() if usual == preset and name != "chroma"]
+    found += ["pictures' chroma"] if preset == PICTURES_PRESET else []
+    return found + (["videos"] if preset == DEFAULT_PRESET else [])
+
+
 def shipped(task: str | None = None) -> dict[str, Path]:
     """``PRESET.RECIPE`` to file, sorted: of one task, or all; what is listed but not here is not.
 

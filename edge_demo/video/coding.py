@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,6 +28,58 @@ FORMATS = {
     "gray": ("grey", 8, False),
     "gray10le": ("grey", 10, False),
 }
+
+
+@dataclass(frozen=True)
+class Stored:
+    """How a file stores its pixels, and how they are read.
+
+    Attributes:
+        subsampling: ``4:2:0``, ``4:2:2``, ``4:1:1``, ``4:4:0``, ``4:1:0``, ``4:4:4``, ``grey`` or
+            ``RGB``.
+        depth: bits.
+        alpha: whether there is transparency.
+        read_as: a name in ``FORMATS``; the format itself where it is one of them.
+    """
+
+    subsampling: str
+    depth: int
+    alpha: bool
+    read_as: str
+
+
+# Columns and rows of luma to a chroma sample.
+_SUBSAMPLING = {(1, 1): "4:4:4", (2, 2): "4:2:0", (2, 1): "4:2:2", (4, 1): "4:1:1",
+                (1, 2): "4:4:0", (4, 4): "4:1:0"}  # fmt: skip
+
+
+def stored(pixels: str) -> Stored:
+    """How a pixel format stores pixels, and the format of ``FORMATS`` that is nearest to it.
+
+    More than 10 bits become 10, which no network tells apart; chroma between 4:2:0 and 4:4:4
+    becomes 4:4:4, for models that do not restore it.
+
+    Args:
+        pixels: FFmpeg's name.
+    """
+    if pixels in FORMATS:
+        return Stored(*FORMATS[pixels][:2], False, pixels)
+    found = av.VideoFormat(pixels)
+    depth = max(component.bits for component in found.components)
+    alpha = any(component.is_alpha for component in found.components)
+    many = "10le" if depth > 8 else ""
+    if found.is_rgb or found.has_palette:
+        return Stored("RGB", depth, alpha or found.has_palette, f"yuv444p{many}")
+    if len(found.components) - alpha == 1:
+        return Stored("grey", depth, alpha, f"gray{many}")
+    side = 64
+    steps = side // found.chroma_width(side), side // found.chroma_height(side)
+    subsampling = _SUBSAMPLING.get(steps, "other")
+    full = "j" if pixels.startswith("yuvj") else ""
+    kind = "420" if subsampling == "4:2:0" else "444"
+    return Stored(subsampling, depth, alpha, f"yuv{full}{kind}p{many}")
+
+
 # Codes of ITU-T H.273, which FFmpeg's are, too.
 _MATRICES = {1: "bt709", 5: "bt601", 6: "bt601", 9: "bt2020"}
 _UNKNOWN = 2
@@ -135,10 +188,7 @@ def coding(name: str, pixels: str, size: tuple[int, int], siting: str | None, ta
         UserError: a pixel format, matrix or siting that is not supported.
     """
     if pixels not in FORMATS:
-        raise UserError(
-            f"{name}: its pixels are {pixels}; supported are 4:2:0, 4:4:4 and grey of 8 or 10 bits "
-            f"({', '.join(FORMATS)})"
-        )
+        raise UserError(f"{name}: its pixels ({pixels}) are of a kind that is not supported")
     subsampling, depth, full = FORMATS[pixels]
     if tags.matrix == _UNKNOWN:
         large = size[0] >= _HD[0] or size[1] >= _HD[1]

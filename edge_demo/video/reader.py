@@ -16,14 +16,20 @@ import av.error
 import av.logging
 import numpy as np
 from av.sidedata.sidedata import Type
+from av.video.reformatter import ColorRange, Colorspace, Interpolation
 from numpy.typing import NDArray
 
 from ..device.frames import Frame
 from ..errors import UserError
-from .coding import Coding, Tags, coding
+from .coding import Coding, Stored, Tags, coding, stored
 
 # A file whose packets fail so often in a row has nothing more to read.
 _GIVE_UP = 100
+# As numbers of ITU-T H.273; what RGB is read as.
+_BT709, _LIMITED = 1, 1
+_DEPTH = 10  # bits at most
+# Decoding times never go back; if by so many seconds, they have started anew.
+_RESTART = 0.2
 # How FFmpeg describes a stream, its siting among the words behind the pixel format.
 _SITING = re.compile(r"\b(left|center|topleft|top|bottomleft|bottom)\b")
 
@@ -66,12 +72,14 @@ class Counts:
         lost: that could not be decoded: what stood before them stays on screen for their time.
         damaged: decoded, but patched by the decoder.
         interlaced: that hold two half pictures, but were treated as one.
+        restarts: of the times in the file, which go on instead.
     """
 
     frames: int = 0
     lost: int = 0
     damaged: int = 0
     interlaced: int = 0
+    restarts: int = 0
 
 
 class Reader:
@@ -82,11 +90,13 @@ class Reader:
         container: PyAV's, for what a writer copies.
         stream: PyAV's video stream: the first that is no cover picture.
         size: (H, W) as stored, not turned.
-        coding: of the first frame.
+        coding: of the first frame, as it is read.
+        stored: how the file stores its pixels.
         matrix: the nine numbers of the display matrix that turns frames upright, or None.
         rate: frames per second, an average.
         total: frames to expect, None where the file does not tell.
         counts: kept up while reading.
+        notes: what of the video is not read, sentences.
     """
 
     def __init__(self, path: Path) -> None:
@@ -142,13 +152,22 @@ class Reader:
         self.size = first.height, first.width
         self._pixels = first.format.name
         tags = Tags(first.colorspace, first.color_primaries, first.color_trc, first.color_range)
-        self.coding = coding(str(self.path), self._pixels, self.size, self._siting, tags)
+        self.stored = stored(self._pixels)
+        if self.stored.subsampling == "RGB":
+            tags = Tags(_BT709, tags.primaries, tags.transfer, _LIMITED)
+        read_as = self.stored.read_as
+        self.coding = coding(str(self.path), read_as, self.size, self._siting, tags)
         carried: Any = first.side_data
         turned = carried.get(Type.DISPLAYMATRIX)
         self.matrix = None if turned is None else tuple(
             int(value) for value in np.frombuffer(bytes(turned), np.int32)
         )  # fmt: skip
-        self.hdr = carried.get(Type.MASTERING_DISPLAY_METADATA) is not None
+        hdr = (Type.MASTERING_DISPLAY_METADATA, Type.CONTENT_LIGHT_LEVEL)
+        self.notes = [*_not_read(self.stored, self._pixels)]
+        if self.stored.alpha or self.stream.metadata.get("alpha_mode") == "1":
+            self.notes.append("Its transparency was not kept.")
+        if any(carried.get(kind) is not None for kind in hdr):
+            self.notes.append("What HDR says of its mastering display and its light was not kept.")
         self.rate = Fraction(self.stream.average_rate or self.stream.guessed_rate or 25)
         self.time_base = Fraction(self.stream.time_base or Fraction(1, 90000))
         self.total = self.stream.frames or self._expected()
@@ -195,10 +214,13 @@ class Reader:
     def _demuxed(self) -> Iterator[av.Packet]:
         """Every packet; where the file is damaged, the ones behind the damage."""
         failed = 0
+        joined = _Joined()
         while failed < _GIVE_UP:
             try:
                 for packet in self.container.demux():
                     failed = 0
+                    joined(packet)
+                    self.counts.restarts = joined.restarts
                     yield packet
                 return
             except av.error.EOFError:
@@ -216,6 +238,15 @@ class Reader:
             self.counts.lost += 1
             return []
 
+    def _converted(self, frame: av.VideoFrame) -> av.VideoFrame:
+        """In the format that ``coding`` speaks of."""
+        if self.stored.subsampling == "RGB":
+            return frame.reformat(
+                format=self.stored.read_as, interpolation=Interpolation.BICUBIC,
+                dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG,
+            )  # fmt: skip
+        return frame.reformat(format=self.stored.read_as, interpolation=Interpolation.BICUBIC)
+
     def _checked(self, one: av.VideoFrame, last: int | None) -> Decoded | None:
         """The frame's planes, or None for one that has no time of its own."""
         if (one.height, one.width) != self.size or one.format.name != self._pixels:
@@ -232,9 +263,64 @@ class Reader:
         self.counts.frames += 1
         self.counts.damaged += one.is_corrupt
         self.counts.interlaced += one.interlaced_frame
+        if self.stored.read_as != self._pixels:
+            one = self._converted(one)
         y, *colour = (_plane(plane, self.coding.depth) for plane in one.planes)
         cbcr = np.stack(colour, axis=-1) if colour else self.coding.no_colour(self.size)
         return Decoded(y, cbcr, self.coding, pts, one.duration or 0)
+
+
+class _Joined:
+    """Times of a recording that was put together of several: each part goes on where one ended.
+
+    Each stream comes to a part on its own; the first that does says what its times begin at.
+
+    Attributes:
+        restarts: parts but the first.
+    """
+
+    def __init__(self) -> None:
+        self._offsets: list[Fraction] = [Fraction(0)]  # seconds, of each part
+        self._part: dict[int, int] = {}  # of each stream
+        self._last: dict[int, Fraction] = {}  # of each stream, in the file's own times
+        self._end = Fraction(0)  # in the joined times
+
+    @property
+    def restarts(self) -> int:
+        """How often times started anew."""
+        return len(self._offsets) - 1
+
+    def __call__(self, packet: av.Packet) -> None:
+        """Give a packet its joined times."""
+        if packet.dts is None or packet.time_base is None:
+            return
+        base, stream = packet.time_base, packet.stream.index
+        at = packet.dts * base
+        part = self._part.get(stream, 0)
+        behind = self._last.get(stream, at) - at
+        # Where another stream has started anew already, any step back is the same.
+        if behind > (_RESTART if part == self.restarts else 0):
+            self._part[stream] = part + 1
+            if self._part[stream] == len(self._offsets):
+                self._offsets.append(self._end - at)
+        self._last[stream] = at
+        offset = self._offsets[self._part.get(stream, 0)]
+        if offset:
+            ticks = round(offset / base)
+            packet.dts += ticks
+            if packet.pts is not None:
+                packet.pts += ticks
+        self._end = max(self._end, at + offset + (packet.duration or 0) * base)
+
+
+def _not_read(kept: Stored, pixels: str) -> Iterator[str]:
+    """What a format that is read as another loses, or becomes."""
+    if kept.read_as == pixels:
+        return
+    if kept.subsampling == "RGB":
+        yield "Its RGB was written as 4:4:4 of BT.709."
+    if kept.depth > _DEPTH:
+        yield f"Its {kept.depth} bits became {_DEPTH}."
 
 
 def _plane(plane: av.video.plane.VideoPlane, depth: int) -> NDArray[Any]:

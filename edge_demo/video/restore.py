@@ -134,12 +134,13 @@ def restore_video(
 
 
 def _check(reader: Reader, restorer: Restorer) -> None:
-    if restorer.subsampled and reader.coding.subsampling == "grey":
+    subsampling = reader.stored.subsampling
+    if restorer.subsampled and subsampling == "grey":
         raise UserError(f"{reader.path}: a grey video has no chroma to reconstruct")
-    if restorer.subsampled and reader.coding.subsampling != "4:2:0":
+    if restorer.subsampled and subsampling != "4:2:0":
         raise UserError(
-            f"{reader.path}: stores {reader.coding.subsampling} chroma, so there is nothing to "
-            "reconstruct from 4:2:0"
+            f"{reader.path}: stores {subsampling} chroma, so there is nothing to reconstruct from "
+            "4:2:0; a model of low light takes it (--task enhance)"
         )
 
 
@@ -169,5 +170,8 @@ def _notes(counts: Counts) -> Iterator[str]:
         )
     if counts.damaged:
         yield f"{counts.damaged} frames are damaged; they were restored as the decoder mended them."
+    if counts.restarts:
+        times = "once" if counts.restarts == 1 else f"{counts.restarts} times"
+        yield f"Its times start anew {times}; each part was put behind the one before."
     if counts.interlaced:
         yield f"{counts.interlaced} frames are interlaced; they were treated as whole pictures."

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ..errors import UserError
 from ..files import beside, check_free, put
+from . import matroska
 from .coding import Coding, Tags
 from .options import CRF, DEFAULTS
 from .reader import Decoded, Reader
@@ -127,7 +128,7 @@ class Plain:
     time_base = Fraction(1, 1000)
     coding = Coding("4:4:4", 8, True, "bt601", "center", Tags(6, 2, 2, 2))
     matrix = None
-    hdr = False
+    notes = ()
     # What a file would have beside its frames.
     stream = SimpleNamespace(sample_aspect_ratio=None, metadata={})
     container = SimpleNamespace(streams=(), metadata={}, chapters=list)
@@ -169,6 +170,7 @@ class Writer:
         try:
             self._stream = self._add_video(threads)
             self._copies = self._add_others()
+            self._begin()
         except BaseException:
             self._discard()
             raise
@@ -192,7 +194,37 @@ class Writer:
         if source.matrix is not None:
             stream.set_display_matrix(source.matrix)
         stream.metadata.update(_carried(source.stream.metadata))
+        if self._aspect is not None:
+            stream.metadata["title"] = matroska.padded(stream.metadata.get("title", ""))
         return stream
+
+    @property
+    def _aspect(self) -> Fraction | None:
+        """What a Matroska header must be told of the pixels' shape."""
+        aspect: Fraction | None = self._source.stream.sample_aspect_ratio
+        square = aspect is None or aspect in (0, 1)
+        return None if square or self._target.path.suffix.lower() != ".mkv" else aspect
+
+    def _begin(self) -> None:
+        """Write the header, which is where a container says what it does not hold."""
+        try:
+            self._container.start_encoding()
+        except (ValueError, av.error.FFmpegError, OSError) as error:
+            of = self._source.container.streams
+            sound = [one for one in of if one.type == "audio" and one.index in self._copies]
+            if sound and isinstance(error, ValueError | av.error.ArgumentError):
+                raise self._no_sound(sound[0]) from None
+            reason = getattr(error, "strerror", None) or error
+            raise UserError(f"{self._target.path}: cannot be written ({reason})") from None
+
+    def _no_sound(self, stream: Any) -> UserError:
+        suffix = self._target.path.suffix
+        codec = stream.codec_context.name if stream.codec_context else "unknown"
+        hint = "" if suffix == ".mkv" else "; a .mkv may"
+        return UserError(
+            f"{self._target.path}: {suffix} cannot hold the sound ({codec}) of "
+            f"{self._source.path}{hint}"
+        )
 
     def _range(self) -> int:
         """Unlabelled full range must be said: nothing else in 4:4:4 tells."""
@@ -210,24 +242,19 @@ class Writer:
             try:
                 copies[stream.index] = copied = self._container.add_stream_from_template(stream)
             except (ValueError, av.error.FFmpegError):
+                if stream.type != "subtitle":
+                    raise self._no_sound(stream) from None
                 codec = stream.codec_context.name if stream.codec_context else "unknown"
                 suffix = self._target.path.suffix
-                if stream.type == "subtitle":
-                    self.notes.append(f"Subtitles ({codec}) were not kept: {suffix} has none such.")
-                    continue
-                hint = "" if suffix == ".mkv" else "; a .mkv may"
-                raise UserError(
-                    f"{self._target.path}: {suffix} cannot hold the sound ({codec}) of "
-                    f"{self._source.path}{hint}"
-                ) from None
+                self.notes.append(f"Subtitles ({codec}) were not kept: {suffix} has none such.")
+                continue
             copied.metadata.update(_carried(stream.metadata))
             copied.disposition = stream.disposition
         self._container.metadata.update(_carried(source.metadata))
         chapters = source.chapters()
         if chapters:
             self._container.set_chapters(chapters)
-        if self._source.hdr:
-            self.notes.append("The mastering display's data of HDR was not kept.")
+        self.notes += self._source.notes
         return copies
 
     def write(self, decoded: Decoded | Timed, y: NDArray[Any], cbcr: NDArray[Any]) -> None:
@@ -284,6 +311,8 @@ class Writer:
         try:
             self._mux(None)
             self._container.close()
+            if self._aspect is not None:
+                matroska.set_aspect(self._scratch, self._aspect)
             put(self._scratch, self._target.path)
         except (av.error.FFmpegError, OSError) as failed:
             raise UserError(f"{self._target.path}: cannot be written ({failed.strerror})") from None
@@ -301,5 +330,5 @@ class Writer:
 def _carried(metadata: dict[str, str]) -> dict[str, str]:
     """What a reader wrote about a file, without what only its own container and encoder say."""
     own = ("major_brand", "minor_version", "compatible_brands", "encoder", "handler_name",
-           "vendor_id", "duration")  # fmt: skip
+           "vendor_id", "duration", "alpha_mode")  # fmt: skip
     return {key: value for key, value in metadata.items() if key.lower() not in own}

@@ -245,8 +245,10 @@ def test_models_lists_what_ships(shipped: Path, capfd: pytest.CaptureFixture[str
     whole = package.join(package.flatbuffer(path), values, package.read_golden(path))
     path.write_bytes(whole)
     assert main(["models"]) == 0
-    _, preset, _, following = capfd.readouterr().out.splitlines()
-    assert preset.split()[:5] == [models_folder.DEFAULT_PRESET, "chroma", "int8", "2", "of"]
+    _, preset, *_, following = capfd.readouterr().out.splitlines()
+    size = f"{len(whole) / 1024:.0f}"
+    assert preset.split()[:3] == [models_folder.DEFAULT_PRESET, "chroma", size]
+    assert preset.endswith("; the usual one of videos")
     assert following.startswith("next: python -m edge_demo run")
     assert main(["models", "--all"]) == 0
     head, float32, int8, following = capfd.readouterr().out.splitlines()

@@ -17,12 +17,12 @@ import pytest
 from numpy.typing import NDArray
 
 import edge_demo
-from edge_demo import chosen
+from edge_demo import chosen, listing
 from edge_demo.__main__ import main
 from edge_demo.device import look as looking
 from edge_demo.device import restorers
 from edge_demo.errors import UserError
-from edge_demo.model import models_folder
+from edge_demo.model import models_folder, models_index
 from edge_demo.pictures.images import read_rgb
 from tests import mistakes
 
@@ -227,6 +227,48 @@ def test_models_answer_to_what_people_remember() -> None:
         models_folder.find("merged")
     with pytest.raises(UserError, match="no model named 'eccv17'; did you mean"):
         models_folder.find("eccv17")
+
+
+def test_every_preset_says_what_it_is_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    presets = {entry.preset for entry in models_index.read(models_folder.FOLDER).entries.values()}
+    assert {line.split()[0] for line in lines[1:-3]} == presets
+    # A new architecture needs a line in edge_demo/listing.py.
+    assert presets and {preset.partition("-")[0] for preset in presets} <= set(listing.PURPOSES)
+    assert max(map(len, lines)) <= 130
+
+
+def test_a_jpeg_waits_for_nothing_that_it_does_not_need(tmp_path: Path, day: Rgb) -> None:
+    """Start-up is mostly imports."""
+    photo = save(tmp_path / "photo.jpg", day, _420)
+    script = (
+        "import sys; from edge_demo.__main__ import main; "
+        f"main(['run', {str(photo)!r}, {str(tmp_path / 'o.png')!r}]); "
+        "print(sorted({name.partition('.')[0] for name in sys.modules}), "
+        "sorted(name for name in sys.modules if name.startswith('edge_demo.')))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    loaded = done.stdout.splitlines()[-1]
+    for name in ("'numpy'", "'edge_demo.device.chroma'"):
+        assert name in loaded
+    for name in (
+        "'flask'",
+        "'jinja2'",
+        "'waitress'",
+        "'PIL'",
+        "'urllib3'",
+        "'edge_demo.web",
+        "'edge_demo.benchmark",
+        "'edge_demo.camera",
+        "'edge_demo.report",
+        "'edge_demo.measure",
+        "'edge_demo.video.reader'",
+        "'edge_demo.device.colorize'",
+    ):
+        assert name not in loaded, name
 
 
 @pytest.fixture
