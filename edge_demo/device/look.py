@@ -4,7 +4,7 @@ The first rule that holds decides:
 
 1. without colours, or all of one tint (sepia): colorize;
 2. dark: enhance;
-3. chroma stored at half of luma's resolution (4:2:0): chroma;
+3. chroma stored more coarsely than luma (4:2:0, 4:2:2, 4:4:0, 4:1:1): chroma;
 4. else it needs nothing.
 
 Colours are judged relative to lightness, as the picture would show them if it were exposed well:
@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from ..colour import srgb
 from ..colour.lab import rgb_to_lab
 from ..pictures.picture import Picture
+from ..pictures.planes import has_planes
 from ..tasks import enhance
 from . import visible
 
@@ -65,7 +66,7 @@ class Look:
         why: that, in words that follow a colon.
         colourless: whether it is grey or of one tint.
         dark: whether it is.
-        subsampled: whether its file stores chroma as 4:2:0.
+        subsampled: whether its file stores chroma more coarsely than luma.
     """
 
     task: str | None
@@ -85,7 +86,8 @@ def look(picture: Picture) -> Look:
         UserError: it cannot be decoded.
     """
     rgb, seen = _small(picture)
-    subsampled = picture.file is not None and picture.info.subsampling == "4:2:0"
+    subsampled = picture.file is not None and has_planes(picture.info)
+    stored = picture.info.subsampling
     if seen is not None and not seen.any():
         return Look(None, "it is wholly transparent", False, False, subsampled)
     inside = visible.content(rgb)
@@ -99,10 +101,13 @@ def look(picture: Picture) -> Look:
         also = ", and dark: enhance,colorize would brighten it, too" if dark else ""
         return Look("colorize", f"the picture is {tint}{also}", *facts)
     if dark:
-        also = ", and its chroma is 4:2:0: enhance,chroma would restore both" if subsampled else ""
+        also = f", and its chroma is {stored}: enhance,chroma would restore both"
+        also = also if subsampled else ""
         return Look("enhance", f"the picture is dark{also}", *facts)
     if subsampled:
-        return Look("chroma", "its file stores chroma at half of the resolution (4:2:0)", *facts)
+        share = "a quarter" if stored == "4:1:1" else "half"
+        why = f"its file stores chroma at {share} of the resolution ({stored})"
+        return Look("chroma", why, *facts)
     return Look(None, "it has colours at full resolution, and is bright enough", *facts)
 
 

@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_demo import __main__ as command
+from edge_demo.colour import profiles
 from edge_demo.colour.ab_bins import COUNT
 from edge_demo.colour.lab import rgb_to_lab
 from edge_demo.device import colorize as device
@@ -71,6 +72,52 @@ def test_a_grey_file_of_16_bits_keeps_them(tmp_path: Path, colour_models: dict[s
     found = read_rgb(tmp_path / "b.png").rgb
     assert found.dtype == np.uint16 and len(np.unique(found[..., 1])) > 1000
     assert np.ptp(found.astype(int), axis=-1).max() > 100
+
+
+def linear_of(values: NDArray[Any], power: float) -> NDArray[Any]:
+    return np.asarray(values / np.iinfo(values.dtype).max) ** power
+
+
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+@pytest.mark.parametrize("power", [1.0, 1.8, 2.2])
+def test_lightness_is_read_through_a_profile(
+    tmp_path: Path, colour_models: dict[str, Path], power: float, depth: Any
+) -> None:
+    """A scan in Gray Gamma 1.8 or in linear light is not as light as its numbers are in sRGB."""
+    down, across = np.mgrid[:96, :128]
+    grey = ((30 + down + across) * (np.iinfo(depth).max / 255)).astype(depth)
+    icc = profiles.build("a scanner's", profiles.PRIMARIES[1], (power,))
+    source = saved(tmp_path / "a.png", np.dstack([grey] * 3), icc=icc)
+    done = restore_file(source, tmp_path / "b.png", restorers.load(colour_models["ab"]))
+    assert done.notes == ("Its colours were converted to sRGB by its profile (a scanner's).",)
+    written = read_rgb(tmp_path / "b.png")
+    assert written.icc is None
+    luminance = linear_of(grey, power)
+    expected = np.where(
+        luminance > 216 / 24389, 116 * np.cbrt(luminance) - 16, luminance * 24389 / 27
+    )
+    codes = written.rgb / np.float32(257) if depth == np.uint16 else written.rgb
+    assert np.abs(rgb_to_lab(codes)[..., 0] - expected).max() < 0.7
+
+
+def test_hidden_pixels_are_neither_seen_nor_coloured(
+    tmp_path: Path, colour_models: dict[str, Path], photograph: NDArray[np.uint8]
+) -> None:
+    model = restorers.load(colour_models["ab"])
+    alpha = np.zeros(photograph.shape[:2], np.uint8)
+    alpha[10:60, 20:90] = 255
+    found = []
+    for hidden in (0, 255):
+        rgb = np.where((alpha > 0)[..., None], photograph, np.uint8(hidden))
+        source = saved(tmp_path / f"{hidden}.png", rgb, alpha=alpha)
+        restore_file(source, tmp_path / f"{hidden}_out.png", model)
+        found.append(read_rgb(tmp_path / f"{hidden}_out.png").rgb)
+        assert (found[-1][alpha == 0] == hidden).all()
+    np.testing.assert_array_equal(found[0][alpha > 0], found[1][alpha > 0])
+    source = saved(tmp_path / "clear.png", photograph, alpha=np.zeros_like(alpha))
+    done = restore_file(source, tmp_path / "clear_out.png", model)
+    assert "wholly transparent" in done.notes[0]
+    np.testing.assert_array_equal(read_rgb(tmp_path / "clear_out.png").rgb, photograph)
 
 
 def test_a_folder_is_coloured(

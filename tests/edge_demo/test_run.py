@@ -31,6 +31,7 @@ refused = functools.partial(mistakes.refused, "edge_demo")
 ROOT = Path(__file__).parent.parent.parent
 Rgb = NDArray[np.uint8]
 _420 = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420]
+_422 = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_422]
 _444 = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
 
 
@@ -68,6 +69,7 @@ def cyanotype(rgb: Rgb) -> Rgb:
     [
         (lambda rgb: rgb, _420, "chroma"),
         (lambda rgb: rgb, _444, None),
+        (lambda rgb: rgb, _422, "chroma"),
         (grey, _420, "colorize"),
         (grey, _444, "colorize"),
         (sepia, _420, "colorize"),
@@ -91,7 +93,7 @@ def test_a_look_tells_the_task(
     path = save(tmp_path / "photo.jpg", make(np.asarray(rgb, np.uint8)), [*flags, 1, 92])
     found = edge_demo.look(edge_demo.read(path))
     assert found.task == task and found.why
-    assert found.subsampled == (flags == _420)
+    assert found.subsampled == (flags != _444)
 
 
 def test_a_look_at_other_kinds_of_files(tmp_path: Path, day: Rgb) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pillow_heif
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
@@ -272,3 +273,51 @@ def test_progress_is_told(tmp_path: Path, model: Restorer) -> None:
     seen: list[tuple[int, int]] = []
     restore_file(source, tmp_path / "a.png", model, progress=lambda *at: seen.append(at))
     assert seen == [(1, 1)]
+
+
+@pytest.mark.parametrize("factor", [422, 440, 411])
+def test_chroma_of_other_subsampling_keeps_its_own_samples(
+    tmp_path: Path, model: Restorer, factor: int
+) -> None:
+    sampling = getattr(cv2, f"IMWRITE_JPEG_SAMPLING_FACTOR_{factor}")
+    data = encoded(picture(46, 75), ".jpg", cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling)
+    source, target = save(tmp_path / "a.jpg", data), tmp_path / "b.png"
+    assert restore_file(source, target, model).notes == ()
+    stored = decode_planes(load(source))
+    cbcr = rgb_to_ycbcr(read_rgb(target).rgb.astype(np.float32))[..., 1:]
+    down, across = stored.steps
+    whole = cbcr[: 46 // down * down, : 75 // across * across]
+    means = whole.reshape(46 // down, down, 75 // across, across, 2).mean((1, 3))
+    own = stored.cbcr[: 46 // down, : 75 // across].astype(np.float32)
+    assert np.abs(means - own).mean() < 0.5
+
+
+@pytest.mark.parametrize("kind", ["heic", "avif", "deep"])
+def test_heic_and_avif_are_restored(tmp_path: Path, model: Restorer, kind: str) -> None:
+    rgb = np.asarray(cv2.resize(picture(64, 96)[:4, :6], (96, 64)), np.uint8)
+    source, target = tmp_path / f"a.{kind}", tmp_path / "b.png"
+    if kind == "avif":
+        Image.fromarray(rgb).save(source, "AVIF", quality=100)
+    elif kind == "heic":
+        pillow_heif.from_pillow(Image.fromarray(rgb)).save(source, quality=100)
+    else:
+        values = (rgb.astype(np.uint16) * 257).tobytes()
+        pillow_heif.from_bytes("RGB;16", (96, 64), values).save(source, quality=100)
+    assert restore_file(source, target, model).notes == ()
+    found = read_rgb(target).rgb
+    assert found.dtype == (np.uint16 if kind == "deep" else np.uint8)
+    codes = found / np.float32(257 if kind == "deep" else 1)
+    luma, stored = (rgb_to_ycbcr(np.asarray(one, np.float32))[..., 0] for one in (codes, rgb))
+    assert np.abs(luma - stored).mean() < 2  # its chroma is an untrained network's
+
+
+def test_what_is_hidden_stays_as_it_was(tmp_path: Path, model: Restorer) -> None:
+    rgba = np.dstack([picture(31, 45), np.full((31, 45), 255, np.uint8)])
+    rgba[:, 20:, 3] = 0
+    source = save(tmp_path / "a.webp", encoded(rgba, ".webp", cv2.IMWRITE_WEBP_QUALITY, 95))
+    restore_file(source, tmp_path / "a.png", model)
+    hidden = rgba[..., 3] == 0
+    before, after = read_rgb(source), read_rgb(tmp_path / "a.png")
+    np.testing.assert_array_equal(after.rgb[hidden], before.rgb[hidden])
+    assert after.alpha is not None
+    np.testing.assert_array_equal(after.alpha, rgba[..., 3])

@@ -446,6 +446,9 @@ def test_colour_profiles_are_littlecmss(space: str, kind: str) -> None:
     assert values.dtype == np.float32 and "converted to sRGB by its profile" in notes[0]
     expected = by_littlecms(found.rgb, SPACES[space]).astype(np.float64)
     assert np.abs(np.clip(values, 0, 255) - expected).max() <= 1.6  # theirs is rounded, twice
+    tables = profiles.by_tables(found.rgb, SPACES[space])
+    assert tables is not None
+    same(tables, expected.astype(np.uint8))
 
 
 @pytest.mark.parametrize("space", SPACES)
