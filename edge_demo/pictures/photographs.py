@@ -18,8 +18,9 @@ from ..errors import UserError
 from .images import EXTENSIONS, Decoded, read_rgb, to_uint8
 
 # Stored chroma subsampling to the reduction that undoes it. "other" is a JPEG of unusual factors,
-# none of which leaves chroma coarser than a quarter.
-_REDUCTION = {"4:2:0": 2, "4:2:2": 2, "4:4:0": 2, "4:1:1": 4, "other": 4}
+# none of which leaves chroma coarser than a quarter; of CMYK, the colours may be stored as coarsely
+# as in other JPEGs.
+_REDUCTION = {"4:2:0": 2, "4:2:2": 2, "4:4:0": 2, "4:1:1": 4, "other": 4, "cmyk": 2}
 
 
 def read_folder(folder: Path) -> tuple[Path, ...]:
