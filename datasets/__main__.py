@@ -11,6 +11,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from edge_demo import cli
+from edge_demo.cli import quoted
 from edge_demo.errors import UserError
 from edge_demo.pictures.images import write_image
 from edge_demo.quiet import quiet_stderr
@@ -95,7 +96,7 @@ def _prepare(options: argparse.Namespace) -> None:
             write_image(options.out / f"{count:05d}_{path.stem}.png", rgb)
             count += 1
         print(f"wrote {count} photographs to {options.out}")
-        print(f"next: python -m edge_demo benchmark --images {options.out}")
+        print(f"next: python -m edge_demo benchmark --images {quoted(options.out)}")
         return
     if source is None:
         count = files.write(options.source, options.out, options.manual_dir)
@@ -107,7 +108,8 @@ def _prepare(options: argparse.Namespace) -> None:
                 write_image(options.out / side / f"{count:05d}_{path.stem}.png", rgb)
             count += 1
     print(f"wrote {count} pairs to {options.out}")
-    print(f"next: python -m training fit MODEL --data pairs:{options.out} --out runs/NAME")
+    data = quoted(f"pairs:{options.out}")
+    print(f"next: python -m training fit MODEL --data {data} --out runs/NAME")
 
 
 def _prepare_records(options: argparse.Namespace, source: Source) -> None:
@@ -125,7 +127,8 @@ def _prepare_records(options: argparse.Namespace, source: Source) -> None:
     found = manifest["shards"]
     patches, pictures = (sum(shard[name] for shard in found) for name in ("patches", "pictures"))
     print(f"wrote {patches} patches of {pictures} pictures in {shards} shards to {options.out}")
-    print(f"next: python -m training fit MODEL --data records:{options.out} --out runs/NAME")
+    data = quoted(f"records:{options.out}")
+    print(f"next: python -m training fit MODEL --data {data} --out runs/NAME")
 
 
 def _bench(options: argparse.Namespace) -> None:

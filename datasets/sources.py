@@ -8,8 +8,11 @@ are.
 
 from __future__ import annotations
 
+import codecs
 import difflib
 import itertools
+import os
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,6 +23,7 @@ from numpy.typing import NDArray
 from edge_demo.errors import UserError
 from edge_demo.pictures import pairs as device_pairs
 from edge_demo.pictures import photographs as device
+from edge_demo.pictures.images import read_rgb
 
 from . import records
 from .source import Source, some
@@ -36,6 +40,10 @@ KINDS = {
     "records:DIR": "patches that prepare --patch has cut",
     "tfds:NAME": "what TensorFlow Datasets has prepared; also tfds:NAME/CONFIG, tfds:NAME:SPLIT",
 }
+
+# Where one source ends and another begins: a path may hold " + ", but hardly a kind behind it.
+_NAMES = "|".join(name.partition(":")[0] for name in KINDS if ":" in name)
+_JOINT = re.compile(rf" \+ (?=(?:{_NAMES}):|\s*sample\s*(?:$| \+ ))")
 
 # scikit-image's photographs. The test ones are never trained on; the motorcycle is a stereo pair
 # of one scene, so both its halves are on the same side.
@@ -90,6 +98,11 @@ def open_source(text: str, split: str = "test") -> Source:
     raise UserError(f"unknown data source {text!r}{hint} (known: {', '.join(KINDS)})")
 
 
+def parts(text: str) -> list[str]:
+    """The sources that ``--data`` joins by `` + ``, which may be in a path, too."""
+    return [part.strip() for part in _JOINT.split(text)]
+
+
 def video_path(text: str) -> Path | None:
     """The file of ``video:PATH``; None for any other source."""
     kind, _, rest = text.partition(":")
@@ -99,10 +112,12 @@ def video_path(text: str) -> Path | None:
 def _read_list(file: Path) -> tuple[Path, ...]:
     """The files that a list names, sorted; relative names begin at the list's own folder."""
     try:
-        # Names need not be text in UTF-8.
-        lines = file.read_text(errors="surrogateescape").splitlines()
+        content = file.read_bytes()
     except OSError as error:
         raise UserError(f"cannot read the list {str(file)!r}: {error.strerror}") from None
+    # Editors of Windows begin a file with a mark; names need not be text in UTF-8.
+    code = "utf-16" if content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+    lines = content.decode(code, errors="surrogateescape").splitlines()
     paths = sorted({file.parent / line for line in lines if line.strip()})
     if not paths:
         raise UserError(f"the list {str(file)!r} names no picture")
@@ -153,8 +168,8 @@ def hold_out(source: Source, every: int = 10) -> tuple[Source, Source]:
     """Split a source in two: (train, held out). A source of one file is on both sides.
 
     Photographs are split by file name, so that adding files moves no other: about one in ``every``
-    is held out, at least one. Of records it is whole shards. Of pairs the last fifth is held out,
-    whatever ``every`` is: a block, because neighbours often show one scene.
+    is held out, at least one that can be read. Of records it is whole shards. Of pairs the last
+    fifth is held out, whatever ``every`` is: a block, because neighbours often show one scene.
     """
     everything = range(len(source.paths))
     if source.low:
@@ -162,14 +177,26 @@ def hold_out(source: Source, every: int = 10) -> tuple[Source, Source]:
         return some(source, train or last), some(source, last)
 
     def held(index: int) -> bool:
-        return zlib.crc32(source.paths[index].name.encode()) % every == 0
+        return zlib.crc32(os.fsencode(source.paths[index].name)) % every == 0
 
     out = [index for index in everything if held(index)]
     if len(out) in (0, len(everything)):
         out = [everything[-1]]
+    if not source.counts and not any(_can_be_read(source.paths[index]) for index in out):
+        # One damaged file must not leave nothing to validate on; it is named where it is read.
+        good = (index for index in reversed(everything) if _can_be_read(source.paths[index]))
+        out = [found] if (found := next(good, None)) is not None else out
     gone = set(out)
     kept = [index for index in everything if index not in gone] or everything
     return some(source, kept), some(source, out)
+
+
+def _can_be_read(path: Path) -> bool:
+    try:
+        read_rgb(path)
+    except UserError:
+        return False
+    return True
 
 
 def photographs(

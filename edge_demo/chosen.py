@@ -123,7 +123,7 @@ class Chosen:
             elif name == "chroma" and found.colourless:
                 notes.append("chroma was left out: the picture has no colours of its own.")
             elif name == "chroma" and not (found.subsampled or self._given.get("resample")):
-                notes.append("chroma was left out: its file stores no 4:2:0 chroma.")
+                notes.append("chroma was left out: its file stores chroma in full.")
             else:
                 wanted.append(self._restorer(name))
         return Work(tuple(wanted), "", tuple(notes))

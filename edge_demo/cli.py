@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -76,6 +77,11 @@ def program() -> str:
     """How this program was called, for lines that say what to type next."""
     name = Path(sys.argv[0]).name
     return name if name == "chromaedge" else "python -m edge_demo"
+
+
+def quoted(value: object) -> str:
+    """A path or another word as a shell takes it, for lines that say what to type next."""
+    return shlex.quote(str(value))
 
 
 @contextmanager

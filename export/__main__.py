@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from edge_demo import cli
+from edge_demo.cli import quoted
 from edge_demo.colour.siting import SITINGS
 from edge_demo.errors import UserError
 from edge_demo.files import check_free
@@ -189,7 +190,7 @@ def _tflite(options: argparse.Namespace) -> int:
     paths = files.export(network, card, recipes, options.out, options.overwrite)
     for path in paths:
         print(f"wrote {path} ({path.stat().st_size / 1024:.0f} KiB)")
-    print(f"next: python -m export check {' '.join(map(str, paths))}")
+    print(f"next: python -m export check {' '.join(map(quoted, paths))}")
     return 0
 
 
@@ -199,7 +200,7 @@ def _check(options: argparse.Namespace) -> int:
     if options.out and not options.edgetpu:
         raise UserError("--out is for what --edgetpu compiles: pass --edgetpu too")
     kept = targets(options.files, options.out, options.overwrite) if options.out else []
-    failed, following = 0, f"python -m edge_demo benchmark {options.files[0]}"
+    failed, following = 0, f"python -m edge_demo benchmark {quoted(options.files[0])}"
     for place, path in enumerate(options.files):
         findings = check(path, foreign=options.edgetpu)
         for finding in findings:
@@ -212,11 +213,11 @@ def _check(options: argparse.Namespace) -> int:
             print(*examined.lines, sep="\n")
             print(f"{path}: {examined.verdict.text}")
             bad += not examined.verdict.ready
-            following = f"edgetpu_compiler {options.files[0]}"
+            following = f"edgetpu_compiler {quoted(options.files[0])}"
             if examined.written:
                 print(f"wrote {examined.written}")
             if examined.written or examined.verdict.compiled:
-                following = f"python -m edge_demo selftest {examined.written or path}"
+                following = f"python -m edge_demo selftest {quoted(examined.written or path)}"
         failed += bool(bad)
     if not failed:
         print(f"next: {following}")
@@ -275,8 +276,8 @@ def _sensitivity(options: argparse.Namespace) -> int:
     )
     # A run that was trained for 8 bits has no other recipe to try.
     if not network.trained:
-        print(f"next: python -m export tflite {options.run} --recipes mixed "
-              f"--calibrate {options.calibrate} --out DIR")  # fmt: skip
+        print(f"next: python -m export tflite {quoted(options.run)} --recipes mixed "
+              f"--calibrate {quoted(options.calibrate)} --out DIR")  # fmt: skip
     return 0
 
 
@@ -311,7 +312,7 @@ def _remake(options: argparse.Namespace) -> int:
     recipes = parse(options.recipes) if options.recipes is not None else None
     out = options.out or models_folder.FOLDER
     paths = remake(str(options.run), recipes, out, tell)
-    print(f"next: python -m edge_demo selftest {os.path.relpath(paths[0])}")
+    print(f"next: python -m edge_demo selftest {quoted(os.path.relpath(paths[0]))}")
     return 0
 
 

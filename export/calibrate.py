@@ -176,7 +176,7 @@ def _degraded(restoration: Restoration, rgb: NDArray[np.uint8], index: int) -> T
 def public_name(text: str) -> str:
     """Sources without the path of somebody's machine: a card is public."""
     names = []
-    for source in text.split(" + "):
+    for source in sources.parts(text):
         kind, separator, rest = source.partition(":")
         parts = rest.rstrip("/").split("/")
         names.append(f"{kind}{separator}{'/'.join(parts[-2:])}")

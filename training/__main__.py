@@ -15,6 +15,7 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from edge_demo import cli
+from edge_demo.cli import quoted
 from edge_demo.colour.siting import SITINGS
 from edge_demo.device.temporal import STRENGTH
 from edge_demo.errors import UserError
@@ -157,7 +158,7 @@ def _fit(options: argparse.Namespace) -> int:
     print(f"wrote {model}")
     # Without --val, nine tenths of --data were trained on; only the sample knows its test half.
     data = options.val or (options.data if options.data == "sample" else "folder:OTHERS")
-    print(f"next: python -m training evaluate {options.out} --data {data}")
+    print(f"next: python -m training evaluate {quoted(options.out)} --data {quoted(data)}")
     return 0
 
 
@@ -243,10 +244,11 @@ def _evaluate(options: argparse.Namespace) -> None:
     if options.target.suffix != ".tflite":
         record = runs.read_record(options.target)
         aware = bool(record["config"].get("qat"))
-        data = "SOURCE" if "imported" in record else record["data"].split(" + ")[0]
-        how = "qat" if aware else f"float32,int8 --calibrate {data}"
+        data = "SOURCE" if "imported" in record else sources.parts(record["data"])[0]
+        how = "qat" if aware else f"float32,int8 --calibrate {quoted(data)}"
         out = options.target / "tflite" if options.target.is_dir() else "DIR"
-        print(f"next: python -m export tflite {options.target} --recipes {how} --out {out}")
+        run = f"{quoted(options.target)} --recipes {how} --out {quoted(out)}"
+        print(f"next: python -m export tflite {run}")
 
 
 def _evaluate_video(options: argparse.Namespace, target: Any, video: Path) -> None:

@@ -333,9 +333,16 @@ def _starting_weights(config: FitConfig) -> dict[str, NDArray[np.floating]]:
 
 def split(data: str, val: str | None) -> tuple[list[Source], Source]:
     """The sources to train on, and the one to validate on."""
-    train = [sources.open_source(text.strip(), "train") for text in data.split(" + ")]
+    train = [sources.open_source(text, "train") for text in sources.parts(data)]
     if val is None:
-        train[0], held_out = sources.hold_out(train[0])
+        whole = train[0]
+        train[0], held_out = sources.hold_out(whole)
+        if train[0].paths == held_out.paths:
+            print(
+                f"note: {whole.text} is one file alone, so it is trained on and validated on: its "
+                "figures say nothing of other photographs; name some with --val",
+                file=sys.stderr,
+            )
         return train, held_out
     held_out = sources.open_source(val, "test")
     if shared := {path for source in train for path in source.paths} & set(held_out.paths):

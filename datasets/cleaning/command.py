@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from edge_demo.cli import cores, remaining
+from edge_demo.cli import cores, quoted, remaining
 from edge_demo.errors import UserError
 from edge_demo.measure import results
 from edge_demo.pictures.photographs import read_folder
@@ -173,5 +173,6 @@ def _finish(
     if not kept:
         print(f"nothing is left to train on; look at {out / place.REPORT}", file=sys.stderr)
         return
-    print(f"next: python -m training fit chroma_residual --data list:{out / place.KEPT} "
+    print(f"next: python -m training fit chroma_residual "
+          f"--data {quoted(f'list:{out / place.KEPT}')} "
           "--out runs/NAME")  # fmt: skip

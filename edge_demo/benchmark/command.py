@@ -436,7 +436,7 @@ def run(options: argparse.Namespace) -> int:
     if best is None:
         print(f"next: {cli.program()} selftest FILE")
         return 1
-    print(f"next: {cli.program()} run INPUT OUTPUT --model {best['file']}")
+    print(f"next: {cli.program()} run INPUT OUTPUT --model {cli.quoted(best['file'])}")
     return 0
 
 

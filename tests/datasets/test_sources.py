@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 
 import cv2
@@ -190,6 +191,45 @@ def test_hold_out_is_disjoint_complete_and_about_a_tenth() -> None:
     assert 30 < len(held.paths) < 70
     assert list(train.paths) == sorted(train.paths) and train.text == held.text == source.text
     assert len(sources.hold_out(source, every=2)[1].paths) > 200
+
+
+def test_what_is_held_out_can_be_read(tmp_path: Path, natural: np.ndarray) -> None:
+    """An empty file that falls into the tenth alone must not leave nothing to validate on."""
+    names = [f"{index}.png" for index in range(400)]
+    is_held = {name: zlib.crc32(name.encode()) % 10 == 0 for name in names}
+    bad = next(name for name in names if is_held[name])
+    good = [name for name in names if not is_held[name]][:4]
+    (tmp_path / bad).touch()
+    for name in good:
+        assert cv2.imwrite(str(tmp_path / name), natural)
+    source = sources.open_source(f"folder:{tmp_path}")
+    train, held = sources.hold_out(source)
+    assert [path.name for path in held.paths] == [sorted(good)[-1]]
+    assert {path.name for path in train.paths} == {bad, *sorted(good)[:-1]}
+    assert len(list(sources.photographs(held))) == 1 and len(list(sources.photographs(train))) == 3
+
+
+def test_a_list_of_any_editor(tmp_path: Path, natural: np.ndarray) -> None:
+    for name in ("a.png", "b é.png"):
+        assert cv2.imwrite(str(tmp_path / name), natural)
+    text = "a.png\r\nb é.png\r\n"
+    for code in ("utf-8", "utf-8-sig", "utf-16"):
+        (tmp_path / "list.txt").write_bytes(text.encode(code))
+        found = sources.open_source(f"list:{tmp_path / 'list.txt'}")
+        assert [path.name for path in found.paths] == ["a.png", "b é.png"], code
+
+
+def test_several_sources_whatever_is_in_their_paths() -> None:
+    for text, parts in {
+        "sample": ["sample"],
+        "folder:a + folder:b": ["folder:a", "folder:b"],
+        "folder:a + b": ["folder:a + b"],
+        "folder:/x/a + b/c + sample": ["folder:/x/a + b/c", "sample"],
+        "sample + records:d + list:a + b.txt": ["sample", "records:d", "list:a + b.txt"],
+        "folder:a + samples": ["folder:a + samples"],
+        "tfds:lhq + tfds:lol": ["tfds:lhq", "tfds:lol"],
+    }.items():
+        assert sources.parts(text) == parts
 
 
 def test_adding_files_moves_no_other() -> None:
