@@ -68,7 +68,6 @@ def cyanotype(rgb: Rgb) -> Rgb:
     ("make", "flags", "task"),
     [
         (lambda rgb: rgb, _420, "chroma"),
-        (lambda rgb: rgb, _422, "chroma"),
         (lambda rgb: rgb, _444, None),
         (lambda rgb: rgb, _422, "chroma"),
         (grey, _420, "colorize"),
