@@ -75,9 +75,14 @@ def _look_into(folder: Path, recursive: bool, output: Path, found: Found) -> Non
         return
     below = []
     for path in entries:
+        try:
+            is_folder = path.is_dir()
+        except OSError as error:  # a folder that may be listed, but not entered
+            found.unread.append(f"{path}: cannot be read ({error.strerror})")
+            continue
         if path.name.startswith("."):
             found.hidden += 1
-        elif path.is_dir():
+        elif is_folder:
             if output.exists() and path.samefile(output):
                 continue
             if recursive and path.is_symlink():

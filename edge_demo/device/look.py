@@ -94,7 +94,7 @@ def look(picture: Picture) -> Look:
     rgb, seen = rgb[inside], None if seen is None else seen[inside]
     if seen is not None:
         rgb = visible.filled(rgb, seen) if seen.any() else rgb
-    dark = enhance.darkness(np.ascontiguousarray(rgb)) >= _DARK
+    dark = bool(enhance.darkness(np.ascontiguousarray(rgb)) >= _DARK)
     tint = "grey" if picture.info.grey else _tint(rgb, seen, dark)
     facts = (tint != "", dark, subsampled)
     if tint:

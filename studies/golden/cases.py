@@ -101,6 +101,9 @@ def _pictures() -> Iterator[Case]:
     yield from _optional()
     for name, model in (("usual", None), ("colorize", FUSION), ("enhance", CURVES)):
         yield _run(f"folder-{name}", "mixed", "out", model=model)
+    yield _run("folder-recursive", "mixed", "out", "--recursive")
+    yield _run("tasks", "dark.jpg", "out.png", "--task", "enhance,chroma")
+    yield _run("task", "grey.jpg", "out.png", "--task", "colorize")
     yield _run("threads", "large.jpg", "out.png", "--threads", "1")
     yield _run("dump", "odd.jpg", "out.png", "--dump", "OUT/dump")
 

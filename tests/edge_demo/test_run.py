@@ -93,6 +93,7 @@ def test_a_look_tells_the_task(
     path = save(tmp_path / "photo.jpg", make(np.asarray(rgb, np.uint8)), [*flags, 1, 92])
     found = edge_demo.look(edge_demo.read(path))
     assert found.task == task and found.why
+    assert {type(one) for one in (found.colourless, found.dark, found.subsampled)} == {bool}
     assert found.subsampled == (flags != _444)
 
 
@@ -390,6 +391,20 @@ def test_unreadable_folders(
     assert "4 of 4 pictures restored" in said.out
     closed_name = "album"
     assert "cannot be read" in refused(capfd, "run", album, tmp_path / "out2")
+    # A folder that may be listed, but not entered.
+    closed_name = ""
+    is_dir = Path.is_dir
+
+    def shut(self: Path) -> bool:
+        if self.name == "a.jpg":
+            raise PermissionError(13, "Permission denied", str(self))
+        return is_dir(self)
+
+    monkeypatch.setattr(Path, "is_dir", shut)
+    assert main(["run", str(album), str(tmp_path / "out3")]) == 1
+    said = capfd.readouterr()
+    assert said.err == f"skipped: {album / 'a.jpg'}: cannot be read (Permission denied)\n"
+    assert "3 of 3 pictures restored" in said.out
 
 
 def test_overwriting_keeps_modes_and_links(tmp_path: Path, day: Rgb) -> None:

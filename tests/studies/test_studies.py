@@ -37,6 +37,8 @@ def test_golden_uses_every_option_of_run() -> None:
     from edge_demo.__main__ import _parser
 
     parser = _parser()._subparsers._group_actions[0].choices["run"]  # type: ignore[index,union-attr]
+    parser.fill(parser)
+    assert len(parser._actions) > 10
     options = {name for action in parser._actions for name in action.option_strings}
     used = {word for case in cases.commands() for word in case.arguments if word.startswith("--")}
     assert options - {"-h", "--help", "--overwrite"} <= used
