@@ -314,7 +314,7 @@ def test_what_is_refused(tmp_path: Path, model: Chroma) -> None:
     for path, says in [
         (whole, "stores 4:4:4 chroma, so there is nothing"),
         (grey, "a grey video has no chroma to reconstruct"),
-        (other, "its pixels are yuv422p; supported are"),
+        (other, "stores 4:2:2 chroma, so there is nothing"),
         (colours, "its colour matrix .number 8"),
         (text, "cannot be read as a video"),
         (sound, "has no video in it"),
