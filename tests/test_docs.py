@@ -411,8 +411,7 @@ def test_the_tables_are_there() -> None:
     assert found == {
         "chroma_residual-s.r1 center", "benchmark", "compare", "pi", "quantisation", "recipes",
         "bitrate", "detail", "sensitivity", "tiles",
-        "enhance_mirnet-lite.r1", "enhance_zerodce-lite.r1",
-        "benchmark enhance", "compare enhance", "sensitivity enhance",
+        "low_light", "benchmark enhance", "compare enhance",
         "colorize_fusion-lite.r1", "colorize_eccv16-lite.r1", "colorize_siggraph17-lite.r1",
         "colour large", "colour scenes", "colour wanted",
         "video coding", "video filters", "video sizes", "video speed", "video walkers", "web",
