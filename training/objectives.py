@@ -273,8 +273,8 @@ class JointColour(Objective):
 
     name: ClassVar[str] = "joint_colour"
     rebalance: float = 0.5
-    unbalance: float = 0.5
-    regression: float = 0.1
+    unbalance: float = 0.0
+    regression: float = 0.0
     chroma: float = 0.05
 
     def check(self) -> None:

@@ -125,6 +125,7 @@ def test_max_drop_decides_the_exit_code(
     assert f"{NAME}.int8: drops" in said and "(allowed: -100 dB)" in said
 
 
+@pytest.mark.slow
 def test_what_can_be_compared(model_files: dict[str, Path], tmp_path: Path) -> None:
     shipped = compare.resolve(["chroma_residual-s.r1"])
     assert len(shipped) >= 4

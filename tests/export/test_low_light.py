@@ -159,6 +159,7 @@ def test_files_of_two_tasks_are_not_compared(
     assert "several tasks cannot be compared: chroma, enhance" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_sensitivity(run: Path, pairs: Path, tmp_path: Path) -> None:
     page = tmp_path / "s.html"
     arguments = ["sensitivity", str(run), "--calibrate", f"pairs:{pairs}", "--html", str(page)]
@@ -168,6 +169,7 @@ def test_sensitivity(run: Path, pairs: Path, tmp_path: Path) -> None:
     assert "RGB PSNR gained by keeping" in page.read_text()
 
 
+@pytest.mark.slow
 def test_ship(run: Path, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for module, name in ((page, "PAGES"), (runs, "WEIGHTS"), (models_folder, "FOLDER")):
         monkeypatch.setattr(module, name, tmp_path / name)

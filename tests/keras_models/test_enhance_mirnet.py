@@ -14,6 +14,7 @@ from keras_models.enhance_mirnet import Blur
 PUBLISHED = 31_787_419
 
 
+@pytest.mark.slow
 def test_the_published_size_has_the_published_number_of_parameters() -> None:
     model = keras_models.build("enhance_mirnet", "paper")
     assert sum(int(np.prod(w.shape)) for w in model.trainable_weights) == PUBLISHED

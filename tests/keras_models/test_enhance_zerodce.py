@@ -144,6 +144,7 @@ def test_an_edge_tpu_holds_the_small_one_whole(pictures: Pictures) -> None:
     assert edgetpu.judge(made).ready
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", ["test", "lite"])
 def test_it_learns_to_brighten_without_a_truth(size: str, pictures: Pictures) -> None:
     policy = keras.mixed_precision.dtype_policy()

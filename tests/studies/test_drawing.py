@@ -24,6 +24,8 @@ from studies import (
 )
 from tests.videos import moving
 
+pytestmark = pytest.mark.slow  # draws with what ships
+
 
 def test_the_picture(model_files: dict[str, Path]) -> None:
     import skimage.data

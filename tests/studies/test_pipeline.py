@@ -11,6 +11,8 @@ from datasets.bench import GENERATOR
 from studies import pipeline, precision
 from training import bench, config
 
+pytestmark = pytest.mark.slow  # measures pipelines and training
+
 SETTINGS = ("size=test", "patch=32", "cell=48", "copies=0", "batch=4", "val_crop=48")
 TINY = [word for setting in SETTINGS for word in ("--set", setting)]
 

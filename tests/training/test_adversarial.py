@@ -86,6 +86,7 @@ def test_each_learns_from_its_own_loss_alone(both: AdversarialModel) -> None:
         assert np.any(found != 0)
 
 
+@pytest.mark.slow
 def test_the_discriminator_has_a_rate_of_its_own(both: AdversarialModel) -> None:
     """Adam's first step is the learning rate, whatever the gradient."""
     both.compile(optimizer=optimizer(3.0, learning_rate=1e-3))
@@ -109,6 +110,7 @@ def test_what_the_discriminator_judges() -> None:
     assert np.allclose(residual(direct, planes, chroma.DIRECT), truth, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 def test_a_run_is_like_any_other(
     model: str, small_photographs: Path, small: Small, tmp_path: Path,

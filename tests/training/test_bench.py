@@ -42,6 +42,7 @@ def test_a_slow_pipeline_is_waited_for(
     assert found.real_ms > 80 and found.share > 0.3
 
 
+@pytest.mark.slow
 def test_every_stage_is_measured(
     one_photograph: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

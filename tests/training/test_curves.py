@@ -75,6 +75,7 @@ def test_what_is_trained_is_the_picture_that_the_curves_make(size: str) -> None:
     assert np.abs(found - given[..., :3]).mean() > 0.02
 
 
+@pytest.mark.slow
 def test_it_learns_what_pairs_show() -> None:
     keras.utils.set_random_seed(0)
     quick = dataclasses.replace(

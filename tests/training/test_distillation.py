@@ -52,6 +52,7 @@ def test_the_loss_is_of_truth_and_teacher(small: Small) -> None:
     assert learning == {weight.path for weight in model.generator.trainable_variables}
 
 
+@pytest.mark.slow
 def test_what_was_trained_before_stays(
     small_photographs: Path, small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

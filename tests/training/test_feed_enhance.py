@@ -144,6 +144,7 @@ def test_the_picture_shows_truth_input_and_prediction(pairs: Path, small_photogr
     np.testing.assert_allclose(found, enhance.encode(low)["picture"][..., 3:] * 255, atol=1)
 
 
+@pytest.mark.slow
 def test_a_run_in_stages_can_be_stopped_between_any_two_epochs(
     pairs: Path, small_photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -232,6 +232,7 @@ def settings(config: FitConfig) -> list[str]:
     return [part for key, value in values.items() for part in ("--set", f"{key}={value}")]
 
 
+@pytest.mark.slow
 def test_a_killed_run_ends_like_one_that_was_not(
     finished: Path, tmp_path: Path, data: str, small: Small
 ) -> None:
@@ -359,6 +360,7 @@ def test_a_finished_run_is_left_alone(
     assert tree(finished) == before
 
 
+@pytest.mark.slow
 def test_a_run_can_start_from_another(
     finished: Path, tmp_path: Path, data: str, small: Small
 ) -> None:
@@ -493,6 +495,7 @@ def test_a_mistake_claims_no_folder(tmp_path: Path, data: str, small: Small) -> 
         assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_every_step_that_was_asked_for_is_taken(
     tmp_path: Path, one_photograph: Path, small: Small
 ) -> None:

@@ -65,6 +65,7 @@ def test_a_fit_begins_with_the_backbone_that_is_named(generator: Path) -> None:
             assert np.allclose(found[path], given[key], atol=1e-6), path
 
 
+@pytest.mark.slow
 def test_a_stage_begins_with_the_one_before(generator: Path, tmp_path: Path, data: str) -> None:
     run = tmp_path / "run"
     fit(config("colorize_twostage", start_from=str(generator)), data, None, run, "x")

@@ -25,6 +25,8 @@ from training import callbacks, config
 from training.config import FitConfig
 from training.fit import fit
 
+pytestmark = pytest.mark.slow  # trains on 8-bit steps
+
 Small = Callable[..., FitConfig]
 
 

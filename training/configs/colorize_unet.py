@@ -29,7 +29,7 @@ CONFIG = FitConfig(
     backbone_delay=2_000,
     weight_decay=0.05,
     ema=0.999,
-    objective=JointColour(),
+    objective=JointColour(unbalance=0.5, regression=0.1),
     epoch_steps=500,
     picture_every=4,
     val_photographs=100,

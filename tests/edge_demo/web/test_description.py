@@ -76,6 +76,7 @@ def test_damaged_pictures_are_refused_or_right(client: Any, pictures: dict[str, 
     assert 10 < refused < 56
 
 
+@pytest.mark.slow
 def test_whatever_the_description_allows(make_studio: Any, pictures: dict[str, bytes]) -> None:
     pytest.importorskip("schemathesis")
     from studies.web import examined
