@@ -18,6 +18,7 @@ from keras_models import runs
 from training import feeds
 from training.config import FitConfig, load
 from training.fit import fit
+from training.objectives import ZeroReference
 
 
 @pytest.fixture(scope="module")
@@ -184,7 +185,7 @@ def test_curves_are_learnt_without_the_bright_half(
 ) -> None:
     config = replace(
         load("enhance_zerodce"), size="test", cell=96, batch=2, patch=32, steps=4, epoch_steps=2,
-        val_crop=64, precision="float32",
+        val_crop=64, precision="float32", objective=ZeroReference(),
     )  # fmt: skip
     data, val = f"pairs:{pairs}:train", f"pairs:{pairs}:test"
     first = fit(config, data, val, tmp_path / "one", "command")
