@@ -1,9 +1,9 @@
 """MIRNet, size lite: the config of preset ``enhance_mirnet-lite.r2``.
 
-Pairs of two cameras and of exposure brackets, photographs of a third source darkened afresh at every
-step: 400 pairs of LOL v1's training set whose scenes are in no test, 56 of ELIEI's 70, 140 outdoor
-brackets of SICE, 214 bright pictures of ELIEI and 232 photographs of CID22 and CLIC 2025. Every
-source has its share of each batch, in the order of ``--data``::
+Pairs of two cameras and of exposure brackets, and photographs of a third source that are darkened
+afresh at every step: 400 pairs of LOL v1's training set whose scenes are in no test, 56 of ELIEI's
+70, 140 outdoor brackets of SICE, 214 bright pictures of ELIEI and 232 photographs of CID22 and CLIC
+2025. Every source has its share of each batch, in the order of ``--data``::
 
     python -m training fit enhance_mirnet \\
         --data "pairs:lol/train + pairs:lowlight_pairs:train + pairs:sice \\
@@ -11,7 +11,8 @@ source has its share of each batch, in the order of ``--data``::
         --val pairs:lol/val --out runs/enhance_mirnet-lite.r2
 
 The preset had 20,250 steps: 5,750 without uneven light, 1,500 with it, and 13,000 more from those,
-with a peak rate of 8e-4 (``--set start_from=RUN``). Validated on 57 pairs of 24 other scenes of LOL.
+with a peak rate of 8e-4 (``--set start_from=RUN``). Validated on 57 pairs of 24 other scenes of
+LOL.
 
 Hardware: 2 x86 cores (AVX-512 with bfloat16), also busy with other work: 3.4 h.
 What it reached: ``docs/models/enhance_mirnet-lite.r2.md``.
