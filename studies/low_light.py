@@ -20,7 +20,7 @@ from datasets import samples, sources
 from edge_demo import cli
 from edge_demo.device import restorers
 from edge_demo.measure import quality, restoration
-from edge_demo.model import models_folder, package
+from edge_demo.model import models_folder, models_index, package
 from edge_demo.report.tables import markdown
 from export.calibrate import public_name
 from export.check import kilo_macs_per_pixel
@@ -70,12 +70,14 @@ PUBLISHED = (
 
 
 def _files() -> list[Path]:
-    """Of every preset of low light the file as floats, and the one that comes with the package."""
-    found = []
-    for name, path in sorted(models_folder.shipped().items()):
-        if package.read_card(path).task.name == "enhance":
-            found += [shipped(f"{name.rpartition('.')[0]}.{FLOATS}"), path]
-    return found
+    """Of every preset of low light the file as floats, and those that come with the repository."""
+    entries = models_index.read(models_folder.FOLDER).entries.values()
+    chosen = [
+        entry.name
+        for entry in entries
+        if entry.task == "enhance" and (entry.recipe == FLOATS or entry.in_git)
+    ]
+    return [shipped(name) for name in chosen]
 
 
 def measure(texts: Sequence[str]) -> dict[str, Any]:

@@ -54,7 +54,7 @@ TASKS = {"chroma": "chroma", "grey": "colorize", "dark": "enhance"}
 MODELS = (
     "chroma_residual-s.r1.int8", "chroma_residual-s.r1.float32",
     "colorize_siggraph17-lite.r1.int8", "colorize_fusion-lite.r1.int8",
-    "enhance_mirnet-lite.r1.qat", "enhance_zerodce-lite.r1.int8",
+    "enhance_mirnet-lite.r2.int8", "enhance_zerodce-lite.r2.int8",
 )  # fmt: skip
 
 

@@ -26,7 +26,7 @@ from .live import Live, Picture
 from .source import Source, opened
 
 # Fast enough to be live.
-MODEL = "enhance_zerodce-lite.r1"
+MODEL = "enhance_zerodce-lite.r2"
 # What is written should not slow down what is shown.
 _CODEC, _CRF = "h264", 20
 _TITLE = "ChromaEdge (q ends)"

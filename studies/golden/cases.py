@@ -21,15 +21,15 @@ PRESETS = (
     "colorize_eccv16-lite.r1.int8",
     "colorize_fusion-lite.r1.int8",
     "colorize_siggraph17-lite.r1.int8",
-    "enhance_mirnet-lite.r1.qat",
-    "enhance_zerodce-lite.r1.int8",
+    "enhance_mirnet-lite.r2.int8",
+    "enhance_zerodce-lite.r2.int8",
 )
 MERGED = "chroma_merged-s.r2.int8"
 HINTED = "colorize_siggraph17-lite.r1.int8"
 SPREAD = "colorize_eccv16-lite.r1.int8"
 FUSION = "colorize_fusion-lite.r1.int8"
-MIRNET = "enhance_mirnet-lite.r1.qat"
-CURVES = "enhance_zerodce-lite.r1.int8"
+MIRNET = "enhance_mirnet-lite.r2.int8"
+CURVES = "enhance_zerodce-lite.r2.int8"
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ Pixels = NDArray[np.uint8]
 FLOAT_FILES = (
     "chroma_merged-s.r2.float32.tflite",
     "colorize_siggraph17-lite.r1.float32.tflite",
-    "enhance_zerodce-lite.r1.float32.tflite",
+    "enhance_zerodce-lite.r2.float32.tflite",
 )
 
 

@@ -220,7 +220,7 @@ def test_models_answer_to_what_people_remember() -> None:
         "colorize_eccv16": "colorize_eccv16-lite.r1",
         "eccv16-lite": "colorize_eccv16-lite.r1",
         "eccv16.int8": "colorize_eccv16-lite.r1.int8",
-        "zerodce": "enhance_zerodce-lite.r1",
+        "zerodce": "enhance_zerodce-lite.r2",
         "residual": models_folder.DEFAULT_PRESET,
         "residual-xs": "chroma_residual-xs.r1",
     }

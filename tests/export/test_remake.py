@@ -17,7 +17,7 @@ from keras_models import runs
 
 INDEX = models_index.read(models_folder.FOLDER)
 # Quick ones: a chroma network, and one with a static graph that equals a free one.
-SMALL = ("chroma_residual-xs.r1", "enhance_zerodce-lite.r1")
+SMALL = ("chroma_residual-xs.r1", "enhance_zerodce-lite.r2")
 
 
 @pytest.mark.parametrize("name", SMALL)

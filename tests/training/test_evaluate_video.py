@@ -149,7 +149,7 @@ def test_mistakes(
 ) -> None:
     one = make_clip(tmp_path, "one.mp4", count=1, size=SIZE).path
     small = make_clip(tmp_path, "small.mp4", size=(24, 48)).path
-    enhance = "enhance_zerodce-lite.r1"
+    enhance = "enhance_zerodce-lite.r2"
     for target, data, options, says in [
         (model_file, f"video:{tmp_path}/none.mp4", (), "no such file"),
         (model_file, f"video:{clip.path}", ("--temporal", "2"), "--temporal is from 0 to 1"),

@@ -498,9 +498,9 @@ def test_a_network_sees_another_size(page: Page, portrait: Path, tmp_path: Path)
     assert cv2.imwrite(str(dark), cv2.imread(str(portrait)) // 8)
     page.open(dark)
     page.result(0)
-    assert model_of(page) == "enhance_mirnet-lite.r1.qat"  # for it is dark
+    assert model_of(page) == "enhance_mirnet-lite.r2.int8"  # for it is dark
     page.click("#model-box summary")
-    page.click("[value='enhance_zerodce-lite.r1.int8']")
+    page.click("[value='enhance_zerodce-lite.r2.int8']")
     page.result(1)
     page.find("#setting-render_size").send_keys("2")  # 256 x 256
     page.result(2)
