@@ -78,6 +78,8 @@ def fit(
         print(f"{out} is finished already; choose another --out to train anew")
         return final
 
+    if note := note_of_one(train, held_out):
+        print(f"note: {note}", file=sys.stderr)
     keras.utils.set_random_seed(config.seed)
     print(f"reading {sum(s.count for s in train)} pictures of {data}", flush=True)
     record["pictures"] = fingerprint([*train, held_out])
@@ -331,18 +333,21 @@ def _starting_weights(config: FitConfig) -> dict[str, NDArray[np.floating]]:
     return {weight.path: np.asarray(weight) for weight in runs.load_model(run).weights}
 
 
+def note_of_one(train: Sequence[Source], held_out: Source) -> str:
+    """What is to be said where one photograph alone is trained on and validated on; else ""."""
+    if not held_out.paths or train[0].paths != held_out.paths:
+        return ""
+    return (
+        f"{train[0].text} is one file alone, so it is trained on and validated on: its figures "
+        "say nothing of other photographs; name some with --val"
+    )
+
+
 def split(data: str, val: str | None) -> tuple[list[Source], Source]:
     """The sources to train on, and the one to validate on."""
     train = [sources.open_source(text, "train") for text in sources.parts(data)]
     if val is None:
-        whole = train[0]
-        train[0], held_out = sources.hold_out(whole)
-        if train[0].paths == held_out.paths:
-            print(
-                f"note: {whole.text} is one file alone, so it is trained on and validated on: its "
-                "figures say nothing of other photographs; name some with --val",
-                file=sys.stderr,
-            )
+        train[0], held_out = sources.hold_out(train[0])
         return train, held_out
     held_out = sources.open_source(val, "test")
     if shared := {path for source in train for path in source.paths} & set(held_out.paths):

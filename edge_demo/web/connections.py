@@ -169,7 +169,14 @@ class Server(TcpWSGIServer):
             self._make_room(self.active_channels[fileno])
 
     def maintenance(self, now: float) -> None:
-        """Give up connections that have had their time."""
+        """Nothing: Waitress calls this while it collects what to wait for.
+
+        The number of a connection closed then would be waited for, and be found invalid; and the
+        next connection, which is given that number, would be closed for it.
+        """
+
+    def tend(self) -> None:
+        """Give up connections that have had their time; to be called between two turns."""
         moment = time.monotonic()
         for channel in list(self.active_channels.values()):
             if not channel.overdue(moment, self.patience):

@@ -65,7 +65,6 @@ def listening(studio: Studio, host: str, port: int, patience: Patience | None = 
         ident=None,
         # One more request is read while another is worked on: who goes away is seen by that.
         channel_request_lookahead=1,
-        cleanup_interval=1,
         connection_limit=_MOST_SOCKETS,
         asyncore_use_poll=True,
         clear_untrusted_proxy_headers=True,
@@ -135,4 +134,5 @@ def serve(server: Any, studio: Studio) -> None:
 
 def _turn(server: Any, seconds: float) -> None:
     """What there is to read and write, waiting for it so long at most."""
+    server.tend()
     server.asyncore.loop(seconds, server.adj.asyncore_use_poll, server._map, 1)

@@ -418,17 +418,12 @@ def test_a_folder_of_another_run_is_refused(finished: Path, data: str, small: Sm
         assert tree(finished) == before
 
 
-def test_one_photograph_is_said_to_be_both(
-    one_photograph: Path, small_photographs: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_one_photograph_is_said_to_be_both(one_photograph: Path, small_photographs: Path) -> None:
     """Its figures say nothing of others, which nobody should have to guess."""
-    train, held = training.fit.split(f"folder:{one_photograph}", None)
-    assert train[0].paths == held.paths
-    said = capsys.readouterr().err
-    assert said.startswith("note: ") and "trained on and validated on" in said
-    training.fit.split(f"folder:{small_photographs}", None)
-    training.fit.split(f"folder:{small_photographs}", f"folder:{one_photograph}")
-    assert capsys.readouterr().err == ""
+    one, several = f"folder:{one_photograph}", f"folder:{small_photographs}"
+    assert "trained on and validated on" in training.fit.note_of_one(*training.fit.split(one, None))
+    assert training.fit.note_of_one(*training.fit.split(several, None)) == ""
+    assert training.fit.note_of_one(*training.fit.split(several, one)) == ""
 
 
 def test_folders_that_hold_something_else(tmp_path: Path, data: str, small: Small) -> None:

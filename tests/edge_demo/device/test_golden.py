@@ -17,7 +17,7 @@ from edge_demo.device import golden
 from edge_demo.device.selftest import selftest
 from edge_demo.pictures import picture
 from edge_demo.pictures.images import Decoded, decode_rgb, read_rgb
-from edge_demo.pictures.planes import Planes420File, decode_planes
+from edge_demo.pictures.planes import StoredPlanes, decode_planes
 from edge_demo.tasks import chroma, colorize, enhance
 
 VARIANTS = [task for name in tasks.NAMES for task in tasks.load(name).VARIANTS.values()]
@@ -44,8 +44,8 @@ def test_every_variant_makes_its_picture(task: Any) -> None:
     assert made.std() > 8 and ((made > 0) & (made < 255)).mean() > 0.3
 
 
-def turned(change: Callable[[Planes420File], dict[str, Any]]) -> Callable[[Any], Planes420File]:
-    def decode(file: Any) -> Planes420File:
+def turned(change: Callable[[StoredPlanes], dict[str, Any]]) -> Callable[[Any], StoredPlanes]:
+    def decode(file: Any) -> StoredPlanes:
         found = decode_planes(file)
         return dataclasses.replace(found, **change(found))
 
