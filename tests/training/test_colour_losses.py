@@ -191,6 +191,7 @@ def test_chroma_keeps_a_doubt_from_grey() -> None:
     assert best(0.1) > 0.5
 
 
+@pytest.mark.slow
 def test_scores_do_not_learn_what_is_kept_from_them() -> None:
     """The best scores are the truth's where all of the weights is taken back."""
     weights = np.exp(np.random.default_rng(3).normal(0, 1, COUNT))
