@@ -114,4 +114,4 @@ def test_the_selftest_asks_for_a_picture(
     assert command.main(["selftest", str(path)]) == 1
     said = capsys.readouterr().out
     assert said.startswith("FAIL ") and "a picture's values differ by at most" in said
-    assert "largest difference 0 " in said
+    assert "largest difference 0" in said  # the network itself: nothing, or a step of older kernels
