@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import keras
 
 from . import inverted_residual
-from .inverted_residual import CLASSIFIER, EMBEDDING, Layer
+from .inverted_residual import Layer
 
 STEM, STEM_RGB = "backbone_stem", "backbone_stem_rgb"
 
@@ -74,20 +74,8 @@ TINY = Layout(6, ((1, 4, 1, 1, 3), (2, 4, 2, 2, 3), (2, 6, 1, 2, 5), (2, 8, 2, 2
 
 def structure(layout: Layout, rgb: bool = False) -> Iterator[Layer]:
     """Every convolution, up to the embedding and the classifier behind its mean."""
-    yield Layer(STEM_RGB if rgb else STEM, "conv", layout.stem, 3, 2)
-    before, block = layout.stem, 0
-    for expansion, channels, repeats, first_stride, side in layout.stages:
-        for index in range(repeats):
-            stride = first_stride if index == 0 else 1
-            name, wide = f"backbone_block{block}", before * expansion
-            if expansion > 1:
-                yield Layer(f"{name}_expand", "conv", wide)
-            yield Layer(f"{name}_depthwise", "depthwise", wide, side, stride)
-            adds = stride == 1 and before == channels
-            yield Layer(f"{name}_project", "conv", channels, active=False, adds=adds)
-            before, block = channels, block + 1
-    yield Layer(EMBEDDING, "conv", layout.embedding)
-    yield Layer(CLASSIFIER, "conv", layout.classes, active=False)
+    stem = Layer(STEM_RGB if rgb else STEM, "conv", layout.stem, 3, 2)
+    return inverted_residual.structure(stem, layout.stages, layout.embedding, layout.classes)
 
 
 def features(

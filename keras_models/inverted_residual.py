@@ -6,7 +6,7 @@ is folded into the convolutions, as trained networks are shipped for devices.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import keras
@@ -36,6 +36,32 @@ class Layer:
     stride: int = 1
     active: bool = True
     adds: bool = False
+
+
+def structure(
+    stem: Layer, stages: Iterable[tuple[int, int, int, int, int]], embedding: int, classes: int
+) -> Iterator[Layer]:
+    """Every convolution, up to the embedding and the classifier behind its mean.
+
+    Args:
+        stem: the first one.
+        stages: expansion, channels, blocks, the first block's stride and the kernels' side of each.
+        embedding, classes: channels of the last two.
+    """
+    yield stem
+    before, block = stem.channels, 0
+    for expansion, channels, repeats, first_stride, side in stages:
+        for index in range(repeats):
+            stride = first_stride if index == 0 else 1
+            name, wide = f"backbone_block{block}", before * expansion
+            if expansion > 1:
+                yield Layer(f"{name}_expand", "conv", wide)
+            yield Layer(f"{name}_depthwise", "depthwise", wide, side, stride)
+            adds = stride == 1 and before == channels
+            yield Layer(f"{name}_project", "conv", channels, active=False, adds=adds)
+            before, block = channels, block + 1
+    yield Layer(EMBEDDING, "conv", embedding)
+    yield Layer(CLASSIFIER, "conv", classes, active=False)
 
 
 def features(

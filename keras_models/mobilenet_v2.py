@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import keras
 
 from . import inverted_residual
-from .inverted_residual import CLASSIFIER, EMBEDDING, Layer
+from .inverted_residual import Layer
 
 
 @dataclass(frozen=True)
@@ -49,20 +49,10 @@ TINY = Layout(6, ((1, 4, 1, 1), (2, 4, 2, 2), (2, 6, 1, 2), (2, 8, 1, 2), (2, 8,
 
 def structure(layout: Layout = PUBLISHED) -> Iterator[Layer]:
     """Every convolution, up to the embedding and the classifier behind its mean."""
-    yield Layer("backbone_stem", "conv", layout.stem, 3, 2)
-    before, block = layout.stem, 0
-    for expansion, channels, repeats, first_stride in layout.stages:
-        for index in range(repeats):
-            stride = first_stride if index == 0 else 1
-            name, wide = f"backbone_block{block}", before * expansion
-            if expansion > 1:
-                yield Layer(f"{name}_expand", "conv", wide)
-            yield Layer(f"{name}_depthwise", "depthwise", wide, 3, stride)
-            adds = stride == 1 and before == channels
-            yield Layer(f"{name}_project", "conv", channels, active=False, adds=adds)
-            before, block = channels, block + 1
-    yield Layer(EMBEDDING, "conv", layout.embedding)
-    yield Layer(CLASSIFIER, "conv", layout.classes, active=False)
+    stem = Layer("backbone_stem", "conv", layout.stem, 3, 2)
+    return inverted_residual.structure(
+        stem, ((*stage, 3) for stage in layout.stages), layout.embedding, layout.classes
+    )
 
 
 def features(

@@ -23,6 +23,7 @@ from edge_demo.errors import UserError
 from edge_demo.web import command
 from edge_demo.web.catalog import Catalog
 from tests import mistakes
+from tests.posts import posted
 
 ROOT = Path(__file__).parents[3]
 refused = functools.partial(mistakes.refused, "edge_demo")
@@ -91,20 +92,21 @@ def server() -> Iterator[tuple[subprocess.Popen[str], str]]:
     process.wait()
 
 
+def begin(connection: socket.socket, address: str, picture: bytes) -> None:
+    """Send a picture, and wait until it is worked on."""
+    connection.sendall(posted(address, picture))
+    health = f"http://{address}/healthz"
+    until = time.monotonic() + 20
+    while b'"taken": 1' not in urllib.request.urlopen(health, timeout=20).read():
+        assert time.monotonic() < until
+
+
 def test_a_request_in_progress_is_finished(server: tuple[subprocess.Popen[str], str]) -> None:
     process, address = server
     host, _, port = address.partition(":")
     sample = urllib.request.urlopen(f"http://{address}/sample/chroma", timeout=20).read()
-    body = (b"--x\r\nContent-Disposition: form-data; name=image; filename=a.jpg\r\n\r\n"
-            + sample + b"\r\n--x--\r\n")  # fmt: skip
-    head = (f"POST /process HTTP/1.1\r\nHost: {address}\r\nContent-Length: {len(body)}\r\n"
-            "Content-Type: multipart/form-data; boundary=x\r\n\r\n")  # fmt: skip
     with socket.create_connection((host, int(port)), timeout=30) as connection:
-        connection.sendall(head.encode() + body)
-        health = f"http://{address}/healthz"
-        until = time.monotonic() + 20
-        while b'"taken": 1' not in urllib.request.urlopen(health, timeout=20).read():
-            assert time.monotonic() < until
+        begin(connection, address, sample)
         process.send_signal(signal.SIGTERM)
         answer = b""
         while piece := connection.recv(1 << 16):
@@ -128,16 +130,8 @@ def test_a_second_signal_stops_at_once(server: tuple[subprocess.Popen[str], str]
     # Takes seconds.
     half = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420]
     picture = cv2.imencode(".jpg", np.full((4000, 6000, 3), 90, np.uint8), half)[1].tobytes()
-    body = (b"--x\r\nContent-Disposition: form-data; name=image; filename=a.jpg\r\n\r\n"
-            + picture + b"\r\n--x--\r\n")  # fmt: skip
-    head = (f"POST /process HTTP/1.1\r\nHost: {address}\r\nContent-Length: {len(body)}\r\n"
-            "Content-Type: multipart/form-data; boundary=x\r\n\r\n")  # fmt: skip
     with socket.create_connection((host, int(port)), timeout=30) as connection:
-        connection.sendall(head.encode() + body)
-        health = f"http://{address}/healthz"
-        until = time.monotonic() + 20
-        while b'"taken": 1' not in urllib.request.urlopen(health, timeout=20).read():
-            assert time.monotonic() < until
+        begin(connection, address, picture)
         process.send_signal(signal.SIGINT)
         assert process.stderr is not None
         while "stopping" not in process.stderr.readline():

@@ -16,10 +16,9 @@ import pytest
 from edge_demo.web import server as serving
 from edge_demo.web.app import Studio
 from edge_demo.web.connections import Patience
+from tests.posts import form_head, posted
 
-BODY = (
-    "POST /process HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: multipart/form-data; boundary=x\r\n"
-)
+BODY = form_head("127.0.0.1").decode()
 
 
 class Running:
@@ -190,13 +189,8 @@ def occupied(running: Callable[..., Running]) -> Iterator[tuple[Running, threadi
 
 def asked(studio: Running, picture: bytes) -> socket.socket:
     """A connection with a picture that waits for a worker."""
-    body = (
-        b"--x\r\nContent-Disposition: form-data; name=image; filename=a.jpg\r\n\r\n"
-        + picture
-        + b"\r\n--x--\r\n"
-    )
     connection = studio.connect()
-    connection.sendall(f"{BODY}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+    connection.sendall(posted("127.0.0.1", picture))
     wait_for(lambda: studio.studio.pool.taken == 1)
     return connection
 
