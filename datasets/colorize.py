@@ -212,7 +212,7 @@ def _coarse(ab: tf.Tensor, task: Variant) -> tf.Tensor:
 def _input(lightness: tf.Tensor, ab: tf.Tensor, task: Variant, key: tf.Tensor) -> tf.Tensor:
     """``encode`` of a batch: 2.55 L (B, H, W, 1) in 0..255."""
     unit = tf.round(lightness) * (2 / 255) - 1
-    if not task.takes_hints:
+    if not task.has_planes:
         return unit
     hints, mask = simulate_hints(ab, key)
     return tf.concat([unit, hints, mask], -1)

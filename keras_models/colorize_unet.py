@@ -11,9 +11,10 @@ size and its annealed mean, computed in the graph. In front of the output stands
 which is dull by nature, and where it does not, they are quiet instead of wrong. Training looks at
 the scores of the bins, the gain, and the ab that both make, see ``training.colour_losses``.
 
-Input ``lightness`` (B, H, W, 1) in -1..1, output ``ab`` (B, H / 4, W / 4, 2) in -1..1; see
+Input ``lightness`` (B, H, W, 1) in -1..1, output ``palette`` (B, H / 4, W / 4, 315): ab, and the
+distribution, of which colours to suggest are made and by which hints are spread; see
 ``edge_demo.tasks.colorize``. H and W are multiples of 32. All of it suits integers: ReLU6, batch
-normalisation that folds into convolutions, bilinear enlargement of few channels, a softmax over the
+normalisation that folds into convolutions, bilinear enlargement of few channels, softmaxes over the
 bins of one place, never over a map.
 
 Sizes are called after the encoder; ``test`` has a tiny one. kMAC per luma pixel: test 0.6,
@@ -28,7 +29,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from edge_demo.tasks.colorize import TASK
+from edge_demo.tasks.colorize import PALETTE as TASK
 
 from . import ab_classes, efficientnet_lite
 from .pyramid import conv, larger
@@ -57,8 +58,8 @@ class Size:
 
 SIZES: dict[str, Size] = {
     "test": Size(efficientnet_lite.TINY, {32: 12, 16: 12, 8: 12, 4: 12}, 0.0),
-    "lite0": Size(efficientnet_lite.LITE["lite0"], {32: 192, 16: 144, 8: 112, 4: 64}, 0.2),
-    "lite2": Size(efficientnet_lite.LITE["lite2"], {32: 128, 16: 112, 8: 96, 4: 64}, 0.2),
+    "lite0": Size(efficientnet_lite.LITE["lite0"], {32: 192, 16: 144, 8: 112, 4: 48}, 0.2),
+    "lite2": Size(efficientnet_lite.LITE["lite2"], {32: 128, 16: 112, 8: 96, 4: 48}, 0.2),
 }
 
 
@@ -73,10 +74,12 @@ def build(size: str) -> keras.Model:
     fitted_from = 1 if size == "test" else _FITTED_FROM
     known = efficientnet_lite.features(picture, made.encoder, fitted_from)
     x = _decoder(known, made)
-    means = _means()(ab_classes.sharpened(ab_classes.scores(x)))
+    scores = ab_classes.scores(x)
+    means = _means()(ab_classes.sharpened(scores))
     ab = layers.Multiply(dtype="float32", name="ab_gained")([_gain(x), means])
     clipped = ops.clip(ab, result.low, result.high)
-    out = layers.Identity(dtype="float32", name=result.name)(clipped)
+    probabilities = ops.softmax(scores, axis=-1) * 2.0 - 1.0
+    out = layers.Concatenate(axis=-1, dtype="float32", name=result.name)([clipped, probabilities])
     model = keras.Model(picture, out, name=f"colorize_unet-{size}")
     saturate(model, 1.0)
     return model
@@ -107,7 +110,8 @@ def _decoder(known: dict[int, keras.KerasTensor], made: Size) -> keras.KerasTens
         if downscale == 8:
             x = _told(x, whole, downscale)
             x = layers.SpatialDropout2D(dropout / 2, name="drop8")(x)
-        x = conv(x, widths[downscale], f"mix{downscale}")
+        if downscale != 4:  # at the finest the edges of the picture itself do the rest
+            x = conv(x, widths[downscale], f"mix{downscale}")
     return x
 
 

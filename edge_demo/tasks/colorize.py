@@ -4,7 +4,7 @@ A network sees the whole picture, reduced to a size that it knows things at, as 
 answers with a and b on a coarser grid. ``device.colorize`` brings them to the picture's size along
 its own edges, under a lightness that is kept as it is.
 
-Networks come in five variants, each of one tensor a side, so that whatever compares, quantises and
+Networks come in six variants, each of one tensor a side, so that whatever compares, quantises and
 tests graphs need not know how many they are:
 
 - ``ab`` alone (a regression), on the coarser grid or, ``fine``, on the network's own pixels;
@@ -13,8 +13,8 @@ tests graphs need not know how many they are:
   of its a^2 + b^2, which tells how far its colours spread: 0 where it knows one alone;
 - ``palette``: ab and the distribution itself, of networks that take hints (Zhang et al.,
   "Real-Time User-Guided Image Colorization with Learned Deep Priors", SIGGRAPH 2017): colours to
-  suggest. It is given as 2 p - 1, so that 8 bits hold it in steps of 1/256. Two variants of this
-  differ in who carries hints over the picture, see ``CARRIED``.
+  suggest. It is given as 2 p - 1, so that 8 bits hold it in steps of 1/256. Three variants of this
+  differ in who carries hints over the picture, see ``PALETTE`` and ``CARRIED``.
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ class Variant(Task):
     """What a network sees beside lightness, and what it answers beside a and b.
 
     Attributes:
-        takes_hints: it has input planes for them.
+        takes_hints: a user may give it some.
         carries_hints: it brings them to what is like their places by itself, so it is shown them.
         tells_spread: it says how sure it is.
         tells_distribution: and of which colours.
@@ -178,6 +178,11 @@ class Variant(Task):
     carries_hints: bool = False
     tells_spread: bool = False
     tells_distribution: bool = False
+
+    @property
+    def has_planes(self) -> bool:
+        """Whether hints have planes of their own beside lightness."""
+        return self.inputs[0].channels > 1
 
     def encode(self, degraded: Grey) -> dict[str, Array]:
         """The graph's input, of a picture that has its size already.
@@ -189,7 +194,7 @@ class Variant(Task):
         tensor = self.inputs[0]
         # In whole steps of 8 bits, as an integer graph sees it.
         lightness = np.rint(degraded.lightness * np.float32(2.55)) * np.float32(2 / 255) - 1
-        if not self.takes_hints:
+        if not self.has_planes:
             return {tensor.name: lightness[..., None].astype(np.float32)}
         hinted = np.zeros((*degraded.size, 4), np.float32)
         hinted[..., 0] = lightness
@@ -252,6 +257,8 @@ HINTED = dataclasses.replace(
     inputs=(Tensor("hinted", 4, downscale=1, low=-1.0, high=1.0, scale=50.0, zero=50.0),),
     outputs=(Tensor("palette", 2 + COUNT, downscale=4, low=-1.0, high=1.0, scale=AB),),
 )
+# Of networks that never see a hint: the runtime alone carries them, see ``device.hinting``.
+PALETTE = dataclasses.replace(HINTED, variant="palette", inputs=TASK.inputs, frame=TASK.frame)
 # Of networks that carry hints over the picture themselves, and so are shown them. To the others,
 # which see no farther than a few pixels around a hint, the runtime gives none: see ``hinting``.
 CARRIED = dataclasses.replace(HINTED, variant="carried", carries_hints=True)
@@ -260,4 +267,4 @@ FINE = dataclasses.replace(
     variant="fine",
     outputs=(Tensor("ab", 2, downscale=1, low=-1.0, high=1.0, scale=AB),),
 )
-VARIANTS = {record.variant: record for record in (TASK, SPREAD, HINTED, CARRIED, FINE)}
+VARIANTS = {record.variant: record for record in (TASK, SPREAD, PALETTE, HINTED, CARRIED, FINE)}

@@ -35,7 +35,10 @@ def test_gain_scales_the_annealed_mean() -> None:
     gain, scores = both[..., :1], both[..., 1:]
     assert (gain > 0).all() and (gain < 1).all()
     told = ab_classes.VIVID * gain * np.asarray(ab_classes.annealed(scores))[..., :2]
-    assert np.allclose(np.asarray(model(values)), told, atol=1e-5)
+    answer = np.asarray(model(values))
+    assert np.allclose(answer[..., :2], told, atol=1e-5)
+    chances = np.asarray(keras.ops.softmax(scores, axis=-1))
+    assert np.allclose(answer[..., 2:], 2 * chances - 1, atol=1e-5)
     assert np.allclose(np.asarray(ab_classes.gained(scores, gain)), told, atol=1e-5)
 
 
@@ -44,7 +47,9 @@ def test_saturation_is_a_factor_of_all_colours() -> None:
     values = np.random.default_rng(0).uniform(-1, 1, (1, 32, 32, 1)).astype(np.float32)
     before = np.asarray(model(values))
     colorize_unet.saturate(model, 1.2)
-    assert np.allclose(np.asarray(model(values)), 1.2 * before, rtol=1e-4)
+    after = np.asarray(model(values))
+    assert np.allclose(after[..., :2], 1.2 * before[..., :2], rtol=1e-4)
+    assert np.array_equal(after[..., 2:], before[..., 2:])
     colorize_unet.saturate(model, 1.0)
     assert np.array_equal(np.asarray(model(values)), before)
 
@@ -53,7 +58,7 @@ def test_the_whole_picture_is_told_to_every_place() -> None:
     """A change in one corner moves what is known of the opposite one."""
     keras.utils.set_random_seed(0)
     whole = keras_models.build("colorize_unet", "test")
-    model = keras.Model(whole.inputs, whole.get_layer("mix4_relu").output)
+    model = keras.Model(whole.inputs, whole.get_layer("fuse4_relu").output)
     rng = np.random.default_rng(0)
     dark = rng.uniform(-1, 0.5, (1, 512, 512, 1)).astype(np.float32)
     light = dark.copy()
