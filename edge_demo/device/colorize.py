@@ -26,9 +26,8 @@ from ..pictures.images import Carried, in_srgb, to_uint8
 from ..pictures.picture import Picture, made
 from ..tasks import colorize
 from ..tasks.colorize import Colours, Grey
-from . import frames, global_hints, visible
+from . import frames, global_hints, hinting, visible
 from .frames import Frame, RestoredFrame
-from .hinting import obey
 from .hints import Hints, ab_of
 from .restorer import Progress, Restorer
 
@@ -57,6 +56,7 @@ class Colorize(Restorer):
             what it was made for. Larger shows it less of what things are, and finer colours.
         wanted: colours of the whole picture; None leaves them to the network.
         hints: colours at places, of pictures alone: in a video places move.
+        spreading: how they are carried over a picture, where the network does not do it.
     """
 
     task: colorize.Variant
@@ -65,6 +65,7 @@ class Colorize(Restorer):
     render_size: int | None = None
     wanted: global_hints.Wanted | None = None
     hints: Hints | None = None
+    spreading: hinting.Spreading = hinting.WIDE
 
     # What a thing's colour is held to be changes for all of the thing at once: a video's
     # ``neighbourhood`` is 0.
@@ -160,7 +161,10 @@ class Colorize(Restorer):
         ab = self.faded(colours)
         coarse = on_grid(small, ab)
         if grey.hints:
-            ab = obey(ab, coarse, small.lightness, grey.hints, _RADIUS, _EPS, wide=not carried)
+            plain = hinting.finer(ab, coarse, small.lightness, _RADIUS, _EPS)
+            spread = None if carried else self.spreading
+            ab = hinting.obey(plain, small.lightness, grey.hints, _RADIUS, _EPS, spread)
+            coarse = plain.lightness
         yield from enlarged(grey.lightness, coarse, ab * np.float32(self.strength))
 
     def _reduced(self, grey: Grey) -> Grey:

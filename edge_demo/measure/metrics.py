@@ -163,6 +163,33 @@ def _polar(
     return np.hypot(a, b), np.where(hue < 0, hue + 2 * math.pi, hue)
 
 
+# ``ab_auc`` looks at errors of a and b up to this, in steps of 1.
+AUC_UP_TO = 150
+
+
+def ab_auc(prediction: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
+    """Area under the curve of how many colours are right, 0..1: 1 is all.
+
+    Zhang, Isola and Efros, "Colorful Image Colorization", ECCV 2016, section 3.1, without their
+    rebalancing: the share of pixels whose a and b are within t of the truth's, averaged over t of
+    0 to 150.
+
+    Args:
+        prediction, truth: a and b as 8-bit codes, (H, W, 2) uint8.
+
+    Raises:
+        TypeError, ValueError: as ``psnr``, and for what is not (H, W, 2).
+    """
+    _check(prediction, truth)
+    if truth.ndim != 3 or truth.shape[-1] != 2:
+        raise ValueError(f"expected a and b, (H, W, 2), not {truth.shape}")
+    error = prediction.astype(np.float32) - truth.astype(np.float32)
+    # A pixel counts from the first whole t that is not below its error.
+    first = np.ceil(np.hypot(error[..., 0], error[..., 1]))
+    counts = np.maximum(AUC_UP_TO + 1 - first, 0)
+    return float(np.mean(counts, dtype=np.float64)) / (AUC_UP_TO + 1)
+
+
 def colorfulness(rgb: NDArray[np.uint8]) -> float:
     """How colourful a picture (H, W, 3) is, 0 for grey, about 100 for extremely.
 

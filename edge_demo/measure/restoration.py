@@ -307,10 +307,11 @@ _ENHANCE = Restoration(
 
 
 def _colorize_measure(truth: Picture, grey: colorize.Grey, ab: Picture) -> dict[str, float | None]:
-    result = _coloured(grey, ab)
+    result, wanted = _coloured(grey, ab), colorize.target(truth)
     colourful = metrics.colorfulness(truth)
     found = {
-        "ab_psnr": metrics.psnr(ab, colorize.target(truth)),
+        "ab_psnr": metrics.psnr(ab, wanted),
+        "ab_auc": metrics.ab_auc(ab, wanted),
         "rgb_psnr": metrics.psnr(result, truth),
         "rgb_ssim": metrics.ssim(result, truth),
         "delta_e_2000": metrics.delta_e_2000(result, truth),
@@ -348,7 +349,14 @@ def _colorize(task: colorize.Variant) -> Restoration:
     """The restoration of a variant: what networks see and answer differs, pictures do not."""
     return Restoration(
         task=task,
-        metrics=("ab_psnr", "rgb_psnr", "rgb_ssim", "colorfulness_ratio", "delta_e_2000"),
+        metrics=(
+            "ab_psnr",
+            "rgb_psnr",
+            "rgb_ssim",
+            "colorfulness_ratio",
+            "ab_auc",
+            "delta_e_2000",
+        ),  # fmt: skip
         sitings=(),
         whole=True,
         pairs=False,

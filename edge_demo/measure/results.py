@@ -62,6 +62,7 @@ METRICS = {
     "hint_delta_e_max": Metric("largest ΔE 2000 at a hint", "", 2, higher=False),
     # Of the truth's: 1 is best, less is sepia, so the table says neither more nor less is better.
     "colorfulness_ratio": Metric("colourfulness", "of the truth's", 3),
+    "ab_auc": Metric("AuC of ab", "", 4),
     "delta_e_2000": Metric("ΔE 2000", "", 2, higher=False),
     # Never the headline: it uses the truth.
     "rgb_psnr_gt_mean": Metric("RGB PSNR with the truth's brightness", "dB", 2),

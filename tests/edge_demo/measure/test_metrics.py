@@ -255,3 +255,19 @@ def test_a_cast_is_the_mean_error_of_a_and_b(natural: NDArray[np.uint8]) -> None
 
 def lab_to_rgb_codes(lab: NDArray[np.float32]) -> NDArray[np.uint8]:
     return np.clip(np.rint(lab_to_rgb(lab)), 0, 255).astype(np.uint8)
+
+
+def test_auc_counts_what_is_right_up_to_each_error() -> None:
+    truth = np.full((4, 4, 2), 128, np.uint8)
+    assert metrics.ab_auc(truth, truth) == 1.0
+    off = truth.copy()
+    off[..., 0] += 30
+    off[..., 1] += 40  # an error of 50: right from t = 50 on, of 151
+    assert metrics.ab_auc(off, truth) == pytest.approx(101 / 151)
+    off[:2] = truth[:2]
+    assert metrics.ab_auc(off, truth) == pytest.approx((101 / 151 + 1) / 2)
+    # Further off than is looked at.
+    far = np.zeros((4, 4, 2), np.uint8)
+    assert metrics.ab_auc(far, truth) == 0.0
+    with pytest.raises(ValueError, match="a and b"):
+        metrics.ab_auc(np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4, 3), np.uint8))
