@@ -356,7 +356,7 @@ def _colorize(task: colorize.Variant) -> Restoration:
             "colorfulness_ratio",
             "ab_auc",
             "delta_e_2000",
-        ),  # fmt: skip
+        ),
         sitings=(),
         whole=True,
         pairs=False,

@@ -14,6 +14,7 @@ from skimage.metrics import structural_similarity
 from edge_demo.colour.lab import lab_to_rgb, rgb_to_lab
 from edge_demo.measure.metrics import (
     PSNR_LIMIT,
+    ab_auc,
     ciede2000,
     clipped,
     colour_cast,
@@ -259,15 +260,15 @@ def lab_to_rgb_codes(lab: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 def test_auc_counts_what_is_right_up_to_each_error() -> None:
     truth = np.full((4, 4, 2), 128, np.uint8)
-    assert metrics.ab_auc(truth, truth) == 1.0
+    assert ab_auc(truth, truth) == 1.0
     off = truth.copy()
     off[..., 0] += 30
     off[..., 1] += 40  # an error of 50: right from t = 50 on, of 151
-    assert metrics.ab_auc(off, truth) == pytest.approx(101 / 151)
+    assert ab_auc(off, truth) == pytest.approx(101 / 151)
     off[:2] = truth[:2]
-    assert metrics.ab_auc(off, truth) == pytest.approx((101 / 151 + 1) / 2)
+    assert ab_auc(off, truth) == pytest.approx((101 / 151 + 1) / 2)
     # Further off than is looked at.
     far = np.zeros((4, 4, 2), np.uint8)
-    assert metrics.ab_auc(far, truth) == 0.0
+    assert ab_auc(far, truth) == 0.0
     with pytest.raises(ValueError, match="a and b"):
-        metrics.ab_auc(np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4, 3), np.uint8))
+        ab_auc(np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4, 3), np.uint8))
