@@ -12,23 +12,10 @@ from pathlib import Path
 from . import cli, tasks
 from .errors import UserError
 from .measure import results
-from .model import models_folder, models_index
+from .model import models_folder, models_index, purposes
 from .model.models_index import Entry, Index
 from .model.package import read_card
 from .report.tables import aligned
-
-# What a model is for, in a line that somebody reads who looks for one.
-PURPOSES = {
-    "chroma_bitrate": "JPEGs: it is told how strongly one was compressed",
-    "chroma_gan": "sharper colour edges, at the price of some fidelity",
-    "chroma_merged": "more detail, wanted or not by --detail",
-    "chroma_residual": "4:2:0 that is little compressed; the smallest and fastest",
-    "colorize_eccv16": "vivid colours; fades them where it is unsure (--fade)",
-    "colorize_fusion": "careful colours",
-    "colorize_siggraph17": "colours by --hints, --reference or --average, or by itself",
-    "enhance_mirnet": "pictures in the dark",
-    "enhance_zerodce": "cameras and video in the dark: fast, keeps the tint of the night",
-}
 
 
 @dataclass(frozen=True)
@@ -129,7 +116,7 @@ def _presets(lines: Sequence[Line]) -> str:
     for preset, of_preset in by_preset.items():
         order = [*models_folder.DEFAULT_RECIPES, *(line.recipe for line in of_preset)]
         usual = min(of_preset, key=lambda line: (not line.here, order.index(line.recipe)))
-        words = [PURPOSES.get(preset.partition("-")[0], f"a model of {usual.task}")]
+        words = [purposes.of(preset, usual.task).line]
         words += [f"the usual one of {what}" for what in models_folder.usual_of(preset)]
         words += [] if usual.here else ["not here: models --fetch takes it"]
         size = f"{usual.bytes / 1024:.0f}"

@@ -9,6 +9,7 @@ from typing import Any
 
 from . import chosen, cli, folder
 from .chosen import Chosen
+from .device import plan
 from .device.dump import Dump
 from .device.hints import read_hints
 from .device.options import RENDER_SIZES, TABLE
@@ -98,7 +99,7 @@ def run(options: argparse.Namespace) -> int:
         UserError: an option that is not of the model, or nothing that could be restored.
     """
     moving = video.is_video(options.input)
-    names = chosen.tasks_of(options.task)
+    names = plan.tasks_of(options.task)
     if options.dump and (moving or options.input.is_dir()):
         raise UserError("--dump is of one picture, not of a folder or a video")
     if options.recursive and not options.input.is_dir():

@@ -7,6 +7,7 @@ import io
 import ipaddress
 import json
 import logging
+import re
 import tempfile
 import time
 import zipfile
@@ -20,10 +21,12 @@ from werkzeug.exceptions import HTTPException
 
 from .. import tasks
 from ..camera.stream import Stream
+from ..device import plan
+from ..device.options import TABLE
 from ..errors import UserError
 from . import forms, work
 from .cache import Cache
-from .catalog import Catalog, Entry
+from .catalog import Catalog
 from .limits import Limits, Refused
 from .measures import Measures
 from .pool import Models, Place, Pool
@@ -48,6 +51,12 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
+
+# The command line's options, which messages name, to fields of a form.
+_FIELDS = {option.flag.removeprefix("--"): option.name for option in TABLE.values()}
+_FIELDS |= {"task": "mode", "model": "model"}
+# As words: a file may be called so in part.
+_FLAG = re.compile(rf"(?<!\S)--({'|'.join(map(re.escape, _FIELDS))})(?![\w.-])")
 
 log = logging.getLogger("chromaedge")
 
@@ -179,9 +188,13 @@ def _json(values: Any) -> Response:
 
 
 def _error(why: str, status: int) -> Response:
-    # Options are called as the command line calls them; here they are fields.
-    line = " ".join(why.split()).replace("--", "")
-    return Response(json.dumps({"error": line}), status, mimetype="application/json")
+    return Response(json.dumps({"error": _in_fields(why)}), status, mimetype="application/json")
+
+
+def _in_fields(text: str) -> str:
+    """A message as one line, options called as the fields that they are here."""
+    named = _FLAG.sub(lambda found: _FIELDS[found[1]], text)
+    return " ".join(named.split())
 
 
 def _pages(app: Flask, studio: Studio) -> None:
@@ -234,8 +247,16 @@ def _parts(frames: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _api(app: Flask, studio: Studio) -> None:
+    @app.get("/progress/<job>")
+    def progress(job: str) -> Response:
+        place = studio.pool.jobs.get(job)
+        # One that is not known is still on its way here, or over.
+        working, share = (place.working, place.share) if place else (False, 0.0)
+        return _json({"working": working, "share": round(share, 4)})
+
     for path, method, answer in (
         ("/models", "GET", _models),
+        ("/look", "POST", _look),
         ("/process", "POST", _process),
         ("/compare", "POST", _compare),
         ("/palette", "POST", _palette),
@@ -256,6 +277,7 @@ def _models(studio: Studio) -> Response:
     return _json(
         {
             "models": studio.catalog.described(),
+            "order": plan.ORDER,
             "defaults": studio.catalog.defaults,
             "camera": studio.camera is not None,
             "limits": {
@@ -270,19 +292,33 @@ def _models(studio: Studio) -> Response:
     )
 
 
+def _look(studio: Studio) -> Response:
+    limits = studio.limits
+    with studio.pool.place(_gone()) as place:
+        forms.fields(request, forms.LOOK, ("image",))
+        (upload,) = forms.uploads(request, limits)
+        found, hit = _kept(
+            studio, place, f"look {upload.sha256}",
+            lambda _: work.looked(upload, limits),
+            lambda values: len(json.dumps(values)),
+        )  # fmt: skip
+    return _timed(_json(found), hit, {"queue": place.waited})
+
+
 def _process(studio: Studio) -> Response:
     limits = studio.limits
     with studio.pool.place(_gone()) as place:
         began = time.perf_counter()
         values = forms.fields(request, forms.PROCESS, ("image", "reference"))
+        place.call(forms.job(values))
         pictures = forms.uploads(request, limits, limits.files)
         borrowed = forms.reference(request, limits)
-        wanted, entry = forms.asked(values, borrowed, studio.catalog, limits)
+        wanted = forms.asked(values, borrowed, studio.catalog, limits)
         received = time.perf_counter() - began
         if len(pictures) > 1:
-            return _many(studio, place, pictures, wanted, entry)
-        made, hit = _processed(studio, place, pictures[0], wanted, entry)
-    return _picture(made, wanted, hit, {"receive": received, "queue": place.waited})
+            return _many(studio, place, pictures, wanted)
+        made, hit = _processed(studio, place, pictures[0], wanted)
+    return _picture(made, hit, {"receive": received, "queue": place.waited})
 
 
 def _compare(studio: Studio) -> Response:
@@ -291,13 +327,13 @@ def _compare(studio: Studio) -> Response:
         values = forms.fields(request, forms.COMPARE, ("image",))
         (upload,) = forms.uploads(request, limits)
         given = forms.options(values, limits)
-        names = [values.get("model_a"), values.get("model_b")]
-        if None in names:
+        names = [values[field] for field in ("model_a", "model_b") if field in values]
+        if len(names) < 2:
             raise Refused(400, "model_a and model_b: both are needed")
-        first, second = (studio.catalog.find(name, None) for name in names)
-        if first.card.task.name != second.card.task.name:
+        first, second = (studio.catalog.named(name) for name in names)
+        if first.task != second.task:
             raise Refused(422, "models of two tasks cannot be compared")
-        one, other = Asked(first.name, given), Asked(second.name, given)
+        one, other = (Asked({e.task: e.name}, (e.task,), given) for e in (first, second))
         key = f"compare {one.key(upload)} {other.key(upload)}"
         found, hit = _kept(
             studio, place, key,
@@ -357,25 +393,25 @@ def _kept(
     return found, False
 
 
-def _processed(
-    studio: Studio, place: Place, upload: Upload, wanted: Asked, entry: Entry
-) -> tuple[Made, bool]:
+def _processed(studio: Studio, place: Place, upload: Upload, wanted: Asked) -> tuple[Made, bool]:
     made, hit = _kept(
         studio, place, wanted.key(upload),
         lambda tick: work.process(upload, wanted, studio.models, studio.limits, tick),
         lambda made: len(made.data),
     )  # fmt: skip
     if not hit:
-        studio.measures.worked(entry.name, made.seconds)
-        studio.catalog.took(entry, made.seconds["restore"], made.width, made.height)
+        studio.measures.worked(" + ".join(made.restored) or "none", made.seconds)
+        for name, seconds in made.restored.items():
+            studio.catalog.took(studio.catalog.named(name), seconds, made.width, made.height)
     return made, hit
 
 
-def _picture(made: Made, wanted: Asked, hit: bool, seconds: Mapping[str, float]) -> Response:
+def _picture(made: Made, hit: bool, seconds: Mapping[str, float]) -> Response:
     response = Response(made.data, content_type=made.type)
-    response.headers["X-Model"] = wanted.model
+    response.headers["X-Tasks"] = ",".join(made.done)
+    response.headers["X-Model"] = ",".join(made.done.values())
     response.headers["X-Width"], response.headers["X-Height"] = str(made.width), str(made.height)
-    response.headers["X-Notes"] = json.dumps(made.notes)
+    response.headers["X-Notes"] = json.dumps([_in_fields(note) for note in made.notes])
     stages = {} if hit else made.seconds
     return _timed(response, hit, {**seconds, **stages})
 
@@ -388,10 +424,8 @@ def _timed(response: Response, hit: bool, seconds: Mapping[str, float]) -> Respo
     return response
 
 
-def _many(
-    studio: Studio, place: Place, pictures: list[Upload], wanted: Asked, entry: Entry
-) -> Response:
-    """A zip of what became of several pictures, with a manifest."""
+def _many(studio: Studio, place: Place, pictures: list[Upload], wanted: Asked) -> Response:
+    """A zip of what became of several pictures, each treated by what it is, with a manifest."""
     file = tempfile.SpooledTemporaryFile(_SPOOLED)  # noqa: SIM115
     rows: list[dict[str, Any]] = []
     failed = 0
@@ -402,16 +436,19 @@ def _many(
             name = f"{number:03d}_{Path(upload.name).stem}.{wanted.kind}"
             row: dict[str, Any] = {"source": upload.name}
             try:
-                made, _ = _processed(studio, place, upload, wanted, entry)
+                made, _ = _processed(studio, place, upload, wanted)
             except (UserError, Refused) as error:
                 failed += 1
-                row["error"] = " ".join(str(error).split()).replace("--", "")
+                row["error"] = _in_fields(str(error))
             else:
                 archive.writestr(name, made.data)
-                row |= {"file": name, "width": made.width, "height": made.height,
-                        "notes": made.notes}  # fmt: skip
+                row |= {
+                    "file": name, "tasks": [*made.done], "models": [*made.done.values()],
+                    "width": made.width, "height": made.height,
+                    "notes": [_in_fields(note) for note in made.notes],
+                }  # fmt: skip
             rows.append(row)
-        manifest = {"model": wanted.model, "failed": failed, "pictures": rows}
+        manifest = {"failed": failed, "pictures": rows}
         archive.writestr("manifest.json", json.dumps(manifest, indent=2))
     if failed == len(pictures):
         file.close()
@@ -421,6 +458,5 @@ def _many(
     response = send_file(file, "application/zip", as_attachment=True,
                          download_name="pictures.zip")  # fmt: skip
     response.content_length = size
-    response.headers["X-Model"] = wanted.model
     response.headers["X-Failed"] = str(failed)
     return _timed(response, False, {"queue": place.waited})

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import statistics
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .. import tasks
-from ..device import restorers
+from ..device import plan, restorers
 from ..measure import results
-from ..model import models_folder
+from ..model import models_folder, purposes
 from ..model.package import Card, read_card
 from ..tasks import colorize
 from .limits import Refused
@@ -38,8 +37,18 @@ class Entry:
     card: Card
     times: deque[tuple[float, int, int]] = field(default_factory=lambda: deque(maxlen=_TIMES))
 
+    @property
+    def task(self) -> str:
+        """Whose model it is."""
+        return self.card.task.name
+
+    @property
+    def preset(self) -> str:
+        """Its name without the recipe."""
+        return self.name.rpartition(".")[0]
+
     def described(self) -> dict[str, Any]:
-        """For ``GET /models``."""
+        """For ``GET /models``, what it shares with others aside."""
         task = self.card.task
         metric = self.card.values.get("metrics", {}).get(task.headline_metric)
         times = list(self.times)
@@ -50,6 +59,7 @@ class Entry:
             "name": self.name,
             "task": task.name,
             "form": task.variant,
+            "preset": self.preset,
             "recipe": self.card.values["recipe"],
             "bytes": self.path.stat().st_size,
             "latency_ms": round(1000 * statistics.median(alike), 1) if alike else None,
@@ -94,37 +104,44 @@ class Catalog:
         files = models_folder.shipped() if files is None else files
         self.entries = {name: Entry(name, path, read_card(path)) for name, path in files.items()}
         self.defaults: dict[str, str] = {}
-        for task in tasks.NAMES:
+        for task in plan.ORDER:
             if name := self._default(task):
                 self.defaults[task] = name
         self._lock = threading.Lock()
 
     def _default(self, task: str) -> str | None:
         wanted = models_folder.DEFAULTS[task]
-        of_task = [name for name, one in self.entries.items() if one.card.task.name == task]
+        of_task = [name for name, one in self.entries.items() if one.task == task]
         return models_folder.chosen(wanted, of_task) or next(iter(of_task), None)
 
-    def find(self, name: str | None, task: str | None) -> Entry:
+    def find(self, name: str | None, task: str) -> Entry:
         """The model that a request means.
 
         Args:
             name: ``PRESET.RECIPE``, or None for the task's default.
-            task: or None for the model's own; chroma where neither is given.
+            task: that it is to be of.
 
         Raises:
             Refused: no such model (404), or a model of another task (422).
         """
         if name is None:
-            task = task or tasks.NAMES[0]
             if task not in self.defaults:
                 raise Refused(404, f"there is no model of {task} here")
             return self.entries[self.defaults[task]]
+        entry = self.named(name)
+        if task != entry.task:
+            raise Refused(422, f"{name} is a model of {entry.task}, not of {task}")
+        return entry
+
+    def named(self, name: str) -> Entry:
+        """A model by its name.
+
+        Raises:
+            Refused: no such model (404).
+        """
         if name not in self.entries:
             raise Refused(404, f"no model named {name[:80]!r}; GET /models lists them")
-        entry = self.entries[name]
-        if task not in (None, entry.card.task.name):
-            raise Refused(422, f"{name} is a model of {entry.card.task.name}, not of {task}")
-        return entry
+        return self.entries[name]
 
     def took(self, entry: Entry, seconds: float, width: int, height: int) -> None:
         """Note how long a model took for a picture."""
@@ -132,6 +149,33 @@ class Catalog:
             entry.times.append((seconds, width, height))
 
     def described(self) -> list[dict[str, Any]]:
-        """For ``GET /models``."""
+        """For ``GET /models``: what each is for, and whether it is its preset's usual recipe."""
+        words = self._words()
         with self._lock:
-            return [entry.described() for entry in self.entries.values()]
+            return [
+                {
+                    **entry.described(),
+                    "word": words[entry.preset],
+                    "line": purposes.of(entry.preset, entry.task).line,
+                    "usual": entry.name == self._usual(entry.preset),
+                }
+                for entry in self.entries.values()
+            ]
+
+    def _usual(self, preset: str) -> str:
+        of_preset = [name for name, one in self.entries.items() if one.preset == preset]
+        return models_folder.chosen(preset, of_preset) or of_preset[0]
+
+    def _words(self) -> dict[str, str]:
+        """A word for each preset, with its size where another of its task has the same."""
+        found = {one.preset: (one.task, purposes.of(one.preset, one.task).word)
+                 for one in self.entries.values()}  # fmt: skip
+        alike = Counter(found.values())
+        return {
+            preset: word if alike[task, word] == 1 else f"{word}, {_size(preset)}"
+            for preset, (task, word) in found.items()
+        }
+
+
+def _size(preset: str) -> str:
+    return preset.partition("-")[2].partition(".")[0] or preset

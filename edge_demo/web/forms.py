@@ -9,13 +9,13 @@ from typing import Any
 
 from flask import Request
 
-from .. import tasks
+from ..device import plan
 from ..device.hints import Hints, loads
 from ..device.options import TABLE
 from ..errors import UserError
 from ..pictures import picture
 from ..pictures.picture import Picture
-from .catalog import Catalog, Entry
+from .catalog import Catalog
 from .limits import Limits, Refused
 from .work import TYPES, Asked, Upload, opened
 
@@ -26,10 +26,13 @@ _NAME_CHARACTERS = 80
 _MOST = 1000.0
 
 PROCESS = ("mode", "model", "hints", "average", "strength", "fade", "detail", "render_size",
-           "resample", "format", "quality", "keep_metadata")  # fmt: skip
+           "resample", "format", "quality", "keep_metadata", "job")  # fmt: skip
 COMPARE = ("model_a", "model_b", "hints", "strength", "fade", "detail", "render_size", "resample")
 PALETTE = ("model", "x", "y", "k", "hints")
 COLORS = ("k",)
+LOOK: tuple[str, ...] = ()
+# What a client may call its request, to ask how far it is.
+_JOB = re.compile(r"[\w-]{8,64}", re.ASCII)
 
 
 def fields(request: Request, known: tuple[str, ...], files: tuple[str, ...]) -> dict[str, str]:
@@ -43,7 +46,8 @@ def fields(request: Request, known: tuple[str, ...], files: tuple[str, ...]) -> 
     for name in (*request.form, *request.files):
         if name not in known and name not in files:  # None, where a part has no name
             raise Refused(
-                400, f"field {str(name)[:80]!r} is not known here; {', '.join(known)} are"
+                400,
+                f"field {str(name)[:80]!r} is not known here; {', '.join((*files, *known))} are",
             )
     for name, values in request.form.lists():
         if name in files:
@@ -104,7 +108,7 @@ def display_name(name: str | None) -> str:
 
 def asked(
     values: Mapping[str, str], borrowed: Picture | None, catalog: Catalog, limits: Limits
-) -> tuple[Asked, Entry]:
+) -> Asked:
     """What ``POST /process`` asks for.
 
     Args:
@@ -113,26 +117,73 @@ def asked(
         catalog, limits: of the server.
 
     Raises:
-        Refused: an unknown model (404), or a value of the wrong kind or range (400).
+        Refused: an unknown model (404), a value of the wrong kind or range (400), or a model of
+            another task (422).
+        UserError: an option that is of none of the tasks.
     """
-    mode = values.get("mode")
-    if mode is not None and mode not in tasks.NAMES:
-        raise Refused(400, f"mode: {mode[:80]!r} is not one of {', '.join(tasks.NAMES)}")
-    entry = catalog.find(values.get("model"), mode)
+    wanted = options(values, limits, borrowed)
+    named = _named(values.get("model"), catalog)
+    names = _tasks(values.get("mode"), tuple(name for name in plan.ORDER if name in named))
+    if names is None:
+        names = plan.of_options(wanted)
+    else:
+        plan.check_taken(wanted, names)
+        for task, name in named.items():
+            if task not in names:
+                raise Refused(422, f"{name} is a model of {task}; mode names {', '.join(names)}")
+    usual = catalog.defaults if names is None else {n: catalog.find(None, n).name for n in names
+                                                    if n not in named}  # fmt: skip
     kind = values.get("format", "png")
     if kind not in TYPES:
         raise Refused(400, f"format: {kind[:80]!r} is not one of {', '.join(TYPES)}")
     quality = integer(values, "quality", 1, 100)
-    return (
-        Asked(
-            entry.name,
-            options(values, limits, borrowed),
-            kind,
-            95 if quality is None else quality,
-            flag(values, "keep_metadata"),
-        ),
-        entry,
+    return Asked(
+        {**usual, **named},
+        names,
+        wanted,
+        kind,
+        95 if quality is None else quality,
+        flag(values, "keep_metadata"),
     )
+
+
+def _named(text: str | None, catalog: Catalog) -> dict[str, str]:
+    """Task to the model that a request names for it."""
+    found: dict[str, str] = {}
+    for name in text.split(",") if text else ():
+        entry = catalog.named(name.strip())
+        if entry.task in found:
+            raise Refused(400, f"model: {found[entry.task]} and {entry.name} are of one task")
+        found[entry.task] = entry.name
+    return found
+
+
+def _tasks(text: str | None, of_models: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The tasks that a request names, in order; None: what a look says."""
+    if text is None:
+        return of_models or None
+    try:
+        return plan.tasks_of(text)
+    except UserError:
+        known = ", ".join((plan.AUTO, *plan.ORDER))
+        raise Refused(400, f"mode: {text[:80]!r} is not one of {known}, or several") from None
+
+
+def job(values: Mapping[str, str]) -> str | None:
+    """What a client calls its request, None where it does not.
+
+    Raises:
+        Refused: a name of other characters (400).
+    """
+    text = values.get("job")
+    if text is not None and not is_job(text):
+        raise Refused(400, "job: 8 to 64 letters, digits, - and _ are needed")
+    return text
+
+
+def is_job(text: str) -> bool:
+    """Whether a request may be called so."""
+    return _JOB.fullmatch(text) is not None
 
 
 def options(

@@ -87,6 +87,7 @@ class Pool:
         seconds: that a job may take, its wait included.
         taken: places that are taken now.
         abandoned: jobs that run are to end at their next step.
+        jobs: places whose clients want to know how far they are, by what these call them.
     """
 
     def __init__(self, workers: int, queue: int, seconds: float) -> None:
@@ -103,6 +104,7 @@ class Pool:
         self._lock = threading.Lock()
         self.taken = 0
         self.abandoned = False
+        self.jobs: dict[str, Place] = {}
 
     @contextmanager
     def place(self, gone: Callable[[], bool]) -> Iterator[Place]:
@@ -149,12 +151,23 @@ class Place:
 
     Attributes:
         waited: seconds that its jobs waited for a worker.
+        working: whether one of its jobs has begun.
+        share: of the job that runs, how much is done, 0..1.
     """
 
     def __init__(self, pool: Pool, gone: Callable[[], bool]) -> None:
         self._pool, self._gone = pool, gone
         self._running: Future[None] | None = None
         self.waited = 0.0
+        self.working = False
+        self.share = 0.0
+        self._job: str | None = None
+
+    def call(self, job: str | None) -> None:
+        """Have it found under a name that its client gave it."""
+        if job is not None:
+            self._job = job
+            self._pool.jobs[job] = self
 
     def run(self, job: Callable[[Callable[..., None]], _Any]) -> _Any:
         """Have a worker do a job, and wait for it.
@@ -172,13 +185,16 @@ class Place:
         asked = time.monotonic()
         began: list[float] = []
 
-        def tick(*_: object) -> None:
+        def tick(done: int = 0, total: int = 0) -> None:
+            if total:
+                self.share = done / total
             late = time.monotonic() - asked > self._pool.seconds
             if late or self._pool.abandoned or self._gone():
                 raise Stopped
 
         def work() -> _Any:
             began.append(time.monotonic())
+            self.working, self.share = True, 0.0
             tick()
             return job(tick)
 
@@ -213,6 +229,8 @@ class Place:
 
     def leave(self) -> None:
         """Give the place back, as soon as a job that was given up has ended."""
+        if self._job is not None and self._pool.jobs.get(self._job) is self:
+            del self._pool.jobs[self._job]
         if self._running is None:
             self._pool.free()
         else:

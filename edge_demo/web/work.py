@@ -18,12 +18,14 @@ from numpy.typing import NDArray
 from ..clock import Clock
 from ..colour.lab import lab_to_rgb
 from ..colour.ycbcr import round_to_uint8
-from ..device import palette
+from ..device import palette, plan
 from ..device.colorize import Colorize, grey_of
+from ..device.look import look
 from ..errors import UserError
 from ..measure import metrics
 from ..pictures import containers, picture
 from ..pictures.images import decode_rgb, encode_image, in_srgb, to_uint8
+from ..pictures.picture import Picture
 from ..tasks import colorize
 from .limits import Limits, Refused
 from .pool import Models
@@ -57,14 +59,16 @@ class Asked:
     """How a picture is to be processed.
 
     Attributes:
-        model: a name of the catalogue.
-        options: of its restorer.
+        models: task to a name of the catalogue, of all tasks that may be done.
+        tasks: in order; None: what a look at the picture says.
+        options: of the restorers.
         kind: ``png``, ``jpeg`` or ``webp``.
         quality: of a JPEG.
         exif: whether the picture's EXIF is kept.
     """
 
-    model: str
+    models: Mapping[str, str]
+    tasks: tuple[str, ...] | None
     options: Mapping[str, Any]
     kind: str = "png"
     quality: int = 95
@@ -78,7 +82,10 @@ class Asked:
             "hints": hints.document if hints else None,
             "reference": hashlib.sha256(reference.file.data).hexdigest() if reference else None,
         }
-        return json.dumps([upload.sha256, self.model, wishes, self.kind, self.quality, self.exif])
+        models = sorted(self.models.items())
+        return json.dumps(
+            [upload.sha256, models, self.tasks, wishes, self.kind, self.quality, self.exif]
+        )
 
 
 @dataclass(frozen=True)
@@ -91,6 +98,8 @@ class Made:
         width, height: upright.
         notes: what a user should know.
         seconds: stage to time.
+        done: tasks in order to the model that did each; empty where there was nothing to do.
+        restored: model to the seconds that it took.
     """
 
     data: bytes = field(repr=False)
@@ -99,6 +108,8 @@ class Made:
     height: int
     notes: tuple[str, ...]
     seconds: dict[str, float]
+    done: dict[str, str]
+    restored: dict[str, float]
 
 
 def opened(upload: Upload, limits: Limits) -> containers.ImageFile:
@@ -123,24 +134,97 @@ def opened(upload: Upload, limits: Limits) -> containers.ImageFile:
     return file
 
 
+def looked(upload: Upload, limits: Limits) -> dict[str, Any]:
+    """What a picture is, and what can be done for it: for ``POST /look``.
+
+    Raises:
+        Refused: as ``opened``.
+        UserError: cannot be decoded.
+    """
+    file = opened(upload, limits)
+    found = look(picture.of_file(file))
+    width, height = upright(file.info)
+    return {
+        "width": width,
+        "height": height,
+        "format": file.info.format,
+        "subsampling": file.info.subsampling,
+        "task": found.task,
+        "why": found.why,
+        "fitting": plan.fitting(found),
+        "colourless": found.colourless,
+        "dark": found.dark,
+        "subsampled": found.subsampled,
+        "possible": {
+            "chroma": not file.info.grey,
+            "enhance": True,
+            "colorize": True,
+        },
+    }
+
+
 def process(upload: Upload, asked: Asked, models: Models, limits: Limits, tick: Tick) -> Made:
     """One picture, as ``python -m edge_demo run`` makes it, byte for byte.
 
     Raises:
-        Refused: as ``opened``.
+        Refused: as ``opened``, or there is no model of what it needs (404).
         UserError: cannot be decoded, or nothing to do.
     """
     file = opened(upload, limits)
-    before = picture.of_file(file)
     clock = Clock()
-    with models.use(asked.model) as restorer:
-        clock.lap("load")
-        after = restorer.restore(before, progress=tick, clock=clock, **asked.options)
-        data, notes = after.encoded(asked.kind, asked.quality, asked.exif, upload.name)
-        clock.lap("write")
-    info = file.info
-    width, height = upright(info)
-    return Made(data, TYPES[asked.kind], width, height, notes, clock.seconds)
+    done = picture.of_file(file)
+    tasks, notes = _planned(done, asked)
+    if len(tasks) != 1 or asked.tasks is None:
+        clock.lap("look")
+    made_by: dict[str, str] = {}
+    restored: dict[str, float] = {}
+    for step, task in enumerate(tasks):
+        tick(step, len(tasks))
+        if task not in asked.models:
+            raise Refused(404, f"there is no model of {task} here")
+        name = made_by[task] = asked.models[task]
+        before = clock.seconds.get("restore", 0.0)
+        alone = asked.tasks is not None and len(asked.tasks) == 1
+        with models.use(name) as restorer:
+            clock.lap("load")
+            done = restorer.restore(
+                done,
+                progress=_of_chain(tick, step, len(tasks)),
+                clock=clock,
+                **plan.options_of(task, asked.options, alone),
+            )
+        restored[name] = clock.seconds.get("restore", 0.0) - before
+    tick()
+    if not tasks and asked.exif and asked.kind == file.info.format:
+        data: bytes = file.data  # as it is, which is what run does
+        more: tuple[str, ...] = ()
+    else:
+        data, more = done.encoded(asked.kind, asked.quality, asked.exif, upload.name)
+    clock.lap("write")
+    width, height = upright(file.info)
+    return Made(
+        data, TYPES[asked.kind], width, height, (*notes, *more), clock.seconds, made_by, restored
+    )
+
+
+def _planned(before: Picture, asked: Asked) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The tasks to be done, as ``run`` chooses them, and notes on those that are not."""
+    if asked.tasks is None:
+        found = look(before)
+        tasks = () if found.task is None else (found.task,)
+        notes = plan.unused(asked.options, tasks)
+        if not tasks:
+            notes = (f"Nothing needs to be restored, {found.why}.", *notes)
+        return tasks, notes
+    if len(asked.tasks) == 1:
+        return asked.tasks, ()
+    out = plan.left_out(look(before), asked.tasks, bool(asked.options.get("resample")))
+    return tuple(task for task in asked.tasks if task not in out), tuple(out.values())
+
+
+def _of_chain(tick: Tick, step: int, steps: int) -> Tick:
+    """Pieces of one step as pieces of all."""
+    return lambda done, total: tick(step * total + done, steps * total)
 
 
 def upright(info: containers.ImageInfo) -> tuple[int, int]:
@@ -161,7 +245,8 @@ def compare(
     pixels, seconds = [], []
     for asked in (first, second):
         clock = Clock()
-        with models.use(asked.model) as restorer:
+        (name,) = asked.models.values()
+        with models.use(name) as restorer:
             clock.lap("load")
             before = picture.of_file(file)
             after = restorer.restore(before, progress=tick, clock=clock, **asked.options)

@@ -17,12 +17,11 @@ import pytest
 from numpy.typing import NDArray
 
 import edge_demo
-from edge_demo import chosen, listing
 from edge_demo.__main__ import main
 from edge_demo.device import look as looking
-from edge_demo.device import restorers
+from edge_demo.device import plan, restorers
 from edge_demo.errors import UserError
-from edge_demo.model import models_folder, models_index
+from edge_demo.model import models_folder, models_index, purposes
 from edge_demo.pictures.images import read_rgb
 from tests import mistakes
 
@@ -237,8 +236,8 @@ def test_every_preset_says_what_it_is_for(capsys: pytest.CaptureFixture[str]) ->
     lines = capsys.readouterr().out.splitlines()
     presets = {entry.preset for entry in models_index.read(models_folder.FOLDER).entries.values()}
     assert {line.split()[0] for line in lines[1:-3]} == presets
-    # A new architecture needs a line in edge_demo/listing.py.
-    assert presets and {preset.partition("-")[0] for preset in presets} <= set(listing.PURPOSES)
+    # A new architecture needs a line in edge_demo/model/purposes.py.
+    assert presets and {preset.partition("-")[0] for preset in presets} <= set(purposes.PURPOSES)
     assert max(map(len, lines)) <= 130
 
 
@@ -459,5 +458,5 @@ def test_nothing_asked_for_is_taken_by_every_model(tmp_path: Path, day: Rgb) -> 
         assert np.array_equal(model.restore(picture, strength=0, fade=0.0).rgb, usual)
         with pytest.raises(UserError, match="--fade is of the colorize task"):
             model.with_options(fade=1)
-    assert chosen.ORDER == ("chroma", "enhance", "colorize")
+    assert plan.ORDER == ("chroma", "enhance", "colorize")
     assert looking.look(picture).task == "chroma"

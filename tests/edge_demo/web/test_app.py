@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+import edge_demo
 from edge_demo import __main__ as command
 from edge_demo.colour.lab import rgb_to_lab
 from edge_demo.device import palette
@@ -30,6 +31,7 @@ from edge_demo.web import forms, work
 from edge_demo.web.app import Studio, create_app
 from edge_demo.web.limits import Limits, Refused
 from edge_demo.web.pool import Stopped
+from tests.edge_demo.web.conftest import encoded
 
 HINTS = {"hints": [{"x": 80, "y": 64, "color": "#4a7bc8"}, {"x": 5, "y": 9, "color": "#c8a070"}]}
 
@@ -90,6 +92,8 @@ def test_the_result_is_the_command_lines(
             options += ["--hints", tmp_path / "hints.json"]
         elif key == "resample":
             options.append("--resample")
+        elif key == "mode":
+            options += ["--task", value]
         elif key != "format":
             options += [f"--{key.replace('_', '-')}", value]
     wanted = by_command(tmp_path, pictures[name], files[model], extension, *options)
@@ -180,45 +184,212 @@ def test_a_second_time_comes_from_the_cache(client: Any, pictures: dict[str, byt
     assert other.headers["X-Cache"] == "miss" and other.data != first.data
 
 
-def test_several_pictures_become_a_zip(
+def test_several_pictures_become_a_zip_each_treated_by_what_it_is(
     client: Any, pictures: dict[str, bytes], files: dict[str, Path], tmp_path: Path
 ) -> None:
-    names = ["../../etc/a.jpg", "a.jpg", "b c.webp", "grey.png"]
-    datas = [pictures["chroma.jpg"], pictures["chroma.jpg"], pictures["chroma.webp"],
-             pictures["grey.png"]]  # fmt: skip
+    names = ["../../etc/a.jpg", "a.jpg", "b--c.webp", "grey.png", "dark.png", "full.png", "bad.png"]
+    sources = ["chroma.jpg", "chroma.jpg", "chroma.webp", "grey.png", "dark.png", "colour.png"]
+    datas = [*(pictures[name] for name in sources), b"no picture"]
     response = post(client, "/process", list(zip(datas, names, strict=True)))
     assert (response.status_code, response.mimetype) == (200, "application/zip")
     assert response.headers["X-Failed"] == "1"
     with zipfile.ZipFile(io.BytesIO(response.data)) as archive:
         manifest = json.loads(archive.read("manifest.json"))
         found = {name: archive.read(name) for name in archive.namelist()}
-    assert list(found) == ["001_a.png", "002_a.png", "003_b c.png", "manifest.json"]
-    wanted = by_command(tmp_path, datas[0], files["tiny.int8"], ".png")
-    assert found["001_a.png"] == found["002_a.png"] == wanted
-    assert (manifest["model"], manifest["failed"]) == ("tiny.int8", 1)
+    assert list(found) == ["001_a.png", "002_a.png", "003_b--c.png", "004_grey.png",
+                           "005_dark.png", "006_full.png", "manifest.json"]  # fmt: skip
+    for file, data, model in (
+        ("001_a.png", datas[0], "tiny.int8"), ("002_a.png", datas[0], "tiny.int8"),
+        ("004_grey.png", datas[3], "colour.hinted"), ("005_dark.png", datas[4], "dark.curves"),
+    ):  # fmt: skip
+        assert found[file] == by_command(tmp_path, data, files[model], ".png")
+    assert manifest["failed"] == 1
     *good, bad = manifest["pictures"]
-    assert [row["file"] for row in good] == list(found)[:3]
-    assert bad["source"] == "grey.png" and "no chroma" in bad["error"]
+    assert [row["file"] for row in good] == list(found)[:6]
+    assert [row["tasks"] for row in good] == [
+        ["chroma"], ["chroma"], ["chroma"], ["colorize"], ["enhance"], []
+    ]  # fmt: skip
+    assert good[3]["models"] == ["colour.hinted"]
+    assert bad["source"] == "bad.png" and "is not a JPEG" in bad["error"]
 
 
 def test_a_zip_of_nothing_is_an_error(client: Any, pictures: dict[str, bytes]) -> None:
     files = [(pictures["grey.png"], "a.png"), (b"no picture", "b.png")]
-    assert "none of 2 pictures" in error(post(client, "/process", files), 422)
+    assert "none of 2 pictures" in error(post(client, "/process", files, mode="chroma"), 422)
+
+
+# ------------------------------------------------------------------------------ auto, and chains
+
+LOOKS = {
+    "chroma.jpg": ("chroma", ["chroma"], "4:2:0"),
+    "chroma.webp": ("chroma", ["chroma"], "4:2:0"),
+    "grey.png": ("colorize", ["colorize"], None),
+    "dark.png": ("enhance", ["enhance"], None),
+    "dark.jpg": ("enhance", ["chroma", "enhance"], "4:2:0"),
+    "dark grey.png": ("colorize", ["enhance", "colorize"], None),
+    "colour.png": (None, [], None),
+    "full.jpg": (None, [], "4:4:4"),
+}
+
+
+@pytest.fixture(scope="session")
+def more_pictures(pictures: dict[str, bytes], photograph: NDArray[np.uint8]) -> dict[str, bytes]:
+    full = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+    half = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420]
+    grey = cv2.cvtColor(photograph, cv2.COLOR_RGB2GRAY)
+    return {
+        **pictures,
+        "full.jpg": encoded(".jpg", photograph, *full),
+        "dark.jpg": encoded(".jpg", photograph // 8, *half),
+        "dark grey.png": encoded(".png", grey // 8),
+    }
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_a_look_is_the_one_that_run_takes(
+    name: str, client: Any, more_pictures: dict[str, bytes], tmp_path: Path
+) -> None:
+    response = post(client, "/look", more_pictures[name])
+    assert response.status_code == 200
+    found = response.get_json()
+    task, fitting, stored = LOOKS[name]
+    assert (found["task"], found["fitting"], found["subsampling"]) == (task, fitting, stored)
+    assert (found["width"], found["height"]) == (160, 128)
+    assert found["possible"] == {"chroma": "grey" not in name, "enhance": True, "colorize": True}
+    (tmp_path / name).write_bytes(more_pictures[name])
+    expected = edge_demo.look(edge_demo.read(tmp_path / name))
+    for key in ("task", "why", "colourless", "dark", "subsampled"):
+        assert found[key] == getattr(expected, key)
+    again = post(client, "/look", more_pictures[name])
+    assert again.headers["X-Cache"] == "hit" and again.get_json() == found
+    # And auto goes by it.
+    done = post(client, "/process", more_pictures[name])
+    assert (done.status_code, done.headers["X-Tasks"]) == (200, task or "")
+    stages = [part.partition(";")[0] for part in done.headers["Server-Timing"].split(", ")]
+    assert "look" in stages
+
+
+def test_a_look_refuses(client: Any) -> None:
+    assert "picture.jpg: is not a" in error(post(client, "/look", b"<html>"), 415)
+    form = {"k": "5", "image": (io.BytesIO(b"x"), "a.png")}
+    assert "field 'k' is not known here" in error(client.post("/look", data=form), 400)
+
+
+def test_what_needs_nothing_comes_back(
+    client: Any, more_pictures: dict[str, bytes], tmp_path: Path
+) -> None:
+    data = more_pictures["colour.png"]
+    response = post(client, "/process", data)
+    assert (response.status_code, response.headers["X-Model"]) == (200, "")
+    (note,) = json.loads(response.headers["X-Notes"])
+    assert note == (
+        "Nothing needs to be restored, it has colours at full resolution, and is bright enough."
+    )
+    (tmp_path / "a.png").write_bytes(response.data)
+    (tmp_path / "b.png").write_bytes(data)
+    assert np.array_equal(read_rgb(tmp_path / "a.png").rgb, read_rgb(tmp_path / "b.png").rgb)
+    assert post(client, "/process", data, keep_metadata="true").data == data
+    # Options of a task that was not chosen are named, as fields.
+    notes = post(client, "/process", data, mode="auto", strength="0.5").headers["X-Notes"]
+    assert "strength was not used: it is of enhance and colorize." in json.loads(notes)
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "done"),
+    [
+        ("dark.jpg", "enhance,chroma", ["chroma", "enhance"]),
+        ("dark grey.png", "chroma,enhance,colorize", ["enhance", "colorize"]),
+    ],
+)
+def test_tasks_are_done_one_after_the_other(
+    name: str, mode: str, done: list[str], client: Any, files: dict[str, Path],
+    more_pictures: dict[str, bytes], tmp_path: Path,
+) -> None:  # fmt: skip
+    response = post(client, "/process", more_pictures[name], mode=mode)
+    assert response.status_code == 200, response.data[:200]
+    assert response.headers["X-Tasks"] == ",".join(done)
+    usual = {"chroma": "tiny.int8", "enhance": "dark.curves", "colorize": "colour.hinted"}
+    assert response.headers["X-Model"] == ",".join(usual[task] for task in done)
+    picture = edge_demo.read(_written(tmp_path / "in.picture", more_pictures[name]))
+    for task in done:
+        picture = edge_demo.load(files[usual[task]]).restore(picture)
+    assert response.data == picture.encoded("png", exif=False)[0]
+    left_out = [note for note in json.loads(response.headers["X-Notes"]) if "left out" in note]
+    assert len(left_out) == len(mode.split(",")) - len(done)
+
+
+def _written(path: Path, data: bytes) -> Path:
+    path.write_bytes(data)
+    return path
+
+
+def test_models_of_a_chain_are_named(client: Any, more_pictures: dict[str, bytes]) -> None:
+    dark = more_pictures["dark.jpg"]
+    named = "dark.static,tiny.float32"
+    response = post(client, "/process", dark, model=named)
+    assert response.headers["X-Model"] == "tiny.float32,dark.static"
+    # In auto, of the models named that of the task that fits.
+    response = post(client, "/process", dark, model=named, mode="auto")
+    assert response.headers["X-Model"] == "dark.static"
+    assert "mode names enhance" in error(
+        post(client, "/process", dark, model=named, mode="enhance"), 422
+    )
+
+
+def test_a_client_asks_how_far_it_is(
+    make_studio: Any, pictures: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = create_app(make_studio(cache=0)).test_client()
+    unknown = {"working": False, "share": 0}
+    assert client.get("/progress/my-own-job").get_json() == unknown
+    go, begun, real = threading.Event(), threading.Event(), work.process
+
+    def slow(upload: Any, asked: Any, models: Any, limits: Any, tick: Any) -> Any:
+        tick(1, 4)
+        begun.set()
+        assert go.wait(20)
+        return real(upload, asked, models, limits, tick)
+
+    monkeypatch.setattr(work, "process", slow)
+    with ThreadPoolExecutor(2) as clients:
+        jobs = ["my-own-job", "another-job"]
+        waiting = []
+        for number, job in enumerate(jobs):
+            waiting.append(
+                clients.submit(post, client, "/process", pictures["chroma.jpg"], job=job)
+            )
+            assert begun.wait(20)
+            found = client.get(f"/progress/{job}").get_json()
+            assert found == (unknown if number else {"working": True, "share": 0.25})
+        go.set()
+        assert [one.result().status_code for one in waiting] == [200, 200]
+    assert client.get("/progress/my-own-job").get_json() == unknown
 
 
 # --------------------------------------------------------------------------------------- refused
 
 BAD_FIELDS = {
     "unknown field": ({"colour": "red"}, 400, "field 'colour' is not known"),
-    "mode": ({"mode": "sharpen"}, 400, "not one of chroma"),
+    "mode": ({"mode": "sharpen"}, 400, "not one of auto, chroma"),
+    "auto and another": ({"mode": "auto,chroma"}, 400, "not one of auto, chroma"),
+    "two models of a task": ({"model": "tiny.int8,tiny.float32"}, 400, "are of one task"),
+    "options of two tasks": ({"detail": "0.5", "fade": "9"}, 422, "name them with mode NAME"),
+    "option of none of these tasks": (
+        {"mode": "chroma,enhance", "fade": "9"}, 422, "fade is of colorize; mode names chroma, enh",
+    ),
+    "job": ({"job": "../../etc"}, 400, "job: 8 to 64 letters"),
     "model": ({"model": "none.int8"}, 404, "no model named 'none.int8'"),
     "a path as model": ({"model": "../../secret.tflite"}, 404, "no model named"),
     "model of another task": ({"mode": "enhance", "model": "tiny.int8"}, 422, "is a model of"),
     "strength": ({"mode": "enhance", "strength": "1.5"}, 400, "strength: must be in 0..1"),
     "no number": ({"mode": "enhance", "strength": "much"}, 400, "is not a number"),
     "nan": ({"mode": "enhance", "strength": "nan"}, 400, "strength: must be"),
-    "option of another task": ({"strength": "0.5"}, 422, "strength is of the enhance and"),
-    "detail of another model": ({"detail": "0.5"}, 422, "detail: chroma_residual-test.int8 prop"),
+    "option of another task": (
+        {"mode": "chroma", "strength": "0.5"}, 422, "strength is of enhance and",
+    ),
+    "detail of another model": (
+        {"mode": "chroma", "detail": "0.5"}, 422, "detail: chroma_residual-test.int8 prop",
+    ),
     "render size of a static model": (
         {"model": "dark.static", "render_size": "128"}, 422, "of one size",
     ),
@@ -279,7 +450,7 @@ def test_bad_pictures_are_refused(case: str, client: Any, pictures: dict[str, by
     given, status, says = BAD_PICTURES[case]
     data = pictures[given] if isinstance(given, str) else given
     data = data[: len(data) // 2] if case == "cut" else data
-    said = error(post(client, "/process", data), status)
+    said = error(post(client, "/process", data, mode="chroma"), status)
     assert says in said and "--" not in said and said.startswith("picture.jpg: ")
 
 
@@ -300,6 +471,20 @@ def test_large_uploads_are_refused_before_they_are_decoded(
     assert "larger than 1 MiB" in error(post(client, "/process", behind), 413)
     assert "over the limit of 3,145,728" in error(post(client, "/process", bytes(4 << 20)), 413)
     assert "pixels" in error(post(client, "/palette", pictures["grey.png"], x=1, y=1), 413)
+
+
+def test_a_message_names_fields_and_leaves_names_alone(
+    client: Any, pictures: dict[str, bytes]
+) -> None:
+    data = [(pictures["colour.png"], "my--resample.png")]
+    said = error(post(client, "/process", data, mode="chroma"), 422)
+    assert said.startswith("my--resample.png: stores") and "; resample rebuilds it" in said
+    said = error(client.get("/", headers={"Host": "pi.example"}), 403)
+    assert said.endswith("serve --name adds one")
+    fields = {"model": "dark.static", "render_size": "128"}
+    assert error(post(client, "/process", pictures["dark.png"], **fields), 422).startswith(
+        "render_size: "
+    )
 
 
 def test_names_of_uploads_lead_nowhere() -> None:
@@ -427,6 +612,12 @@ def test_models(client: Any, pictures: dict[str, bytes]) -> None:
     assert models["dark.static"]["takes"] == ["strength"]
     assert found["defaults"] == {"chroma": "tiny.int8", "colorize": "colour.hinted",
                                  "enhance": "dark.curves"}  # fmt: skip
+    assert found["order"] == ["chroma", "enhance", "colorize"]
+    # Of each preset one recipe; these are of no known architecture.
+    assert [name for name, one in models.items() if one["usual"]] == [
+        "tiny.int8", "colour.hinted", "dark.curves"
+    ]  # fmt: skip
+    assert models["colour.spread"]["line"] == "a model of colorize"
     assert found["limits"]["upload_bytes"] == 10 << 20
     assert post(client, "/process", pictures["chroma.jpg"]).status_code == 200
     after = {model["name"]: model for model in client.get("/models").get_json()["models"]}

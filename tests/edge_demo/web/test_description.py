@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from edge_demo import tasks
+from edge_demo.device import plan
 from edge_demo.device.hints import MOST
 from edge_demo.device.options import RENDER_SIZES
 from edge_demo.pictures.containers import inspect
@@ -43,7 +43,11 @@ def test_every_route_is_described(make_studio: Any) -> None:
 
 def test_numbers_and_names_are_the_codes(client: Any) -> None:
     limits, process = Limits(), form("/process")
-    assert process["mode"]["enum"] == list(tasks.NAMES)
+    for text in ("auto", *plan.ORDER, ",".join(plan.ORDER)):
+        assert re.fullmatch(process["mode"]["pattern"], text)
+    assert not re.fullmatch(process["mode"]["pattern"], "sharpen")
+    assert SCHEMAS["Models"]["properties"]["order"]["items"]["enum"] == list(plan.ORDER)
+    assert re.compile(process["job"]["pattern"].strip("^$"), re.ASCII).fullmatch("a-b_c012")
     assert process["format"]["enum"] == list(TYPES)
     assert process["image"]["maxItems"] == limits.files
     assert SCHEMAS["Hints"]["properties"]["hints"]["maxItems"] == limits.hints == MOST
