@@ -37,7 +37,6 @@ def hints() -> str:
 
 def coloured(page: Page, document: Path, split: float) -> None:
     """The sample with all hints, the first of them chosen."""
-    page.click("#tasks [value=colorize]")
     page.click("#sample")
     page.result(0)
     page.find("#hints-file").send_keys(str(document))

@@ -8,6 +8,11 @@ export class Refusal extends Error {
     super(message);
     this.status = status;
   }
+
+  /** Whether the same request may be answered later. */
+  get passing() {
+    return [0, 408, 503, 504].includes(this.status);
+  }
 }
 
 const pause = (seconds, signal) =>
@@ -67,19 +72,25 @@ const post = (path, entries, { signal, whenFull } = {}) =>
 
 export const models = async () => (await ask("models")).json();
 
-/**
- * What became of a picture, {blob, seconds, cached, notes}; of several, of a zip, and failed,
- * how many could not be processed.
- */
+/** What became of a picture, {blob, seconds, cached, tasks, notes}. */
 export async function process(entries, options) {
   const response = await post("process", entries, options);
   return {
     blob: await response.blob(),
     seconds: total(response.headers.get("Server-Timing")),
     cached: response.headers.get("X-Cache") === "hit",
+    tasks: (response.headers.get("X-Tasks") ?? "").split(",").filter(Boolean),
     notes: JSON.parse(response.headers.get("X-Notes") ?? "[]"),
-    failed: Number(response.headers.get("X-Failed") ?? 0),
   };
+}
+
+/** What a picture is and what can be done for it, as openapi.json's Look. */
+export const look = async (entries, options) => (await post("look", entries, options)).json();
+
+/** How far a named request is, {working, share}; null where nobody knows. */
+export async function progress(job, signal) {
+  const response = await fetch(`progress/${job}`, { signal });
+  return response.ok ? response.json() : null;
 }
 
 export const palette = async (entries, options) => (await post("palette", entries, options)).json();

@@ -1,25 +1,40 @@
-// Which task, and which model of it.
+// What is done to the picture: what a look says or what somebody chose, and which model does it.
 
 import * as api from "./api.js";
-import { draw, kibibytes, milliseconds, presetOf, TASKS } from "./models.js";
+import { drawList, lineOf, milliseconds, TASKS, wordOf } from "./models.js";
 
 const byId = (id) => document.getElementById(id);
 
-/** calls: chosen(model) for every choice, changed() after one that was made by hand. */
+export const AUTO = "auto";
+
+/**
+ * calls: chosen() after every choice, changed() after one that was made by hand, measure(task).
+ *
+ * The picture's look is what POST /look says of it; null where there is none yet.
+ */
 export class Choice {
   #known;
   #calls;
-  #before = new Map(); // task to the model last used for it
-
-  model = null;
-  byHand = false; // whether somebody has chosen the task, so that a photograph does not
+  #models = new Map(); // task to the model that does it
+  #look = null;
+  #main = AUTO; // or a task
+  #also = new Set(); // tasks beside it
 
   constructor(known, calls) {
     this.#known = known;
     this.#calls = calls;
-    const tasks = Object.keys(TASKS).filter((task) => this.of(task).length);
-    byId("tasks").replaceChildren(...tasks.map((task) => this.#radio(task)));
-    this.#listenToList();
+    for (const task of this.all) {
+      const usual = known.defaults[task];
+      this.#models.set(task, this.of(task).find(({ name }) => name === usual) ?? this.of(task)[0]);
+    }
+    byId("tasks").replaceChildren(...[AUTO, ...this.all].map((task) => this.#radio(task)));
+    closeOthers();
+    this.#draw();
+  }
+
+  /** Tasks that there are models of, in the order in which several are done. */
+  get all() {
+    return this.#known.order.filter((task) => this.of(task).length);
   }
 
   /** The models of a task. */
@@ -27,26 +42,63 @@ export class Choice {
     return this.#known.models.filter((one) => one.task === task);
   }
 
-  /** A model that takes hints, in the recipe that is used now; undefined where there is none. */
-  get hinted() {
-    const models = this.of("colorize").filter((one) => one.takes.includes("hints"));
-    return models.find((one) => one.recipe === this.model.recipe) ?? models[0];
+  /** The model that does a task. */
+  modelOf(task) {
+    return this.#models.get(task);
   }
 
-  /** The default model of a task, or the one that was used for it before. */
-  takeTask(task) {
-    const name = this.#before.get(task) ?? this.#known.defaults[task];
-    this.take(this.of(task).find((one) => one.name === name) ?? this.of(task)[0]);
+  /** What is done to the picture, in order; nothing where it needs nothing. */
+  get tasks() {
+    const main = this.#main === AUTO ? this.#look?.task : this.#main;
+    return main ? this.all.filter((task) => task === main || this.#also.has(task)) : [];
+  }
+
+  /** The models that do it. */
+  get models() {
+    return this.tasks.map((task) => this.modelOf(task));
+  }
+
+  get state() {
+    return { main: this.#main, also: [...this.#also], models: new Map(this.#models) };
+  }
+
+  /** A model that takes hints; undefined where there is none. */
+  get hinted() {
+    const models = this.of("colorize").filter((one) => one.takes.includes("hints"));
+    return models.find((one) => one.usual) ?? models[0];
+  }
+
+  /** Another picture: what it needs is what its look says, until somebody chooses. */
+  begin(look) {
+    this.#look = look;
+    this.#main = AUTO;
+    this.#also.clear();
+    this.#chosen();
+  }
+
+  /** What was chosen for a picture before. */
+  restore(look, { main, also, models }) {
+    this.#look = look;
+    this.#main = main;
+    this.#also = new Set(also);
+    this.#models = new Map(models);
+    this.#chosen();
   }
 
   take(model) {
-    const otherTask = model.task !== this.model?.task;
-    this.model = model;
-    this.#before.set(model.task, model.name);
-    byId("tasks").querySelector(`[value=${model.task}]`).checked = true;
-    byId("task-text").textContent = TASKS[model.task].text;
-    this.#draw(otherTask);
-    this.#calls.chosen(model);
+    this.#models.set(model.task, model);
+    this.#chosen();
+  }
+
+  takeTask(task) {
+    this.#main = task;
+    this.#also.clear();
+    this.#chosen();
+  }
+
+  #chosen() {
+    this.#draw();
+    this.#calls.chosen();
   }
 
   /** Shows the times that the server has measured by now. */
@@ -56,66 +108,123 @@ export class Choice {
       const { latency_ms, measured_on } = models.find(({ name }) => name === one.name) ?? one;
       Object.assign(one, { latency_ms, measured_on });
     }
-    this.#draw(true);
+    this.#draw();
   }
+
+  // ------------------------------------------------------------------------------- drawing
 
   #radio(task) {
     const label = document.createElement("label");
     const input = document.createElement("input");
     Object.assign(input, { type: "radio", name: "task", value: task });
-    input.addEventListener("click", () => {
-      this.byHand = true; // also where it was chosen before
-    });
     input.addEventListener("change", () => {
       this.takeTask(task);
       this.#calls.changed();
     });
     const text = document.createElement("span");
-    text.textContent = TASKS[task].title;
+    text.textContent = task === AUTO ? "Auto" : TASKS[task].title;
     label.append(input, text);
     return label;
   }
 
-  #draw(anew) {
-    const { model } = this;
-    byId("model-name").textContent = presetOf(model);
-    byId("model-facts").textContent =
-      `${model.recipe} · ${kibibytes(model.bytes)} · ${milliseconds(model.latency_ms)}`;
-    const root = byId("models");
-    if (!anew) {
-      root.querySelector(`[value="${model.name}"]`).checked = true;
-      return;
+  #draw() {
+    for (const input of byId("tasks").querySelectorAll("input")) {
+      input.checked = input.value === this.#main;
+      input.disabled = this.#look?.possible[input.value] === false;
+      input.closest("label").title = input.disabled ? "A grey picture has no colour to rebuild." : "";
     }
-    const focused = root.contains(document.activeElement);
-    draw(root, this.of(model.task), model, (one) => {
-      this.take(one);
-      this.#calls.changed();
-    });
-    if (focused) root.querySelector(":checked").focus({ preventScroll: true });
+    byId("task-text").textContent = this.#sentence();
+    byId("task-text").title = this.#look?.why ?? "";
+    this.#drawAlso();
+    this.#drawSteps();
   }
 
-  /** The list covers what is below it, so it closes when somebody turns to that. */
-  #listenToList() {
-    const box = byId("model-box");
-    const close = () => {
-      box.open = false;
-    };
-    for (const turned of ["pointerdown", "focusin"]) {
-      document.addEventListener(turned, (event) => {
-        if (!box.contains(event.target)) close();
-      });
-    }
-    box.addEventListener("toggle", () => {
-      const list = byId("model-list");
-      const row = list.querySelector(".row:has(:checked)");
-      const down = row.getBoundingClientRect().top - list.getBoundingClientRect().top;
-      if (box.open) list.scrollTop += down - list.clientHeight / 2;
+  #sentence() {
+    if (this.#main !== AUTO) return TASKS[this.#main].doing;
+    if (!this.#look) return "Looks at each picture and does what it needs.";
+    const { task } = this.#look;
+    return task ? TASKS[task].because : "It needs nothing.";
+  }
+
+  /** Tasks that make sense beside the one that is done. */
+  #drawAlso() {
+    const [main] = this.#main === AUTO ? [this.#look?.task] : [this.#main];
+    const sensible = (task) => task === "enhance" || this.#look.fitting.includes(task);
+    const offered = main && this.#look ? this.all.filter((task) => task !== main && sensible(task)) : [];
+    byId("also").hidden = !offered.length;
+    const focused = byId("also").contains(document.activeElement) && document.activeElement.value;
+    byId("also").replaceChildren(...offered.map((task) => this.#check(task)));
+    if (focused) byId("also").querySelector(`[value=${focused}]`)?.focus({ preventScroll: true });
+  }
+
+  #check(task) {
+    const label = document.createElement("label");
+    label.className = "check";
+    const input = document.createElement("input");
+    Object.assign(input, { type: "checkbox", value: task, checked: this.#also.has(task) });
+    input.addEventListener("change", () => {
+      if (input.checked) this.#also.add(task);
+      else this.#also.delete(task);
+      this.#chosen();
+      this.#calls.changed();
     });
+    const text = document.createElement("span");
+    text.textContent = `Also ${TASKS[task].also.toLowerCase()}`;
+    label.append(input, text);
+    return label;
+  }
+
+  #drawSteps() {
+    const root = byId("steps");
+    const there = new Map([...root.children].map((box) => [box.dataset.task, box]));
+    const boxes = this.tasks.map((task) => there.get(task) ?? this.#step(task));
+    // Moving an element would close it and take the focus from it.
+    if (boxes.some((box, at) => root.children[at] !== box) || boxes.length !== root.children.length) {
+      root.replaceChildren(...boxes);
+    }
+    for (const box of boxes) this.#drawStep(box, boxes.length > 1);
+  }
+
+  #step(task) {
+    const box = byId("step").content.firstElementChild.cloneNode(true);
+    box.dataset.task = task;
+    box.querySelector(".purposes").setAttribute("aria-label", `Model of ${TASKS[task].title}`);
+    box.querySelector(".recipes").setAttribute("aria-label", `Recipes of ${TASKS[task].title}`);
+    box.querySelector(".measure").addEventListener("click", () => this.#calls.measure(task));
     box.addEventListener("keydown", (event) => {
       if (event.key !== "Escape" || !box.open) return;
       event.stopPropagation();
-      close();
+      box.open = false;
       box.querySelector("summary").focus();
+    });
+    return box;
+  }
+
+  #drawStep(box, named) {
+    const model = this.modelOf(box.dataset.task);
+    box.dataset.model = model.name;
+    const title = named ? `${TASKS[model.task].title}: ${model.word}` : wordOf(model);
+    box.querySelector("b").textContent = title;
+    const took = model.latency_ms === null ? [] : [milliseconds(model.latency_ms)];
+    box.querySelector(".facts").textContent = [lineOf(model), ...took].join(" · ");
+    const inside = box.contains(document.activeElement) && document.activeElement;
+    drawList(box, this.of(model.task), model, (one) => {
+      this.take(one);
+      this.#calls.changed();
+    });
+    if (inside?.name) {
+      box.querySelector(`[name="${inside.name}"][value="${inside.value}"]`)?.focus({ preventScroll: true });
+    }
+  }
+}
+
+/** A list of models covers what is below it, so it closes when somebody turns to that. */
+function closeOthers() {
+  for (const turned of ["pointerdown", "focusin"]) {
+    document.addEventListener(turned, (event) => {
+      for (const box of byId("steps").children) {
+        if (!box.contains(event.target)) box.open = false;
+      }
     });
   }
 }

@@ -53,7 +53,7 @@ export class Compare {
 
   async #run() {
     const { reference, ...job } = this.#calls.job();
-    const all = this.#calls.models(job.model.task);
+    const all = this.#calls.models(job.models[0].task);
     const [left, right] = ["a", "b"].map((side) =>
       all.find(({ name }) => name === byId(`compare-${side}`).value));
     this.#under?.abort();
@@ -64,13 +64,13 @@ export class Compare {
     try {
       const { file } = job.picture;
       const one = (model) =>
-        api.process({ ...fields({ ...job, model }), image: file, format: "png" }, wait);
+        api.process({ ...fields({ ...job, models: [model] }), image: file, format: "png" }, wait);
       const results = [await one(left), await one(right)];
       // Options that one of the two does not take would be refused for both.
       const both = { takes: left.takes.filter((name) => right.takes.includes(name)) };
       const found = await api.compare(
         {
-          ...options({ ...job, model: both }),
+          ...options({ ...job, models: [both] }),
           image: file,
           model_a: left.name,
           model_b: right.name,

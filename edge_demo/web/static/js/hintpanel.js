@@ -14,7 +14,8 @@ const NARROW = matchMedia("(max-width: 759px)"); // as in studio.css
 const byId = (id) => document.getElementById(id);
 
 /**
- * calls: job(), what is worked on now; say(text), fail(error); save(blob, name) for a file;
+ * calls: job(), what is worked on now; palette(), the model that suggests colours; say(text),
+ * fail(error); save(blob, name) for a file;
  * borrow(picture or null), a photograph whose colours are put by themselves.
  * The hints themselves are a Hints, which tells of every change.
  */
@@ -75,11 +76,24 @@ export class HintPanel {
     byId("hex").addEventListener("change", (event) => {
       const text = event.target.value.trim().toLowerCase();
       const hex = text.startsWith("#") ? text : `#${text}`;
-      if (isHex(hex)) this.#colour(abOf(hex), false);
+      if (isHex(hex)) this.#typed(hex);
       else this.#calls.fail(new Error(`“${text}” is no colour; it is written like #4a7bc8.`));
       this.#show();
       event.target.value = hexAt(this.#lightness, this.#ab);
     });
+  }
+
+  /** A colour of any lightness: the point keeps its own, and shows what it can of the colour. */
+  #typed(hex) {
+    const ab = abOf(hex);
+    this.#colour(ab, false);
+    const shown = hexAt(this.#lightness, this.#ab);
+    if (shown === hex) return;
+    const inside = intoGamut(this.#lightness, ab);
+    const paler = Math.hypot(inside[0] - ab[0], inside[1] - ab[1]) > 0.5;
+    byId("hex-note").textContent =
+      `${hex} became ${shown}: the point keeps its lightness` +
+      (paler ? ", which has no colour so strong." : ".");
   }
 
   async #withFile(event, action) {
@@ -142,6 +156,16 @@ export class HintPanel {
     this.#ask();
   }
 
+  /** As drop(), for somebody at the keyboard, whose focus goes to the point, or to the picture. */
+  leave() {
+    const chosen = this.#chosen;
+    const inside = byId("hints").contains(document.activeElement) || chosen === "new";
+    this.drop();
+    if (!inside) return;
+    if (chosen && chosen !== "new" && this.#hints.find(chosen)) this.#markers.focus(chosen);
+    else byId("viewer").focus({ preventScroll: true });
+  }
+
   /** No point is chosen any more; one without a colour is gone. */
   drop() {
     this.#asking?.abort();
@@ -175,6 +199,7 @@ export class HintPanel {
 
   #colour(ab, passing) {
     if (!this.#chosen) return;
+    byId("hex-note").textContent = "";
     this.#ab = intoGamut(this.#lightness, ab);
     const color = hexAt(this.#lightness, this.#ab);
     if (this.#chosen === "new") {
@@ -193,6 +218,7 @@ export class HintPanel {
     this.#asking?.abort();
     const point = this.#point();
     this.#likely = [];
+    byId("hex-note").textContent = "";
     this.#show();
     if (!point) return;
     // On a phone with undo and redo above it; the picture stays where it is.
@@ -204,7 +230,7 @@ export class HintPanel {
       const copy = await job.picture.preview();
       const [{ x, y }] = scaled([point], job.picture, copy);
       const found = await api.palette(
-        { image: copy.blob, model: job.model.name, x, y },
+        { image: copy.blob, model: this.#calls.palette().name, x, y },
         { signal: stop.signal },
       );
       if (stop.signal.aborted) return;

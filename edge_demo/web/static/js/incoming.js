@@ -2,8 +2,11 @@
 
 const byId = (id) => document.getElementById(id);
 
-/** Calls take(files) with one or more. */
-export function incoming(take) {
+const ELSEWHERE =
+  "A picture of another page cannot be read from here. Save it first, or copy and paste it.";
+
+/** Calls take(files) with one or more, or fail(error) where there is a picture but no file. */
+export function incoming(take, fail) {
   const some = (files) => {
     if (files.length) take([...files]);
   };
@@ -27,6 +30,19 @@ export function incoming(take) {
   document.addEventListener("drop", (event) => {
     event.preventDefault();
     over(-inside);
-    some(event.dataTransfer.files);
+    const { files } = event.dataTransfer;
+    if (files.length) some(files);
+    else dragged(event.dataTransfer);
   });
+
+  /** An image that was dragged out of another page: its file comes along only within an address. */
+  function dragged(transfer) {
+    const page = new DOMParser().parseFromString(transfer.getData("text/html"), "text/html");
+    const address = page.querySelector("img")?.src || transfer.getData("text/uri-list");
+    const data = /^data:(image\/[\w+.-]+);base64,(.+)$/.exec(address);
+    if (data) {
+      const bytes = Uint8Array.from(atob(data[2]), (letter) => letter.charCodeAt(0));
+      take([new File([bytes], `dragged.${data[1].slice(6)}`, { type: data[1] })]);
+    } else if (address) fail(new Error(ELSEWHERE));
+  }
 }

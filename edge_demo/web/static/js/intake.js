@@ -1,12 +1,12 @@
-// Photographs from the user: what is taken, said in one line when it is not, and a first look.
+// Photographs from the user: what is taken, said in one line when it is not.
+
+import * as api from "./api.js";
 
 const PREVIEW = 256; // pixels of the longer side of the copy that quick answers are made of
-const LOOK = 64;
 
+// How files begin that browsers show and the server reads.
 const KINDS = [
-  ["image/jpeg", [0xff, 0xd8, 0xff]],
-  ["image/png", [0x89, 0x50, 0x4e, 0x47]],
-  ["image/webp", [0x52, 0x49, 0x46, 0x46]],
+  [0, "\xff\xd8\xff"], [0, "\x89PNG"], [0, "RIFF"], [0, "GIF8"], [0, "BM"], [4, "ftypavif"],
 ];
 
 export const megabytes = (bytes) => `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
@@ -22,18 +22,19 @@ export async function check(file, limits) {
       `${name} is ${megabytes(file.size)}; at most ${megabytes(limits.upload_bytes)} are taken.`,
     );
   }
-  const head = new Uint8Array(await file.slice(0, 12).arrayBuffer());
-  const kind = KINDS.find(([, magic]) => magic.every((byte, at) => head[at] === byte));
-  if (!kind) throw new Error(`${name} is no JPEG, PNG or WebP photograph.`);
+  const head = String.fromCharCode(...new Uint8Array(await file.slice(0, 12).arrayBuffer()));
+  if (!KINDS.some(([at, text]) => head.startsWith(text, at))) {
+    throw new Error(`${name} is no JPEG, PNG, WebP, AVIF, GIF or BMP picture.`);
+  }
 }
 
 /**
  * A photograph that the page works on.
  *
- * file, name, url; width and height of the upright picture; grey and dark, a guess from a small
- * copy; preview(), a reduced copy {blob, width, height}, made once.
+ * file, name, url; width and height of the upright picture; look, what the server says of it;
+ * preview(), a reduced copy {blob, width, height}, made once.
  */
-export async function open(file, limits) {
+export async function open(file, limits, { signal } = {}) {
   await check(file, limits);
   const url = URL.createObjectURL(file);
   try {
@@ -45,9 +46,10 @@ export async function open(file, limits) {
           `at most ${megapixels(limits.pixels)} are taken.`,
       );
     }
+    const look = await api.look({ image: file }, { signal });
     let reduced = null;
     const preview = () => (reduced ??= reduce(image));
-    return { file, name: file.name, url, width, height, preview, ...look(image) };
+    return { file, name: file.name, url, width, height, preview, look };
   } catch (error) {
     URL.revokeObjectURL(url);
     if (error.name === "EncodingError") {
@@ -88,17 +90,4 @@ export const toBlob = (canvas, type = "image/png", quality = undefined) =>
 async function reduce(image) {
   const { canvas } = draw(image, PREVIEW);
   return { blob: await toBlob(canvas), width: canvas.width, height: canvas.height };
-}
-
-function look(image) {
-  const context = draw(image, LOOK);
-  const { data } = context.getImageData(0, 0, context.canvas.width, context.canvas.height);
-  let [coloured, light] = [0, 0];
-  const count = data.length / 4;
-  for (let at = 0; at < data.length; at += 4) {
-    const [red, green, blue] = data.subarray(at, at + 3);
-    coloured += Math.max(red, green, blue) - Math.min(red, green, blue) > 12 ? 1 : 0;
-    light += (red + green + blue) / 3;
-  }
-  return { grey: coloured < 0.002 * count, dark: light / count < 48 };
 }

@@ -1,20 +1,21 @@
 // The studio: what is worked on, and what happens when something of it changes.
 
 import * as api from "./api.js";
+import { Batch, MOST } from "./batch.js";
 import { camera } from "./camera.js";
-import { Choice } from "./choice.js";
+import { AUTO, Choice } from "./choice.js";
 import { Compare } from "./compare.js";
 import { HintPanel } from "./hintpanel.js";
 import { Hints } from "./hints.js";
 import { incoming } from "./incoming.js";
 import { load, megabytes, megapixels, open } from "./intake.js";
-import { presetOf, TASKS } from "./models.js";
+import { presetOf, TASKS, wordOf, wordsOf } from "./models.js";
 import { Output, save } from "./output.js";
 import { Settings } from "./settings.js";
 import { Viewer } from "./view.js";
 import { Visit } from "./visit.js";
 import { largestChange } from "./where.js";
-import { fields, Work } from "./work.js";
+import { fields, takes, Work } from "./work.js";
 
 const byId = (id) => document.getElementById(id);
 
@@ -26,7 +27,15 @@ const settings = new Settings(byId("setting-list"), (often) => changed(often));
 const visit = new Visit(byId("visit"), (entry) => back(entry));
 const work = new Work({ preview, result: finished, busy, failed });
 const compare = new Compare({ job, models: (task) => choice.of(task), show: showPair, fail });
-const output = new Output({ job, shown: () => shown, busy, say, fail });
+const output = new Output({ shown: () => shown, busy, say, fail });
+const batch = new Batch({
+  limits: () => limits,
+  model: (task) => choice.modelOf(task),
+  settings: (task) => (choice.tasks.includes(task) ? settings.values : {}),
+  wishes: () => output.wishes,
+  show: (file) => take([file], false),
+  fail,
+});
 
 // Made in start(), once the server has told its models and limits.
 let limits = null;
@@ -39,15 +48,22 @@ let shown = null; // the result on show
 let pair = null; // two models that were compared
 let reference = null; // a photograph whose colours are put by themselves
 let previewUrl = null;
+let opening = null; // AbortController of the photograph that is being opened
+let measuring = null; // likewise of models
+let again = null; // what "Try again" does
 
 function job() {
+  const { models, tasks, state } = choice;
+  // Where a file stores chroma in full, only that is left to be rebuilt.
+  const full = tasks.includes("chroma") && !picture.look.subsampled;
   return Object.freeze({
     picture,
-    model: choice.model,
-    settings: settings.values,
+    models,
+    state,
+    settings: full ? { ...settings.values, resample: true } : settings.values,
     hints: hints.list,
     reference,
-    quick: choice.model.task === "colorize",
+    quick: tasks.length === 1 && tasks[0] === "colorize",
   });
 }
 
@@ -55,41 +71,76 @@ function say(text) {
   byId("status").textContent = text;
 }
 
-function fail(error) {
+/** One line on what went wrong; retry does it again, where that may help. */
+function fail(error, retry = null) {
+  say("");
   byId("error").textContent = error.message;
+  offerAgain(error.passing ? retry : null);
 }
 
-function busy(text) {
-  byId("progress").hidden = !text;
-  byId("viewer").setAttribute("aria-busy", String(Boolean(text)));
-  if (!text) return;
+function offerAgain(action) {
+  again = action;
+  byId("again").hidden = !action;
+}
+
+function quiet() {
   byId("error").textContent = "";
+  offerAgain(null);
+}
+
+function busy(text, share = 0) {
+  const on = Boolean(text);
+  byId("progress").hidden = byId("cancel").hidden = !on;
+  byId("progress").classList.toggle("known", share > 0);
+  byId("progress").style.setProperty("--share", share);
+  byId("viewer").setAttribute("aria-busy", String(on));
+  if (on) quiet();
   say(text);
+}
+
+function cancel() {
+  opening?.abort();
+  measuring?.abort();
+  const stopped = Boolean(picture) && !shown;
+  work.stop();
+  busy("");
+  say("Cancelled.");
+  if (stopped && choice.tasks.length) offerAgain(() => changed());
 }
 
 // ---------------------------------------------------------------------- what is worked on
 
-async function take(files, keepTask = choice.byHand) {
-  byId("error").textContent = "";
+/** Opens photographs, the first to look at; of several a list is shown. */
+async function take(files, several = true) {
+  quiet();
+  opening?.abort();
+  const stop = (opening = new AbortController());
   try {
-    if (files.length > limits.files) {
-      throw new Error(`${files.length} files, but at most ${limits.files} are taken at once.`);
+    if (files.length > MOST) {
+      throw new Error(`${files.length} files, but at most ${MOST} are taken at once.`);
     }
-    begin(await open(files[0], limits), keepTask);
-    output.offer(files);
+    busy("Looking…");
+    const next = await open(files[0], limits, { signal: stop.signal });
+    if (stop.signal.aborted) return;
+    busy("");
+    begin(next);
+    if (several) batch.offer(files);
   } catch (error) {
-    fail(error);
+    if (stop.signal.aborted) return;
+    busy("");
+    fail(error, () => take(files, several));
+    if (several && files.length > 1 && files.length <= MOST) batch.offer(files);
   }
 }
 
-function begin(next, keepTask) {
+function begin(next) {
   live.stop();
+  measuring?.abort();
   work.stop();
   picture = next;
   shown = pair = null;
   recall([], null);
-  const fitting = picture.grey ? "colorize" : picture.dark ? "enhance" : "chroma";
-  if (!keepTask && choice.of(fitting).length) choice.takeTask(fitting);
+  choice.begin(picture.look);
   stage("viewer");
   viewer.begin(picture);
   viewer.split = 0.5;
@@ -108,15 +159,41 @@ function recall(list, lender) {
   hints.addEventListener("change", hintsChanged);
 }
 
-function chosen(model) {
-  settings.model = model;
-  compare.offer(model);
+function chosen() {
+  const { models } = choice;
+  const names = new Set(models.flatMap((model) => model.takes));
+  settings.taken = names;
+  byId("compare").hidden = models.length !== 1;
+  if (models.length === 1) compare.offer(models[0]);
   drawHints();
+  drawAdvice();
   if (picture) view("result");
 }
 
+/** What can be done all the same where nothing needs to be. */
+function drawAdvice() {
+  const idle = picture && choice.state.main === AUTO && !choice.tasks.length;
+  byId("advice").hidden = !idle;
+  if (!idle) return;
+  byId("advice-text").textContent = `Nothing needs to be restored: ${picture.look.why}.`;
+  const possible = choice.all.filter((task) => picture.look.possible[task]);
+  byId("advice-tasks").replaceChildren(
+    ...possible.map((task) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.value = task;
+      button.textContent = `${TASKS[task].also} anyway`;
+      button.addEventListener("click", () => {
+        choice.takeTask(task);
+        changed();
+      });
+      return button;
+    }),
+  );
+}
+
 function takesHints() {
-  return choice.model.takes.includes("hints");
+  return takes(choice.models, "hints");
 }
 
 function hintsChanged() {
@@ -135,7 +212,18 @@ function changed(often = false) {
     pair = null;
     view("result");
   }
-  work.begin(job(), often);
+  if (choice.tasks.length) work.begin(job(), often);
+  else rest();
+}
+
+/** Nothing is to be done: the picture as it is. */
+function rest() {
+  work.stop();
+  quiet();
+  shown = null;
+  visit.mark(null);
+  viewer.show("right", null);
+  drawResult();
 }
 
 // -------------------------------------------------------------------------------- results
@@ -155,9 +243,8 @@ async function finished(result) {
   shown = before;
   count("done");
   drawResult();
-  const { model } = result.job;
   const how = result.cached ? "As before" : `Done in ${result.seconds.toFixed(2)} s`;
-  const what = `${picture.width} × ${picture.height}, ${presetOf(model)} ${model.recipe}`;
+  const what = `${picture.width} × ${picture.height}, ${wordsOf(result.job.models)}`;
   say([`${how}: ${what}.`, ...result.notes].join(" "));
   const entry = await visit.add(before);
   if (shown === before) shown = entry;
@@ -170,10 +257,11 @@ function count(name) {
   dataset[name] = String(Number(dataset[name] ?? 0) + 1);
 }
 
-/** A job that cannot be done; a result of another task would pass for its result. */
-function failed(error, { model }) {
-  fail(error);
-  if (!shown || shown.job.model.task === model.task) return;
+/** A job that cannot be done; a result of other tasks would pass for its result. */
+function failed(error, { models }) {
+  fail(error, () => changed());
+  const tasksOf = (list) => list.map(({ task }) => task).join();
+  if (!shown || tasksOf(shown.job.models) === tasksOf(models)) return;
   shown = null;
   visit.mark(null);
   viewer.show("right", null);
@@ -183,51 +271,54 @@ function failed(error, { model }) {
 /** Back to something of this visit, as it was. */
 function back(entry) {
   live.stop();
+  opening?.abort();
+  measuring?.abort();
   work.stop();
   const same = entry.job.picture === picture;
   picture = entry.job.picture;
   settings.values = entry.job.settings;
   recall(entry.job.hints, entry.job.reference);
-  choice.take(entry.job.model);
+  choice.restore(picture.look, entry.job.state);
   stage("viewer");
   if (!same) viewer.begin(picture);
   pair = null;
   shown = entry;
   drawResult();
   visit.mark(entry);
-  byId("error").textContent = "";
+  quiet();
   say(`Back to ${picture.name}.`);
 }
 
 function showPair({ left, right, difference }) {
-  const samePreset = presetOf(left.model) === presetOf(right.model);
+  const samePreset = left.model.preset === right.model.preset;
   const side = (one) => ({
     url: URL.createObjectURL(one.blob),
-    text: samePreset ? one.model.recipe : `${presetOf(one.model)} ${one.model.recipe}`,
+    text: samePreset ? one.model.recipe : wordOf(one.model),
   });
   pair = { left: side(left), right: side(right), difference: URL.createObjectURL(difference) };
   byId("pair-name").textContent = `${pair.left.text}, ${pair.right.text}`;
   view("difference");
 }
 
-/** Has every model of the task do the photograph, one after the other. */
-async function measureAll() {
-  byId("measure").disabled = true;
-  const of = picture;
+/** Has every model of a task do the photograph, one after the other, until it is another. */
+async function measure(task) {
+  measuring?.abort();
+  const stop = (measuring = new AbortController());
+  const of = job();
   try {
-    for (const one of choice.of(choice.model.task)) {
+    for (const one of choice.of(task)) {
       busy(`Measuring ${presetOf(one)} ${one.recipe}…`);
-      const entries = fields({ ...job(), model: one, hints: [], reference: null });
-      await api.process({ ...entries, image: of.file, format: "png" });
+      const entries = fields({ ...of, models: [one], hints: [], reference: null });
+      await api.process({ ...entries, image: of.picture.file, format: "png" }, { signal: stop.signal });
       await choice.readTimes();
     }
     busy("");
-    say(`Measured on ${of.width} × ${of.height}.`);
+    say(`Measured on ${of.picture.width} × ${of.picture.height}.`);
   } catch (error) {
+    if (stop.signal.aborted) return;
     busy("");
-    fail(error);
+    fail(error, () => measure(task));
   }
-  byId("measure").disabled = false;
 }
 
 async function find() {
@@ -250,7 +341,7 @@ function stage(name) {
 }
 
 function drawHints() {
-  const inTask = choice.model.task === "colorize" && Boolean(choice.hinted);
+  const inTask = choice.tasks.includes("colorize") && Boolean(choice.hinted);
   const taken = inTask && takesHints();
   byId("hints").hidden = !inTask || !picture;
   byId("hints-off").hidden = taken;
@@ -260,23 +351,20 @@ function drawHints() {
 }
 
 function drawResult() {
-  for (const id of ["save-png", "save-jpeg", "compare-run", "find", "measure"]) {
-    byId(id).disabled = !shown;
-  }
+  for (const id of ["save", "compare-run"]) byId(id).disabled = !shown;
+  byId("find").hidden = !shown;
   view("result");
 }
 
 /** The "result" beside the original, the "pair" compared, or its "difference". */
 function view(name) {
-  const { task } = choice.model;
   byId("views").hidden = !pair;
   byId("views").querySelector(`[value=${name}]`).checked = true;
   viewer.show("over", name === "difference" ? pair.difference : null, { alt: "Difference" });
   if (name === "result") {
-    const kind = task === "colorize" ? "grey" : "";
-    viewer.show("left", picture.url, { kind, alt: `Before: ${picture.name}` });
+    viewer.show("left", picture.url, { alt: `Before: ${picture.name}` });
     if (shown) viewer.show("right", shown.url, { alt: `After: ${picture.name}` });
-    chips(TASKS[task].before, "After");
+    chips("Before", "After");
     viewer.divided = Boolean(shown);
   } else {
     viewer.show("left", pair.left.url, { alt: pair.left.text });
@@ -294,14 +382,15 @@ function chips(left, right) {
 // ------------------------------------------------------------------------------------ wiring
 
 function listen() {
-  incoming(take);
+  incoming(take, fail);
   const on = (id, action) => byId(id).addEventListener("click", action);
   on("sample", () => sample());
   on("zoom-in", () => viewer.zoom(1.5));
   on("zoom-out", () => viewer.zoom(1 / 1.5));
   on("fit", () => viewer.fit());
   on("find", () => find());
-  on("measure", () => measureAll());
+  on("cancel", () => cancel());
+  on("again", () => again?.());
   on("hints-on", () => {
     choice.take(choice.hinted);
     changed();
@@ -321,9 +410,9 @@ function listen() {
 
 /** Whether a key did something with the hints. */
 function hintKey({ key, target, ctrlKey, metaKey, shiftKey }) {
-  if (target.matches("input[type=text], select")) return false;
   const lower = key.toLowerCase();
-  if (key === "Escape") panel.drop();
+  if (key === "Escape") panel.leave();
+  else if (target.matches("input[type=text], select")) return false;
   else if (!ctrlKey && !metaKey) return false;
   else if (lower === "y" || (lower === "z" && shiftKey)) panel.redo();
   else if (lower === "z") panel.undo();
@@ -331,11 +420,13 @@ function hintKey({ key, target, ctrlKey, metaKey, shiftKey }) {
   return true;
 }
 
+/** The sample of the task that was chosen; of a grey photograph, where none was. */
 async function sample() {
+  const { main } = choice.state;
   try {
-    await take([await api.sample(choice.model.task)], true);
+    await take([await api.sample(main === AUTO ? "colorize" : main)]);
   } catch (error) {
-    fail(error);
+    fail(error, () => sample());
   }
 }
 
@@ -344,16 +435,24 @@ async function start() {
   try {
     known = await api.models();
   } catch (error) {
-    fail(error);
+    fail(error, () => start());
     return;
   }
+  quiet();
   limits = known.limits;
   byId("limits").textContent =
-    `JPEG, PNG or WebP, up to ${megabytes(limits.upload_bytes)} and ${megapixels(limits.pixels)}.`;
-  panel = new HintPanel(hints, viewer, limits, { job, say, fail, save, borrow });
+    `JPEG, PNG, WebP or AVIF, up to ${megabytes(limits.upload_bytes)} and ${megapixels(limits.pixels)}.`;
+  panel = new HintPanel(hints, viewer, limits, {
+    job,
+    palette: () => choice.modelOf("colorize"),
+    say,
+    fail,
+    save,
+    borrow,
+  });
   live = camera(known.camera, (on) => stage(on ? "camera" : picture ? "viewer" : "welcome"));
-  choice = new Choice(known, { chosen, changed });
-  choice.takeTask(Object.keys(TASKS).find((task) => choice.of(task).length));
+  choice = new Choice(known, { chosen, changed, measure });
+  chosen();
   listen();
   stage("welcome");
   document.body.dataset.ready = "true";

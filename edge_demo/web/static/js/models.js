@@ -1,20 +1,23 @@
-// The list of models: grouped by preset, one row a recipe, with size and measured time.
+// What tasks and models are called, and the lists of models: what each is for, recipes below.
 
 export const TASKS = {
   chroma: {
     title: "Chroma",
-    text: "Puts back the colour that JPEG keeps at only one pixel in four.",
-    before: "Before",
+    doing: "Rebuilds the colour detail that its file left out.",
+    because: "Its file stores colour coarsely: the detail is rebuilt.",
+    also: "Rebuild chroma",
+  },
+  enhance: {
+    title: "Brighten",
+    doing: "Brings out what is in the dark.",
+    because: "It is dark: it is brightened.",
+    also: "Brighten",
   },
   colorize: {
     title: "Colour",
-    text: "Gives a grey photograph its likely colours, and takes yours as hints.",
-    before: "Grey",
-  },
-  enhance: {
-    title: "Low light",
-    text: "Brings out what a dark photograph hides, and leaves bright ones alone.",
-    before: "Before",
+    doing: "Gives it likely colours, and takes yours as hints.",
+    because: "It has no colours: it gets likely ones.",
+    also: "Colour",
   },
 };
 
@@ -24,28 +27,60 @@ export const kibibytes = (bytes) =>
 export const milliseconds = (ms) =>
   ms === null || ms === undefined ? "not measured" : `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
 
-/** "siggraph17-lite.r1" of "colorize_siggraph17-lite.r1.int8". */
-export function presetOf(model) {
-  const bare = model.name.replace(new RegExp(`^${model.task}_`), "");
-  return bare.endsWith(`.${model.recipe}`) ? bare.slice(0, -model.recipe.length - 1) : bare;
-}
+const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
+/** "Vivid", for people. */
+export const wordOf = (model) => capital(model.word);
+
+export const lineOf = (model) => capital(model.line);
+
+/** "net-s.r1" of "colorize_net-s.r1.int8". */
+export const presetOf = (model) => model.preset.replace(new RegExp(`^${model.task}_`), "");
+
+/** Of several models in a chain: "chroma_a.int8+enhance_b.int8". */
+export const namesOf = (models) => models.map(({ name }) => name).join("+");
+
+/** "Best", or "Chroma best, Brighten fast" of a chain. */
+export const wordsOf = (models) =>
+  models.length === 1
+    ? `${TASKS[models[0].task].title}, ${models[0].word}`
+    : models.map((model) => `${TASKS[model.task].title} ${model.word}`).join(", ");
 
 /** The network of the same preset in another recipe, if there is one. */
 export const inRecipe = (models, model, recipe) =>
-  models.find(
-    (one) => one.task === model.task && presetOf(one) === presetOf(model) && one.recipe === recipe,
-  );
+  models.find((one) => one.preset === model.preset && one.recipe === recipe);
 
-/** Draws the rows of a task into an element; choose(model) is called for a row. */
-export function draw(root, models, chosen, choose) {
+/** One model a preset: the one in use, or else its usual recipe. */
+export function byPreset(models, chosen) {
+  const found = new Map();
+  for (const model of models) {
+    if (!found.has(model.preset) || model.usual) found.set(model.preset, model);
+  }
+  if (chosen) found.set(chosen.preset, chosen);
+  return [...found.values()];
+}
+
+/** Rows of what there is to choose from, and below them the recipes of each preset. */
+export function drawList(root, models, chosen, choose) {
+  root.querySelector(".purposes").replaceChildren(
+    ...byPreset(models, chosen).map((model) => purpose(model, model === chosen, choose)),
+  );
   const groups = new Map();
   for (const model of models) {
-    const preset = presetOf(model);
-    groups.set(preset, [...(groups.get(preset) ?? []), model]);
+    groups.set(presetOf(model), [...(groups.get(presetOf(model)) ?? []), model]);
   }
-  root.replaceChildren(
+  root.querySelector(".recipes").replaceChildren(
     ...[...groups].map(([preset, rows]) => group(preset, rows, chosen, choose)),
   );
+}
+
+function purpose(model, checked, choose) {
+  const label = document.createElement("label");
+  label.className = "purpose";
+  const text = cell("what", "");
+  text.append(cell("word", wordOf(model)), cell("line", lineOf(model)));
+  label.append(radio(`preset-${model.task}`, model.preset, checked, () => choose(model)), text, time(model));
+  return label;
 }
 
 function group(preset, rows, chosen, choose) {
@@ -53,27 +88,32 @@ function group(preset, rows, chosen, choose) {
   box.className = "preset";
   const legend = document.createElement("legend");
   legend.textContent = preset;
-  if (rows[0].takes.includes("hints")) legend.append(cell("tag", "takes hints"));
-  box.append(legend, ...rows.map((model) => row(model, model.name === chosen?.name, choose)));
+  box.append(legend, ...rows.map((model) => row(model, model === chosen, choose)));
   return box;
 }
 
 function row(model, checked, choose) {
   const label = document.createElement("label");
   label.className = "row";
-  const input = document.createElement("input");
-  input.type = "radio";
-  input.name = "model";
-  input.value = model.name;
-  input.checked = checked;
-  input.addEventListener("change", () => choose(model));
-  const time = cell("time", milliseconds(model.latency_ms));
-  if (model.latency_ms === null) time.textContent = "–";
-  label.append(input, cell("recipe", model.recipe), cell("size", kibibytes(model.bytes)), time);
+  const input = radio(`model-${model.task}`, model.name, checked, () => choose(model));
+  label.append(input, cell("recipe", model.recipe), cell("size", kibibytes(model.bytes)), time(model));
   const on = model.measured_on;
-  label.title = model.name + (on ? `, measured on ${on.width} × ${on.height}` : "");
+  label.title = [
+    model.name,
+    on && `measured on ${on.width} × ${on.height}`,
+    model.metric && `${model.metric.value.toFixed(2)} ${model.metric.unit} on ${model.metric.data}`,
+  ].filter(Boolean).join(", ");
   return label;
 }
+
+function radio(name, value, checked, action) {
+  const input = document.createElement("input");
+  Object.assign(input, { type: "radio", name, value, checked });
+  input.addEventListener("change", action);
+  return input;
+}
+
+const time = (model) => cell("time", model.latency_ms === null ? "–" : milliseconds(model.latency_ms));
 
 function cell(name, text) {
   const span = document.createElement("span");
@@ -81,4 +121,3 @@ function cell(name, text) {
   span.textContent = text;
   return span;
 }
-

@@ -21,10 +21,6 @@ const CONTROLS = {
     choices: [["", "its own size"], ...[256, 384, 512, 768, 1024].map((side) => [side, `${side} × ${side}`])],
     help: "To how many pixels a photograph is reduced for the network to see it.",
   },
-  resample: {
-    label: "Resample", kind: "check", start: false,
-    help: "Rebuild all colour of a picture that was reduced before, such as a PNG of a JPEG.",
-  },
 };
 
 /** Draws into an element; calls changed(often) whenever values differ from before. */
@@ -32,16 +28,16 @@ export class Settings {
   #root;
   #changed;
   #values = {};
-  #model = null;
+  #taken = new Set();
 
   constructor(root, changed) {
     this.#root = root;
     this.#changed = changed;
   }
 
-  /** What differs from the start, of what the model takes: the others are the server's own. */
+  /** What differs from the start, of what the models take: the others are the server's own. */
   get values() {
-    const taken = Object.entries(CONTROLS).filter(([key]) => this.#model?.takes.includes(key));
+    const taken = Object.entries(CONTROLS).filter(([key]) => this.#taken.has(key));
     const changed = taken.filter(([key, { start }]) => (this.#values[key] ?? start) !== start);
     return Object.freeze(Object.fromEntries(changed.map(([key]) => [key, this.#values[key]])));
   }
@@ -51,13 +47,14 @@ export class Settings {
     this.#draw();
   }
 
-  set model(model) {
-    this.#model = model;
+  /** What the models that are used take. */
+  set taken(names) {
+    this.#taken = new Set(names);
     this.#draw();
   }
 
   #draw() {
-    const taken = Object.keys(CONTROLS).filter((key) => this.#model?.takes.includes(key));
+    const taken = Object.keys(CONTROLS).filter((key) => this.#taken.has(key));
     this.#root.closest("section").hidden = taken.length === 0;
     this.#root.replaceChildren(...taken.map((key) => this.#control(key, CONTROLS[key])));
   }
@@ -70,10 +67,7 @@ export class Settings {
     input.id = `setting-${key}`;
     label.htmlFor = input.id;
     label.textContent = control.label;
-    if (control.kind === "check") {
-      this.#check(input, key, control);
-      box.append(input, label);
-    } else if (control.kind === "select") {
+    if (control.kind === "select") {
       this.#select(input, key, control);
       box.append(label, input);
     } else box.append(label, this.#range(input, key, control), input);
@@ -86,12 +80,6 @@ export class Settings {
       box.append(help);
     }
     return box;
-  }
-
-  #check(input, key, { start }) {
-    input.type = "checkbox";
-    input.checked = this.#values[key] ?? start;
-    input.addEventListener("change", () => this.#set(key, input.checked, false));
   }
 
   #select(input, key, { choices, start }) {

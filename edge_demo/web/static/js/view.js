@@ -2,6 +2,7 @@
 
 const MOST = 24; // CSS pixels for one of the picture
 const SQUARES = 3; // from here on pixels are shown as squares
+const ROUNDING = 1e-6; // of a place that was computed, in pixels
 const CLICK = 5; // a pointer that moves less has clicked
 
 const clamp = (value, least, most) => Math.min(most, Math.max(least, value));
@@ -98,7 +99,7 @@ export class Viewer extends EventTarget {
   get middle() {
     const { width, height } = this.#size;
     const at = (length, extent, offset) =>
-      clamp(Math.floor((extent / 2 - offset) / this.#scale), 0, length - 1);
+      clamp(Math.floor((extent / 2 - offset) / this.#scale + ROUNDING), 0, length - 1);
     return {
       x: at(width, this.#box.clientWidth, this.#offset.x),
       y: at(height, this.#box.clientHeight, this.#offset.y),

@@ -1,7 +1,7 @@
 // What was made in this visit, to come back to. It is kept in the page alone and goes with it.
 
 import { draw, load, toBlob } from "./intake.js";
-import { presetOf } from "./models.js";
+import { namesOf, TASKS } from "./models.js";
 
 const MOST = 16;
 const SIDE = 160;
@@ -17,14 +17,14 @@ export class Visit {
     this.#back = back;
   }
 
-  /** Keeps a result, one for each picture and model, the newest first; its entry. */
+  /** Keeps a result, one for each picture and its models, the newest first; its entry. */
   async add(result) {
     const { job } = result;
     const image = await load(result.url);
     const small = await toBlob(draw(image, SIDE).canvas, "image/jpeg", 0.85);
     const entry = { ...result, thumbnail: URL.createObjectURL(small) };
     const same = (one) =>
-      one.job.picture === job.picture && one.job.model.name === job.model.name;
+      one.job.picture === job.picture && namesOf(one.job.models) === namesOf(job.models);
     const gone = this.#entries.filter(same);
     this.#entries = [entry, ...this.#entries.filter((one) => !same(one))];
     gone.push(...this.#entries.splice(MOST));
@@ -46,7 +46,7 @@ export class Visit {
   }
 
   #item(entry, shown) {
-    const { picture, model } = entry.job;
+    const { picture, models } = entry.job;
     const item = document.createElement("li");
     const button = document.createElement("button");
     button.type = "button";
@@ -55,7 +55,8 @@ export class Visit {
     const image = document.createElement("img");
     image.src = entry.thumbnail;
     image.alt = picture.name;
-    const texts = [presetOf(model), model.recipe].map((text) => {
+    const words = [...models.map(({ task }) => TASKS[task].title), models.at(-1).word];
+    const texts = [words.slice(0, -1).join(", "), words.at(-1)].map((text) => {
       const span = document.createElement("span");
       span.textContent = text;
       return span;

@@ -8,10 +8,13 @@ import { scaled, toJson } from "./hints.js";
 // because a quick answer has to wait for it.
 const IDLE = { least: 450, most: 2000 };
 
+const LOOK = 400; // ms between two looks at how far a request is
+
 /**
- * A job is frozen: {picture, model, settings, hints, reference, quick}; reference is a photograph
- * whose colours are borrowed, or null; quick says that a small copy shows enough. calls: preview(url, job), result({url, blob, seconds, job}), busy(text or ""),
- * failed(error, job).
+ * A job is frozen: {picture, models, state, settings, hints, reference, quick}; models are those of
+ * its tasks, in order; reference is a photograph whose colours are borrowed, or null; quick says
+ * that a small copy shows enough. calls: preview(blob, job), result({blob, seconds, job}),
+ * busy(text or "", share), failed(error, job).
  */
 export class Work {
   #calls;
@@ -45,7 +48,7 @@ export class Work {
       if (this.#quick) this.#waiting = job;
       else this.#preview(job);
     }
-    this.#calls.busy("Working…");
+    this.#calls.busy("Working…", 0);
     this.#timer = setTimeout(() => this.#finish(job), often ? this.#idle() : 0);
   }
 
@@ -83,9 +86,10 @@ export class Work {
     const whenFull = (seconds) =>
       this.#calls.busy(`The device is busy; trying again in ${seconds} s…`);
     try {
-      const done = await api.process(
+      const done = await followed(
         { ...fields(job), image: job.picture.file, format: "png" },
         { signal: stop.signal, whenFull },
+        (text, share) => this.#full === stop && this.#calls.busy(text, share),
       );
       if (stop.signal.aborted) return;
       this.#took = performance.now() - began;
@@ -106,18 +110,49 @@ export class Work {
   }
 }
 
+/** api.process, which tells(text, share) meanwhile how far it is. */
+export async function followed(entries, options, tell) {
+  const job = `job-${crypto.getRandomValues(new Uint32Array(4)).join("-")}`;
+  let over = false;
+  const follow = async () => {
+    for (;;) {
+      await new Promise((done) => setTimeout(done, LOOK));
+      const found = over ? null : await api.progress(job, options.signal).catch(() => null);
+      if (over) return;
+      if (found) tell(progressText(found), found.share);
+    }
+  };
+  tell("Working…", 0);
+  follow();
+  try {
+    return await api.process({ ...entries, job }, options);
+  } finally {
+    over = true;
+  }
+}
+
+const progressText = ({ working, share }) =>
+  !working ? "Waiting for the device…" : share ? `Working… ${Math.floor(100 * share)} %` : "Working…";
+
 /** What /process is sent of a job, the picture and the format aside. */
 export function fields(job) {
-  const { model, reference } = job;
-  const entries = { model: model.name, mode: model.task, ...options(job) };
-  if (reference && model.takes.includes("reference")) entries.reference = reference.file;
+  const { models, reference } = job;
+  const entries = {
+    model: models.map(({ name }) => name).join(","),
+    mode: models.map(({ task }) => task).join(","),
+    ...options(job),
+  };
+  if (reference && takes(models, "reference")) entries.reference = reference.file;
   return entries;
 }
 
-/** The options of a job that its model takes, files aside. */
-export function options({ model, settings, hints }) {
-  const taken = Object.entries(settings).filter(([key]) => model.takes.includes(key));
+/** The options of a job that its models take, files aside. */
+export function options({ models, settings, hints }) {
+  const taken = Object.entries(settings).filter(([key]) => takes(models, key));
   const entries = Object.fromEntries(taken);
-  if (hints.length && model.takes.includes("hints")) entries.hints = toJson(hints);
+  if (hints.length && takes(models, "hints")) entries.hints = toJson(hints);
   return entries;
 }
+
+/** Whether one of the models takes an option. */
+export const takes = (models, name) => models.some((model) => model.takes.includes(name));

@@ -29,7 +29,26 @@ def run(*arguments: object) -> None:
 
 
 def model_of(page: Page) -> str:
-    return str(page.run("return document.querySelector('#models :checked').value"))
+    return str(page.run("return document.querySelector('#steps .models').dataset.model"))
+
+
+def tasks_of(page: Page) -> list[str]:
+    """The tasks that are done, in order."""
+    return list(
+        page.run(
+            "return [...document.querySelectorAll('#steps .models')].map((b) => b.dataset.task)"
+        )
+    )
+
+
+def choose(page: Page, selector: str, text: str) -> None:
+    """An entry of a list that opens."""
+    page.run(
+        """const list = document.querySelector(arguments[0]);
+        list.value = arguments[1];
+        list.dispatchEvent(new Event("change"));""",
+        selector, text,
+    )  # fmt: skip
 
 
 def started(page: Page, path: Path) -> None:
@@ -51,7 +70,7 @@ def test_a_photograph_is_restored_and_looked_at(page: Page, portrait: Path) -> N
     started(page, portrait)
     assert page.text("#status").startswith("Done in ")
     assert "300 × 200" in page.text("#status")
-    assert model_of(page).startswith("chroma_bitrate")
+    assert page.find("#tasks [value=auto]").is_selected() and tasks_of(page) == ["chroma"]
     # A quarter of the pixels had a colour of their own.
     assert page.pixel(150, 100) != page.pixel(150, 100, "left")
     page.shot("restored")
@@ -100,7 +119,145 @@ def test_a_picture_is_dropped_or_pasted(page: Page, grey: Path, how: str) -> Non
     )  # fmt: skip
     page.result(0)
     # It is grey, and so it is coloured.
-    assert model_of(page).startswith("colorize_")
+    assert tasks_of(page) == ["colorize"]
+
+
+def test_an_image_is_dragged_out_of_another_page(page: Page, grey: Path) -> None:
+    def drop(kind: str, content: str) -> None:
+        page.run(
+            """const transfer = new DataTransfer();
+            transfer.setData(arguments[0], arguments[1]);
+            document.querySelector("#stage").dispatchEvent(
+              new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true })
+            );""",
+            kind, content,
+        )  # fmt: skip
+
+    drop("text/uri-list", "https://example.org/a.jpg")
+    assert "Save it first" in page.until("document.querySelector('#error').textContent")
+    # One whose address holds it.
+    data = base64.b64encode(grey.read_bytes()).decode()
+    drop("text/html", f'<meta charset="utf-8"><img src="data:image/png;base64,{data}">')
+    page.result(0)
+    assert page.text("#error") == "" and tasks_of(page) == ["colorize"]
+
+
+# --------------------------------------------------------------- what a picture is, and its tasks
+
+_STORED = {"420": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420, "422": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_422,
+           "444": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444}  # fmt: skip
+
+
+def written(folder: Path, name: str, bgr: np.ndarray, *params: int) -> Path:
+    assert cv2.imwrite(str(folder / name), bgr, params)
+    return folder / name
+
+
+def ordinary(folder: Path) -> list[tuple[Path, list[str]]]:
+    """Some thirty photographs, and what a person would have done to each."""
+    from skimage import data
+
+    found = []
+    for name, rgb in (("portrait", data.astronaut()), ("cat", data.cat()), ("cup", data.coffee())):
+        bgr = cv2.resize(
+            np.ascontiguousarray(rgb[..., ::-1]), (180, 150), interpolation=cv2.INTER_AREA
+        )
+        grey = cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY)
+        sepia = np.clip(grey[..., None] * np.array([0.62, 0.84, 1.0]) + 8, 0, 255).astype(np.uint8)
+        dark = np.rint(255 * (bgr / 255.0 * 0.25) ** 1.6).astype(np.uint8)
+        kinds = (
+            ("", bgr, []), (" grey", grey, ["colorize"]), (" sepia", sepia, ["colorize"]),
+            (" dark", dark, ["enhance"]),
+        )  # fmt: skip
+        for kind, picture, tasks in kinds:
+            found.append((written(folder, f"{name}{kind}.png", picture), tasks))
+            for stored, code in _STORED.items():
+                if kind == " grey" and stored != "444":
+                    continue
+                params = (cv2.IMWRITE_JPEG_SAMPLING_FACTOR, code, cv2.IMWRITE_JPEG_QUALITY, 92)
+                path = written(folder, f"{name}{kind} {stored}.jpg", picture, *params)
+                found.append((path, tasks or ([] if stored == "444" else ["chroma"])))
+        lossy = written(folder, f"{name}.webp", bgr, cv2.IMWRITE_WEBP_QUALITY, 85)
+        found.append((lossy, ["chroma"]))
+    return found
+
+
+def test_every_ordinary_picture_gets_what_a_person_would_choose(page: Page, tmp_path: Path) -> None:
+    pictures = ordinary(tmp_path)
+    assert len(pictures) > 30
+    wrong = []
+    for path, tasks in pictures:
+        page.open(path)
+        page.until(
+            f"document.querySelector('.left img').alt.includes('{path.name}') && "
+            "document.querySelector('#progress').hidden"
+        )
+        if tasks_of(page) != tasks or page.text("#error"):
+            wrong.append((path.name, tasks_of(page), page.text("#error")))
+        assert page.find("#advice").is_displayed() is (tasks_of(page) == [])
+        assert page.find("#save").is_enabled() is (tasks_of(page) != [])
+    assert wrong == []
+
+
+def test_what_needs_nothing_can_be_done_anyway(page: Page, portrait: Path, tmp_path: Path) -> None:
+    picture = written(tmp_path, "full.png", np.asarray(cv2.imread(str(portrait))))
+    page.open(picture)
+    page.until("!document.querySelector('#advice').hidden")
+    assert page.text("#advice-text").startswith(
+        "Nothing needs to be restored: it has colours at full"
+    )
+    assert [one.text for one in page.all("#advice-tasks button")] == [
+        "Rebuild chroma anyway", "Brighten anyway", "Colour anyway",
+    ]  # fmt: skip
+    assert page.done == 0 and not page.find("#save").is_enabled()
+    page.shot("nothing_to_do")
+    page.click("#advice-tasks [value=chroma]")
+    page.result(0)
+    assert not page.find("#advice").is_displayed()
+    assert page.find("#tasks [value=chroma]").is_selected()
+    run(picture, tmp_path / "cli.png", "--model", model_of(page), "--resample")
+    assert page.save("#save").read_bytes() == (tmp_path / "cli.png").read_bytes()
+    # And back: there is nothing that could be saved.
+    page.click("#tasks [value=auto]")
+    page.until("!document.querySelector('#advice').hidden")
+    assert not page.find("#save").is_enabled() and not page.find(".layer.right").is_displayed()
+
+
+def test_a_task_is_chosen_for_one_picture(page: Page, portrait: Path, grey: Path) -> None:
+    started(page, portrait)
+    page.click("#tasks [value=colorize]")
+    page.result(1)
+    assert tasks_of(page) == ["colorize"]
+    # Another photograph is looked at anew.
+    started(page, portrait)
+    assert page.find("#tasks [value=auto]").is_selected() and tasks_of(page) == ["chroma"]
+    page.click("#tasks [value=enhance]")
+    page.settled()
+    page.click("#tasks [value=auto]")
+    page.settled()
+    assert tasks_of(page) == ["chroma"]
+    # What cannot be done cannot be chosen.
+    started(page, grey)
+    assert not page.find("#tasks [value=chroma]").is_enabled()
+
+
+def test_tasks_are_done_one_after_the_other(page: Page, grey: Path, tmp_path: Path) -> None:
+    dark = written(tmp_path, "dark.png", np.asarray(cv2.imread(str(grey), 0)) // 7)
+    started(page, dark)
+    assert tasks_of(page) == ["colorize"]
+    page.click("#also [value=enhance]")
+    page.result(1)
+    assert tasks_of(page) == ["enhance", "colorize"]
+    names = page.run("return [...document.querySelectorAll('#steps b')].map((b) => b.textContent)")
+    assert all(re.fullmatch(r"(Brighten|Colour): [a-z ,]+", name) for name in names)
+    run(dark, tmp_path / "cli.png", "--task", "enhance,colorize")
+    assert page.save("#save").read_bytes() == (tmp_path / "cli.png").read_bytes()
+    page.shot("chain")
+    page.click("#also [value=enhance]")
+    page.result(2)
+    page.click("#visit li:nth-child(2) button")
+    page.shown()
+    assert tasks_of(page) == ["enhance", "colorize"]
 
 
 # ---------------------------------------------------------------------------------- the files
@@ -110,29 +267,87 @@ def test_what_is_saved_is_what_the_command_line_writes(
     page: Page, portrait: Path, tmp_path: Path
 ) -> None:
     started(page, portrait)
-    for button, name in (("#save-png", "cli.png"), ("#save-jpeg", "cli.jpg")):
-        saved = page.save(button)
+    for kind, name in (("png", "cli.png"), ("jpeg", "cli.jpg"), ("webp", "cli.webp")):
+        choose(page, "#format", kind)
+        saved = page.save("#save")
         run(portrait, tmp_path / name, "--model", model_of(page))
         assert saved.name == f"portrait.{model_of(page)}{Path(name).suffix}"
         assert saved.read_bytes() == (tmp_path / name).read_bytes()
 
 
-def test_several_photographs_come_back_as_a_zip(page: Page, portrait: Path, grey: Path) -> None:
-    page.open(portrait, grey)
+def test_each_of_several_photographs_is_treated_by_what_it_is(
+    page: Page, portrait: Path, grey: Path, tmp_path: Path
+) -> None:
+    bgr = np.asarray(cv2.imread(str(portrait)))
+    full = written(tmp_path, "full.png", bgr)
+    dark = written(tmp_path, "dark.png", bgr // 7)
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(portrait.read_bytes()[:400])
+    page.open(grey, portrait, full, dark, broken)
     page.result(0)
-    assert page.text("#batch-text") == "2 photographs; this is the first."
-    page.click("#tasks [value=colorize]")
-    page.result(1)
-    saved = page.save("#batch-run")
-    with zipfile.ZipFile(saved) as archive:
-        assert archive.namelist() == ["001_portrait.png", "002_grey.png", "manifest.json"]
-    page.until("document.querySelector('#status').textContent.startsWith('Saved a ZIP of 2')")
+    assert page.text("#batch-text") == "5 photographs"
+    page.click("#batch-run")
+    page.until("document.querySelector('#batch-retry').checkVisibility()")
+    assert page.text("#batch-text") == "5 photographs, 4 done, 1 failed"
+    texts = page.run(
+        "return [...document.querySelectorAll('#batch li span')].map((s) => s.textContent)"
+    )
+    assert texts[:4] == ["Colour", "Chroma", "Nothing to do", "Brighten"]
+    assert "broken.jpg" in texts[4]
+    page.shot("batch")
+    with zipfile.ZipFile(page.save("#batch-save")) as archive:
+        assert archive.testzip() is None
+        names = ["001_grey.png", "002_portrait.png", "003_full.png", "004_dark.png"]
+        assert archive.namelist() == names
+        for path, name in zip((grey, portrait, dark), (*names[:2], names[3]), strict=True):
+            run(path, tmp_path / "cli.png", "--overwrite")
+            assert archive.read(name) == (tmp_path / "cli.png").read_bytes()
+        assert archive.read(names[2]) == full.read_bytes()
+    # One of them is turned to, and the list stays.
+    page.click("#batch li:nth-child(4) button")
+    page.until("document.querySelector('.left img').alt.includes('dark.png')")
+    page.settled()
+    assert tasks_of(page) == ["enhance"] and page.find("#batch").is_displayed()
+    page.click("#batch-close")
+    assert not page.find("#batch").is_displayed()
+    # The broken one was refused again and again.
+    assert all("422" in complaint for complaint in page.complaints())
+
+
+def test_a_batch_is_cancelled_and_retried(page: Page, portrait: Path, grey: Path) -> None:
+    page.open(portrait, grey, portrait)
+    page.result(0)
+    page.run(
+        """const plain = window.fetch;
+        window.fails = true;
+        window.fetch = async (path, options) => {
+          if (path !== "process") return plain(path, options);
+          if (window.fails) return new Response('{"error": "too late"}', { status: 504 });
+          return new Promise((_, reject) => {
+            options.signal.addEventListener("abort", () => reject(options.signal.reason));
+          });
+        };
+        window.plain = plain;"""
+    )
+    page.click("#batch-run")
+    page.until("document.querySelector('#batch-retry').checkVisibility()")
+    assert page.text("#batch-text") == "3 photographs, 3 failed"
+    page.run("window.fails = false")
+    page.click("#batch-retry")
+    page.until("document.querySelector('#batch li').dataset.state === 'working'")
+    page.click("#batch-cancel")
+    page.until("document.querySelector('#batch li').dataset.state === 'cancelled'")
+    assert page.find("#batch-run").is_displayed()
+    page.run("window.fetch = window.plain")
+    page.click("#batch-run")
+    page.until("document.querySelector('#batch-save').checkVisibility()")
+    assert page.text("#batch-text") == "3 photographs, 3 done"
 
 
 def test_too_many_files_are_refused(page: Page, portrait: Path) -> None:
-    page.open(*[portrait] * 21)
+    page.open(*[portrait] * 201)
     line = page.until("document.querySelector('#error').textContent")
-    assert line == "21 files, but at most 20 are taken at once."
+    assert line == "201 files, but at most 200 are taken at once."
     assert page.find("#welcome").is_displayed()
 
 
@@ -148,7 +363,10 @@ def test_files_that_are_refused_leave_what_is_there(
         ),
         "broken.jpg": (data[:20] + bytes(400), r"“broken\.jpg” is damaged: .*"),
         "empty.png": (b"", r"“empty\.png” is empty\."),
-        "notes.png": (b"not a picture", r"“notes\.png” is no JPEG, PNG or WebP photograph\."),
+        "notes.png": (
+            b"not a picture",
+            r"“notes\.png” is no JPEG, PNG, WebP, AVIF, GIF or BMP picture\.",
+        ),
     }
     wide = np.zeros((5000, 5000), np.uint8)
     files["wide.png"] = (
@@ -162,27 +380,55 @@ def test_files_that_are_refused_leave_what_is_there(
         assert re.fullmatch(line, page.text("#error"))
     page.shot("refused")
     assert page.done == 1
-    assert page.find("#save-png").is_enabled()
+    assert page.find("#save").is_enabled()
 
 
-def test_a_refusal_of_the_server_is_one_line(page: Page, grey: Path) -> None:
-    started(page, grey)
-    page.click("#tasks [value=chroma]")
-    line = page.until("document.querySelector('#error').textContent")
-    assert line == "grey.png: a grey picture has no chroma to reconstruct"
-    # The coloured picture is not what this task made.
-    assert not page.find("#save-png").is_enabled()
-    assert not page.find(".layer.right").is_displayed()
-    # By hand it was chosen: another grey photograph does not change the task.
-    page.open(grey)
-    page.until("document.querySelector('#error').textContent === ''")
-    page.until("document.querySelector('#error').textContent")
-    assert page.find("#tasks [value=chroma]").is_selected()
-    # The browser notes that requests were refused.
-    assert all("422" in complaint for complaint in page.complaints())
-    page.click("#visit button")
-    page.shown()
-    assert page.find("#save-png").is_enabled()
+def test_after_a_timeout_it_is_tried_again(page: Page, portrait: Path) -> None:
+    page.run(
+        """const plain = window.fetch;
+        window.fetch = async (path, options) => path === "process"
+          ? new Response('{"error": "this took longer than 60 s"}', { status: 504 })
+          : plain(path, options);
+        window.plain = plain;"""
+    )
+    page.open(portrait)
+    assert (
+        page.until("document.querySelector('#error').textContent") == "this took longer than 60 s"
+    )
+    # Nothing says that it works still.
+    assert page.text("#status") == "" and not page.find("#progress").is_displayed()
+    page.shot("try_again")
+    page.run("window.fetch = window.plain")
+    page.click("#again")
+    page.result(0)
+    assert page.text("#error") == "" and not page.find("#again").is_displayed()
+
+
+def test_work_is_followed_and_cancelled(page: Page, portrait: Path) -> None:
+    page.run(
+        """const plain = window.fetch;
+        window.fetch = async (path, options) => {
+          if (path.startsWith("progress/")) {
+            return new Response('{"working": true, "share": 0.425}', { status: 200 });
+          }
+          if (path !== "process") return plain(path, options);
+          window.aborted = new Promise((done) => options.signal.addEventListener("abort", done));
+          return new Promise((_, reject) => {
+            options.signal.addEventListener("abort", () => reject(options.signal.reason));
+          });
+        };
+        window.plain = plain;"""
+    )
+    page.open(portrait)
+    page.until("document.querySelector('#status').textContent === 'Working… 42 %'")
+    page.shot("working")
+    page.click("#cancel")
+    page.run("return window.aborted")
+    assert page.text("#status") == "Cancelled." and page.text("#error") == ""
+    assert not page.find("#progress").is_displayed() and not page.find("#cancel").is_displayed()
+    page.run("window.fetch = window.plain")
+    page.click("#again")
+    page.result(0)
 
 
 def test_a_photograph_that_lies_on_its_side(page: Page, portrait: Path, tmp_path: Path) -> None:
@@ -191,22 +437,29 @@ def test_a_photograph_that_lies_on_its_side(page: Page, portrait: Path, tmp_path
     # EXIF that tells nothing but orientation 6: to be turned to the right.
     exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
     side.write_bytes(data[:2] + b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif + data[2:])
-    page.click("#tasks [value=colorize]")
     started(page, side)
+    page.click("#tasks [value=colorize]")
+    page.result(1)
     assert "200 × 300" in page.text("#status")
     hint = hinted(page, 150, 40, 2)
     (found,) = hints(page)
     assert found == {"x": 150, "y": 40, "color": hint}
-    page.result(1)
+    page.result(2)
     # The command line keeps EXIF, the studio where it is asked to.
     (tmp_path / "hints.json").write_text(json.dumps({"hints": [found]}))
     run(side, tmp_path / "cli.jpg", "--model", model_of(page), "--hints", tmp_path / "hints.json")
     kept = (tmp_path / "cli.jpg").read_bytes()
     assert b"Exif" in kept
+    choose(page, "#format", "jpeg")
     page.click("#keep-metadata")
-    assert page.save("#save-jpeg").read_bytes() == kept
+    assert page.save("#save").read_bytes() == kept
     page.click("#keep-metadata")
-    assert b"Exif" not in page.save("#save-jpeg").read_bytes()
+    plain = page.save("#save").read_bytes()
+    assert b"Exif" not in plain
+    page.run("const q = document.querySelector('#quality'); q.value = 60; "
+             "q.dispatchEvent(new Event('input'))")  # fmt: skip
+    assert page.text("#quality-text") == "60"
+    assert len(page.save("#save").read_bytes()) < len(plain)
 
 
 # --------------------------------------------------------------------------------- the models
@@ -214,29 +467,45 @@ def test_a_photograph_that_lies_on_its_side(page: Page, portrait: Path, tmp_path
 
 def test_another_model_is_chosen(page: Page, grey: Path) -> None:
     started(page, grey)
-    assert model_of(page) == "colorize_siggraph17-lite.r1.int8"
-    assert page.find("#setting-fade").is_displayed()
-    first = page.pixel(150, 100)
-    page.click("#model-box summary")
-    rows = page.all("#models .row")
-    assert len(rows) > 2
-    assert all(re.search(r"[\d.]+ [KM]iB", row.text) for row in rows)
+    first, pixel = model_of(page), page.pixel(150, 100)
+    page.click("#steps summary")
+    rows = page.all("#steps .purpose")
+    words = [row.find_element("css selector", ".word").text for row in rows]
+    assert len(set(words)) == len(rows) > 1
+    assert page.text("#steps b") in words
+    # Recipes are behind details.
+    assert not page.all("#steps .row")
     page.shot("models")
-    page.click("[value='colorize_fusion-lite.r1.int8']")
+    other = page.run(
+        """const models = (await (await fetch("models")).json()).models;
+        return models.find(({ task, usual, takes, name }) => task === "colorize" && usual &&
+          name !== arguments[0] && !takes.includes("hints")) ??
+          models.find(({ task, usual, name }) =>
+            task === "colorize" && usual && name !== arguments[0]);""",
+        first,
+    )
+    page.click(f"#steps .purpose [value='{other['preset']}']")
     page.result(1)
-    assert page.pixel(150, 100) != first
-    assert page.text("#model-name") == "fusion-lite.r1"
-    page.until("document.querySelector('#model-facts').textContent.endsWith(' ms')")
-    assert re.fullmatch(r"int8 · 3\.9 MiB · [\d.]+ ms", page.text("#model-facts"))
-    # It does not say how sure it is, and takes no hints: nothing asks for these any more.
-    assert not page.run("return document.querySelector('#setting-fade')")
-    assert page.find("#setting-strength").is_displayed()
-    assert not page.find("#hints-in").is_displayed()
-    page.click_picture(150, 100)
-    assert not page.all(".marker")
-    page.click("#hints-on")
-    page.result(2)
-    assert page.find("#hints-in").is_displayed()
+    assert model_of(page) == other["name"] and page.pixel(150, 100) != pixel
+    page.until("document.querySelector('#steps .facts').textContent.endsWith(' ms')")
+    # It is asked for what it takes, and for nothing else.
+    for option in ("strength", "fade"):
+        there = page.run(f"return Boolean(document.querySelector('#setting-{option}'))")
+        assert there is (option in other["takes"])
+    assert page.find("#hints-in").is_displayed() is ("hints" in other["takes"])
+    if "hints" not in other["takes"]:
+        page.click_picture(150, 100)
+        assert not page.all(".marker")
+        page.click("#hints-on")
+        page.result(2)
+        assert page.find("#hints-in").is_displayed()
+    page.click("#steps summary")
+    page.click("#steps .more summary")
+    rows = page.all("#steps .row")
+    assert all(re.search(r"[\d.]+ [KM]iB", row.text) for row in rows)
+    page.shot("recipes")
+    page.keys("ESCAPE")
+    assert not page.all("#steps .purpose")
 
 
 def test_strength_follows_the_slider(page: Page, grey: Path, tmp_path: Path) -> None:
@@ -249,7 +518,7 @@ def test_strength_follows_the_slider(page: Page, grey: Path, tmp_path: Path) -> 
     assert max(plain) - min(plain) <= 1
     assert page.find("#setting-strength").get_attribute("aria-valuetext") == "0 %"
     run(grey, tmp_path / "cli.png", "--model", model_of(page), "--strength", 0)
-    assert page.save("#save-png").read_bytes() == (tmp_path / "cli.png").read_bytes()
+    assert page.save("#save").read_bytes() == (tmp_path / "cli.png").read_bytes()
 
 
 def test_a_model_is_asked_for_what_it_takes(page: Page) -> None:
@@ -259,17 +528,17 @@ def test_a_model_is_asked_for_what_it_takes(page: Page) -> None:
           const root = document.querySelector("#setting-list");
           const told = [];
           const settings = new Settings(root, (often) => told.push([often, settings.values]));
-          settings.model = { takes: arguments[0] };
+          settings.taken = arguments[0];
           const shown = [...root.querySelectorAll("[id^=setting-]:not(p)")].map(({ id }) => id);
           const detail = root.querySelector("#setting-detail");
           detail.value = 0.25;
           detail.dispatchEvent(new Event("input"));
-          settings.model = { takes: ["strength"] };
+          settings.taken = ["strength"];
           return [shown, told, settings.values];
         });""",
         ["resample", "strength", "fade", "detail", "render_size", "hints"],
     )
-    names = ("strength", "detail", "fade", "render_size", "resample")
+    names = ("strength", "detail", "fade", "render_size")
     assert found == [[f"setting-{name}" for name in names], [[True, {"detail": 0.25}]], {}]
 
 
@@ -277,7 +546,10 @@ def test_a_model_is_compared_with_its_float32(page: Page) -> None:
     """Where that is here; else with another, if there is one."""
     found = page.run(
         """return import("/static/js/compare.js").then(({ Compare }) => {
-          const model = (name) => ({ name, task: "chroma", recipe: name.split(".").at(-1) });
+          const model = (name) => {
+            const [recipe, preset] = [name.split(".").at(-1), name.slice(0, name.lastIndexOf("."))];
+            return { name, task: "chroma", recipe, preset };
+          };
           return arguments[0].map((names) => {
             const all = names.map(model);
             const compare = new Compare({ models: () => all });
@@ -319,12 +591,13 @@ def test_two_models_are_compared(page: Page, portrait: Path, tmp_path: Path) -> 
     assert page.pixel(150, 100, "over") == expected
     page.shot("difference")
     page.click("#views [value=pair]")
-    preset, _, recipe = names[0].removeprefix("chroma_").rpartition(".")
-    page.until(f"document.querySelector('#chip-left').textContent === '{preset} {recipe}'")
+    page.until("document.querySelector('#chip-left').textContent !== 'Before'")
+    shown = [page.text(f"#chip-{side}") for side in ("left", "right")]
+    assert shown[0] != shown[1] and page.text("#pair-name") == ", ".join(shown)
     page.shown()
     assert page.pixel(150, 100, "left") == [int(pixels[0][100, 150, c]) for c in (2, 1, 0)]
-    # Another setting: what was compared is gone.
-    page.click("#setting-resample")
+    # Another task: what was compared is gone.
+    page.click("#tasks [value=colorize]")
     page.result(1)
     assert not page.find("#views").is_displayed()
     assert page.text("#compare-text") == ""
@@ -339,7 +612,7 @@ def test_a_visit_has_a_memory(page: Page, portrait: Path, grey: Path) -> None:
     page.until("document.querySelector('#status').textContent === 'Back to portrait.jpg.'")
     page.shown()
     assert page.pixel(150, 100) == first
-    assert model_of(page).startswith("chroma_")
+    assert tasks_of(page) == ["chroma"]
     assert page.done == 2  # nothing was worked on again
     page.shot("visit")
 
@@ -394,7 +667,7 @@ def test_a_hint_colours_the_picture(page: Page, grey: Path, tmp_path: Path) -> N
     assert hint == {"x": 60, "y": 150, "color": color}
     (tmp_path / "hints.json").write_text(json.dumps({"hints": [hint]}))
     run(grey, tmp_path / "cli.png", "--model", model_of(page), "--hints", tmp_path / "hints.json")
-    assert page.save("#save-png").read_bytes() == (tmp_path / "cli.png").read_bytes()
+    assert page.save("#save").read_bytes() == (tmp_path / "cli.png").read_bytes()
     page.shot("hinted")
 
 
@@ -454,6 +727,8 @@ def test_any_colour_of_the_gamut_can_be_picked(page: Page, grey: Path) -> None:
     page.find("#hex").send_keys("#3060c0", "\ue007")
     (hint,) = hints(page)
     page.until("document.querySelector('#hex').value !== '#3060c0'")  # of this lightness
+    # Which it says.
+    assert page.text("#hex-note").startswith(f"#3060c0 became {hint['color']}: the point keeps its")
     _, a, b = rgb_to_lab(np.array([[list(bytes.fromhex(str(hint["color"])[1:]))]], np.uint8))[0, 0]
     assert b < -20.0
 
@@ -485,7 +760,7 @@ def test_hints_are_loaded_and_colours_borrowed(
     (tmp_path / "c.json").write_text(json.dumps({"hints": two}))
     run(grey, tmp_path / "cli.png", "--model", model_of(page), "--hints", tmp_path / "c.json",
         "--reference", portrait)  # fmt: skip
-    assert page.save("#save-png").read_bytes() == (tmp_path / "cli.png").read_bytes()
+    assert page.save("#save").read_bytes() == (tmp_path / "cli.png").read_bytes()
     page.shot("borrowed")
     before = page.done
     page.click("#borrowed-close")
@@ -498,14 +773,21 @@ def test_a_network_sees_another_size(page: Page, portrait: Path, tmp_path: Path)
     assert cv2.imwrite(str(dark), cv2.imread(str(portrait)) // 8)
     page.open(dark)
     page.result(0)
-    assert model_of(page) == "enhance_mirnet-lite.r2.int8"  # for it is dark
-    page.click("#model-box summary")
-    page.click("[value='enhance_zerodce-lite.r2.int8']")
-    page.result(1)
+    assert tasks_of(page) == ["enhance"]  # for it is dark
+    sized = page.run(
+        """const { models } = await (await fetch("models")).json();
+        return models.find((one) => one.task === "enhance" && one.usual &&
+          one.takes.includes("render_size"));"""
+    )
+    if model_of(page) != sized["name"]:
+        page.click("#steps summary")
+        page.click(f"#steps .purpose [value='{sized['preset']}']")
+        page.result(1)
+    before = page.done
     page.find("#setting-render_size").send_keys("2")  # 256 x 256
-    page.result(2)
+    page.result(before)
     run(dark, tmp_path / "cli.png", "--model", model_of(page), "--render-size", 256)
-    assert page.save("#save-png").read_bytes() == (tmp_path / "cli.png").read_bytes()
+    assert page.save("#save").read_bytes() == (tmp_path / "cli.png").read_bytes()
 
 
 def test_a_point_is_set_without_a_pointer(page: Page, grey: Path) -> None:
@@ -519,8 +801,11 @@ def test_a_point_is_set_without_a_pointer(page: Page, grey: Path) -> None:
     (hint,) = hints(page)
     assert (hint["x"], hint["y"]) == (149, 99)
     assert page.find("#palette").is_displayed()
+    page.run("document.querySelector('#hex').focus()")
     page.keys("ESCAPE")
     assert not page.find("#palette").is_displayed()
+    # The focus goes to the point, not to nowhere.
+    assert page.run("return document.activeElement.className") == "marker"
 
 
 # --------------------------------------------------------------------------------- the camera
