@@ -62,6 +62,15 @@ class ImageInfo:
     rgb_coded: bool = False
     quantised: tuple[float, float] | None = None
 
+    @property
+    def decoded_bytes(self) -> int:
+        """That its pixels take once they are decoded, two a channel where that is not known."""
+        channels = 4 if self.alpha or self.subsampling == "cmyk" else 3
+        small = self.format in ("gif", "bmp") or (
+            self.bit_depth is not None and self.bit_depth <= 8
+        )
+        return self.width * self.height * channels * (1 if small else 2)
+
 
 @dataclass(frozen=True)
 class ImageFile:
@@ -119,6 +128,23 @@ def inspect(data: bytes, name: str) -> ImageFile:
         if not data:
             raise Invalid("is empty")
         return _inspected(data, Path(name), whole=True)
+
+
+def described(data: bytes, name: str) -> ImageInfo:
+    """What a picture file in memory says of itself, from its headers alone, however large it is.
+
+    Args:
+        data, name: as of ``inspect``, which would decode a JPEG XL.
+
+    Raises:
+        UserError: as ``probe``, its limit of pixels aside.
+    """
+    with refusals(Path(name)):
+        if not data:
+            raise Invalid("is empty")
+        found: ImageFile = _PARSERS[_sniff(data)](data, Path(name))
+        _check_stated(found.info)
+        return found.info
 
 
 def kind(data: bytes, name: str) -> str:
@@ -246,10 +272,14 @@ def _of_brands(data: Data) -> str:
     raise Invalid(f"is a video, not a {KNOWN} picture")
 
 
+def _check_stated(info: ImageInfo) -> None:
+    if info.width < 1 or info.height < 1:
+        raise Invalid(f"states an impossible size of {info.width}x{info.height} pixels")
+
+
 def _check_size(info: ImageInfo) -> None:
+    _check_stated(info)
     width, height = info.width, info.height
-    if width < 1 or height < 1:
-        raise Invalid(f"states an impossible size of {width}x{height} pixels")
     if width * height > MAX_PIXELS:
         raise Invalid(
             f"is {width}x{height} = {width * height:,} pixels, over the limit of {MAX_PIXELS:,}"

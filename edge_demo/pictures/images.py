@@ -212,6 +212,9 @@ def _decode(file: ImageFile) -> Pixels:
     """The stored pixels, unturned: (H, W), RGB (H, W, 3) or RGBA (H, W, 4), uint8 or uint16."""
     info = file.info
     decoded = None
+    if info.format == "png":
+        with refusals(info.path):
+            png_file.check_length(file.data)
     if info.format in _BY_OPENCV and not _is_for_pillow(file):
         decoded = _by_opencv(file)
     if decoded is None and not (info.format == "jpeg" and info.bit_depth != 8):

@@ -18,6 +18,15 @@ from .metadata import TRUNCATED, Data, Extra, Invalid, iptc_of_resources
 
 _MAX_INFLATED = 8 << 20
 _MAX_TEXTS = 8 << 20
+# Of a picture's data: how often zlib can shrink something, at most; what they may hold beyond it;
+# and what is inflated at a time.
+_MOST_RATIO, _EXCESS, _PIECE = 1040, 1 << 16, 1 << 20
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+# Left, top, and the steps across and down of the passes of an interlaced picture.
+_ADAM7 = (
+    (0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2),
+    (0, 1, 1, 2),
+)  # fmt: skip
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 _SPACES = (b"gAMA", b"cHRM", b"cICP", b"sRGB")
 _XMP = b"XML:com.adobe.xmp"
@@ -103,6 +112,38 @@ def _chunks(data: Data) -> Iterator[tuple[bytes, int, int]]:
         if name == b"IEND":
             return
         yield name, body, body + length
+
+
+def check_length(data: Data) -> None:
+    """Refuse a PNG whose data inflate to more than its size, before a decoder inflates all of it.
+
+    A few bytes too many are as common as they are harmless.
+
+    Raises:
+        Invalid: it does; or what `parse` raises.
+    """
+    width, height, depth, colour, _, _, interlace = struct.unpack_from(">IIBBBBB", data, 16)
+    bits = depth * _CHANNELS.get(colour, 4)
+    passes = _ADAM7 if interlace else ((0, 0, 1, 1),)
+    most = _EXCESS
+    for left, top, across, down in passes:
+        columns, rows = -(-(width - left) // across), -(-(height - top) // down)
+        if columns > 0 and rows > 0:
+            most += rows * (1 + -(-columns * bits // 8))
+    bodies = [(start, end) for name, start, end in _chunks(data) if name == b"IDAT"]
+    if sum(end - start for start, end in bodies) * _MOST_RATIO <= most:
+        return
+    inflater, length = zlib.decompressobj(), 0
+    for start, end in bodies:
+        packed = bytes(data[start:end])
+        while packed and not inflater.eof:
+            try:
+                length += len(inflater.decompress(packed, _PIECE))
+            except zlib.error:  # which a decoder says
+                return
+            if length > most:
+                raise Invalid("is damaged: its data are longer than the picture")
+            packed = inflater.unconsumed_tail
 
 
 def _told_apart(

@@ -284,6 +284,8 @@ def _models(studio: Studio) -> Response:
                 "upload_bytes": limits.upload_bytes,
                 "request_bytes": limits.request_bytes,
                 "pixels": limits.pixels,
+                "side": limits.side,
+                "decoded_bytes": limits.decoded_bytes,
                 "files": limits.files,
                 "hints": limits.hints,
                 "seconds": limits.seconds,
@@ -355,7 +357,7 @@ def _palette(studio: Studio) -> Response:
         forms.hints(values, limits)
         entry = studio.catalog.find(values.get("model"), "colorize")
         if "palette" not in entry.described()["takes"]:
-            raise Refused(422, f"{entry.name} suggests no colours; models of siggraph17 do")
+            raise Refused(422, f"{entry.name} suggests no colours; models that list palette do")
         key = f"answer {upload.sha256} {entry.name}"
         found, hit = _kept(
             studio, place, key,

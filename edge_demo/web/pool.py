@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -28,8 +29,55 @@ _LOOK = 0.1
 _CLIENT_LEFT = 499
 
 
+# Seconds that work has to end by itself, at its next step, once nobody waits for it.
+_TO_END = 0.3
+
+
 class Stopped(Exception):
     """Work whose time is over; nobody waits for it any more."""
+
+
+class Interrupted(BaseException):
+    """The same, wherever the work was; no fault that anybody should handle."""
+
+
+class Interruptible:
+    """A job that another thread can end between any two of its instructions.
+
+    Decoders and single operations on a whole picture tell nobody how far they are. What the job has
+    in its hands is lost, an interpreter's tensors among them.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._thread: int | None = None
+
+    def __call__(self, job: Callable[[], _Any]) -> _Any:
+        """Do a job in this thread.
+
+        Raises:
+            Stopped: it was ended.
+        """
+        try:
+            with self._lock:
+                self._thread = threading.get_ident()
+            try:
+                return job()
+            finally:
+                # From here on nothing is raised in this thread, which goes on to other jobs.
+                with self._lock:
+                    self._thread = None
+        except Interrupted:
+            raise Stopped from None
+
+    def end(self) -> None:
+        """End the job, if it runs, as soon as it is between two instructions."""
+        with self._lock:
+            if self._thread is not None:
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                    ctypes.c_ulong(self._thread), ctypes.py_object(Interrupted)
+                )
+                self._thread = None  # once is enough
 
 
 class Models:
@@ -158,6 +206,7 @@ class Place:
     def __init__(self, pool: Pool, gone: Callable[[], bool]) -> None:
         self._pool, self._gone = pool, gone
         self._running: Future[None] | None = None
+        self._job_of_worker = Interruptible()
         self.waited = 0.0
         self.working = False
         self.share = 0.0
@@ -172,8 +221,8 @@ class Place:
     def run(self, job: Callable[[Callable[..., None]], _Any]) -> _Any:
         """Have a worker do a job, and wait for it.
 
-        A thread cannot be ended from outside: a job whose time is over stops by itself, the next
-        time that it calls the function it was given, and keeps the place until then.
+        A job whose time is over stops by itself, the next time that it calls the function it was
+        given, or is interrupted soon after. It keeps the place until then.
 
         Args:
             job: given a function to be called between its steps, with any arguments.
@@ -196,7 +245,7 @@ class Place:
             began.append(time.monotonic())
             self.working, self.share = True, 0.0
             tick()
-            return job(tick)
+            return self._job_of_worker(lambda: job(tick))
 
         future = self._pool.submit(work)
         self._running = future  # type: ignore[assignment]
@@ -224,8 +273,15 @@ class Place:
                     return future.result()
                 if time.monotonic() < until and not self._gone():
                     continue
-                future.cancel()
+                if not future.cancel():
+                    self._end(future)
                 raise Stopped from None
+
+    def _end(self, future: Future[_Any]) -> None:
+        """Have a worker leave a job that nobody waits for."""
+        wait((future,), _TO_END)
+        if not future.done():
+            self._job_of_worker.end()
 
     def leave(self) -> None:
         """Give the place back, as soon as a job that was given up has ended."""

@@ -123,15 +123,28 @@ def opened(upload: Upload, limits: Limits) -> containers.ImageFile:
         containers.kind(upload.data, upload.name)
     except UserError as error:
         raise Refused(415, str(error)) from None
+    _check(containers.described(upload.data, upload.name), upload.name, limits)
     file = containers.inspect(upload.data, upload.name)
-    pixels = file.info.width * file.info.height
-    if pixels > limits.pixels:
+    _check(file.info, upload.name, limits)  # of the JPEG in a JPEG XL, say
+    return file
+
+
+def _check(info: containers.ImageInfo, name: str, limits: Limits) -> None:
+    """Refuse a picture that is too large, by what its header says."""
+    width, height = info.width, info.height
+    size = f"{name}: is {width}x{height}"
+    if width * height > limits.pixels:
+        raise Refused(
+            413, f"{size} = {width * height:,} pixels, over the limit of {limits.pixels:,}"
+        )
+    if max(width, height) > limits.side:
+        raise Refused(413, f"{size}, over the limit of {limits.side:,} pixels a side")
+    if info.decoded_bytes > limits.decoded_bytes:
         raise Refused(
             413,
-            f"{upload.name}: is {file.info.width}x{file.info.height} = {pixels:,} pixels, over the "
-            f"limit of {limits.pixels:,}",
+            f"{size} in {info.bit_depth or 'many'} bits a channel, {info.decoded_bytes:,} bytes "
+            f"decoded, over the limit of {limits.decoded_bytes:,}",
         )
-    return file
 
 
 def looked(upload: Upload, limits: Limits) -> dict[str, Any]:

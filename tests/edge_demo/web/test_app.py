@@ -10,6 +10,7 @@ import struct
 import threading
 import time
 import zipfile
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -471,6 +472,103 @@ def test_large_uploads_are_refused_before_they_are_decoded(
     assert "larger than 1 MiB" in error(post(client, "/process", behind), 413)
     assert "over the limit of 3,145,728" in error(post(client, "/process", bytes(4 << 20)), 413)
     assert "pixels" in error(post(client, "/palette", pictures["grey.png"], x=1, y=1), 413)
+
+
+def png(width: int, height: int, depth: int, colour: int, data: bytes) -> bytes:
+    """A PNG that states a size, whatever its data are."""
+
+    def chunk(name: bytes, body: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        )
+
+    head = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        chunk(*one) for one in ((b"IHDR", head), (b"IDAT", data), (b"IEND", b""))
+    )
+
+
+def zeros(mebibytes: int) -> bytes:
+    """So many, compressed."""
+    deflater = zlib.compressobj(9)
+    return b"".join([*(deflater.compress(bytes(1 << 20)) for _ in range(mebibytes)),
+                     deflater.flush()])  # fmt: skip
+
+
+def headers() -> dict[str, bytes]:
+    """Pictures that say they are larger than their bytes, one of each format that can."""
+    nothing = zlib.compress(b"\0")
+    jpeg = bytearray(encoded(".jpg", np.zeros((16, 16, 3), np.uint8)))
+    at = jpeg.index(b"\xff\xc0") + 5
+    jpeg[at : at + 4] = struct.pack(">HH", 20000, 20000)
+    tiff = bytearray(encoded(".tiff", np.zeros((16, 16, 3), np.uint8)))
+    for tag in (256, 257):
+        where = tiff.index(struct.pack("<HHI", tag, 3, 1)) + 8
+        tiff[where : where + 2] = struct.pack("<H", 20000)
+    bmp = bytearray(encoded(".bmp", np.zeros((16, 16, 3), np.uint8)))
+    bmp[18:26] = struct.pack("<ii", 20000, 20000)
+    return {
+        "PNG": png(20000, 20000, 8, 2, nothing),
+        "JPEG": bytes(jpeg),
+        "TIFF": bytes(tiff),
+        "BMP": bytes(bmp),
+        "GIF": b"GIF89a"
+        + struct.pack("<HH", 20000, 20000)
+        + b"\0\0\0,"
+        + struct.pack("<HHHHB", 0, 0, 20000, 20000, 0)
+        + b"\x08\x01\0\0;",
+    }
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "BMP", "GIF"])
+def test_a_size_is_refused_by_its_header_with_one_limit(
+    kind: str, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beyond what any command takes, too."""
+    data = headers()[kind]
+
+    def never(*_: object) -> None:
+        raise AssertionError("decoded")
+
+    monkeypatch.setattr(cv2, "imdecode", never)
+    said = error(post(client, "/process", data), 413)
+    assert "20000x20000 = 400,000,000 pixels, over the limit of 24,000,000" in said
+
+
+def test_ribbons_and_deep_pictures_are_refused_by_their_headers(client: Any) -> None:
+    nothing = zlib.compress(b"\0")
+    for width, height, depth, colour, says in (
+        (1_000_000, 24, 8, 2, "1000000x24, over the limit of 30,000 pixels a side"),
+        (24, 1_000_000, 8, 2, "24x1000000, over the limit of 30,000 pixels a side"),
+        (
+            4800,
+            4900,
+            16,
+            6,
+            "in 16 bits a channel, 188,160,000 bytes decoded, over the limit of 96",
+        ),
+    ):
+        data = png(width, height, depth, colour, nothing)
+        for path in ("/look", "/process"):
+            assert says in error(post(client, path, data), 413)
+    # These are not too large, but damaged.
+    for width, height, depth, colour in ((6000, 4000, 8, 6), (4000, 3000, 16, 6)):
+        assert "damaged" in error(
+            post(client, "/look", png(width, height, depth, colour, nothing)), 422
+        )
+
+
+@pytest.mark.parametrize("interlaced", [False, True])
+def test_a_png_that_inflates_beyond_its_size_is_refused_at_once(
+    client: Any, interlaced: bool
+) -> None:
+    bomb = bytearray(png(64, 64, 8, 2, zeros(1000)))
+    bomb[28] = interlaced
+    bomb[29:33] = struct.pack(">I", zlib.crc32(bomb[12:29]))
+    began = time.perf_counter()
+    said = error(post(client, "/process", bytes(bomb)), 422)
+    assert "its data are longer than the picture" in said
+    assert time.perf_counter() - began < 1.0
 
 
 def test_a_message_names_fields_and_leaves_names_alone(

@@ -12,7 +12,7 @@ import pytest
 from edge_demo.errors import UserError
 from edge_demo.web.cache import Cache
 from edge_demo.web.limits import Refused
-from edge_demo.web.pool import Models, Pool, Stopped
+from edge_demo.web.pool import Interrupted, Models, Pool, Stopped
 
 
 def test_each_user_has_a_model_alone(files: dict[str, Path]) -> None:
@@ -68,7 +68,7 @@ def test_a_job_that_was_given_up_keeps_its_place_until_it_ends() -> None:
     go = threading.Event()
 
     def deaf(tick: Any) -> None:
-        assert go.wait(10)
+        assert go.wait(10)  # one instruction, as a decoder is
 
     with pytest.raises(Refused) as refused, pool.place(bool) as place:
         place.run(deaf)
@@ -79,6 +79,43 @@ def test_a_job_that_was_given_up_keeps_its_place_until_it_ends() -> None:
     go.set()
     pool.close()
     assert pool.taken == 0
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+def test_work_that_never_says_how_far_it_is_frees_its_worker(leaves: bool) -> None:
+    """Whether its time is over or its client has left; and the worker goes on to other jobs."""
+    pool = Pool(workers=1, queue=0, seconds=10 if leaves else 0.1)
+    left = threading.Event()
+    undone = []
+
+    def endless(tick: Any) -> None:
+        left.set()
+        try:
+            while True:
+                sum(range(1000))
+        finally:
+            undone.append(time.monotonic())
+
+    began = time.monotonic()
+    with pytest.raises(Refused) as refused, pool.place(left.is_set if leaves else bool) as place:
+        place.run(endless)
+    assert refused.value.status == (499 if leaves else 504)
+    while pool.taken:
+        assert time.monotonic() < began + 5
+        time.sleep(0.005)
+    assert len(undone) == 1 and time.monotonic() - began < 0.1 + 1
+    with pool.place(bool) as place:
+        names = [place.run(lambda _: threading.current_thread().name) for _ in range(50)]
+    assert set(names) == {"worker_0"}
+    pool.close()
+
+
+def test_a_model_that_was_interrupted_is_not_used_again(files: dict[str, Path]) -> None:
+    models = Models(files, threads=1)
+    with pytest.raises(Interrupted), models.use("tiny.int8") as model:
+        raise Interrupted
+    with models.use("tiny.int8") as after:
+        assert after is not model
 
 
 def test_a_job_whose_time_was_over_in_the_queue_is_not_begun() -> None:
