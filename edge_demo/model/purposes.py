@@ -20,7 +20,7 @@ class Purpose:
 
 # By architecture; a preset of another shows its own name.
 PURPOSES = {
-    "chroma_bitrate": Purpose("best", "JPEGs: it is told how strongly one was compressed"),
+    "chroma_bitrate": Purpose("best", "JPEGs: it goes by how strongly each was compressed"),
     "chroma_gan": Purpose("sharp", "sharper colour edges, at the price of some fidelity"),
     "chroma_merged": Purpose("detailed", "more detail, as much of it as you like"),
     "chroma_residual": Purpose("fast", "4:2:0 that is little compressed; the smallest and fastest"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hmac
 import io
 import ipaddress
 import json
@@ -52,6 +53,8 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
 
+_COOKIE = "chromaedge-token"
+
 # The command line's options, which messages name, to fields of a form.
 _FIELDS = {option.flag.removeprefix("--"): option.name for option in TABLE.values()}
 _FIELDS |= {"task": "mode", "model": "model"}
@@ -73,6 +76,7 @@ class Studio:
         limits: of a request.
         names: in lower case, that ``Host`` may have beside addresses.
         camera: where the server has one.
+        token: that a client must know; None: none.
         closing: whether it is being stopped.
     """
 
@@ -83,6 +87,7 @@ class Studio:
     limits: Limits = field(default_factory=Limits)
     names: frozenset[str] = frozenset({"localhost"})
     camera: Stream | None = None
+    token: str | None = None
     closing: bool = False
 
     def __post_init__(self) -> None:
@@ -106,9 +111,11 @@ def create_app(studio: Studio) -> Flask:
 
 def _guard(app: Flask, studio: Studio) -> None:
     @app.before_request
-    def begin() -> None:
+    def begin() -> Response | None:
         g.began = time.perf_counter()
         _check_host(studio)
+        if (answer := _let_in(studio)) is not None:
+            return answer
         length = request.content_length or 0
         if length > studio.limits.request_bytes:
             raise Refused(
@@ -118,6 +125,7 @@ def _guard(app: Flask, studio: Studio) -> None:
             )
         if studio.closing and request.method == "POST":
             raise Refused(503, "the server is being stopped", 5)
+        return None
 
     @app.after_request
     def end(response: Response) -> Response:
@@ -142,6 +150,35 @@ def _check_host(studio: Studio) -> None:
         scheme, _, host = origin.partition("://")
         if scheme not in ("http", "https") or host != request.host:
             raise Refused(403, "only the page of this server may send this")
+
+
+def _let_in(studio: Studio) -> Response | None:
+    """Refuse whoever does not know the token; whoever came by a link with it is sent on without.
+
+    A browser keeps what stands for it in a cookie, which the page's own scripts cannot read.
+    """
+    if studio.token is None or request.path == "/healthz":
+        return None
+    given = request.args.get("token")
+    if request.path == "/" and given is not None and _same(given, studio.token):
+        response = Response(status=303, headers={"Location": "."})
+        response.set_cookie(_COOKIE, _sealed(studio.token), httponly=True, samesite="Strict")
+        return response
+    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and _same(bearer.strip(), studio.token):
+        return None
+    if _same(request.cookies.get(_COOKIE, ""), _sealed(studio.token)):
+        return None
+    raise Refused(401, "this server wants its token: open the address that it printed")
+
+
+def _same(given: str, wanted: str) -> bool:
+    """Whether two texts are equal, in a time that does not tell where they differ."""
+    return hmac.compare_digest(given.encode(), wanted.encode())
+
+
+def _sealed(token: str) -> str:
+    return hmac.new(token.encode(), _COOKIE.encode(), "sha256").hexdigest()
 
 
 def _is_ours(host: str, names: frozenset[str]) -> bool:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import ipaddress
+import secrets
 import socket
 import sys
 from typing import Any
+from urllib.parse import urlencode
 
 from .. import cli
 from ..camera.command import MODEL as CAMERA_MODEL
@@ -17,6 +20,14 @@ from ..pictures.containers import MAX_PIXELS
 _PACKAGES = ("flask", "waitress", "prometheus_client")
 HOST, PORT = "127.0.0.1", 8080
 _MIB = 1 << 20
+_OPEN = (
+    "anybody who can reach this address can use this server, unencrypted and without a password, "
+    "and see what it is given and gives back; leave --host out to keep it to this device"
+)
+_TOLD = (
+    "nothing is encrypted: who can read the network can read the token, and what is given and "
+    "given back; leave --host out to keep it to this device"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", action="append", default=[],
                         help="another name that browsers reach this device by, beside its "
                         "addresses and its host name; may be repeated")  # fmt: skip
+    parser.add_argument("--token", nargs="?", const="", metavar="TEXT",
+                        help="let in only who knows it: it stands in the address that is printed; "
+                        "without TEXT a new one; default: none is needed")  # fmt: skip
     parser.add_argument("--threads", type=int, default=2,
                         help="of each interpreter; default: 2")  # fmt: skip
     parser.add_argument("--workers", type=int,
@@ -67,15 +81,13 @@ def run(options: argparse.Namespace) -> int:
     studio = make_studio(options)
     server = listening(studio, options.host, options.port)
     host, port = server.effective_host, int(server.effective_port)
-    shown = f"[{host}]" if ":" in host else host
-    print(f"serving on http://{shown}:{port}/ (Ctrl-C stops)", flush=True)
+    query = f"?{urlencode({'token': studio.token})}" if studio.token else ""
+    print(f"serving on {address(host, port)}{query} (Ctrl-C stops)", flush=True)
+    if host in ("0.0.0.0", "::"):
+        for one in own_addresses():
+            print(f"from other devices: {address(one, port)}{query}", flush=True)
     if not is_loopback(options.host):
-        print(
-            "anybody who can reach this address can use this server, unencrypted and without a "
-            "password, and see what it is given and gives back; leave --host out to keep it to "
-            "this device",
-            file=sys.stderr, flush=True,
-        )  # fmt: skip
+        print(_OPEN if studio.token is None else _TOLD, file=sys.stderr, flush=True)
     serve(server, studio)
     return 0
 
@@ -95,6 +107,27 @@ def _check(options: argparse.Namespace) -> None:
         )
     if not options.timeout > 0:
         raise UserError(f"--timeout is more than 0 seconds, not {options.timeout:g}")
+
+
+def address(host: str, port: int) -> str:
+    """What a browser opens."""
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
+def own_addresses() -> list[str]:
+    """Addresses of this device that others can reach: that of its usual way out, and of its name.
+
+    Nothing is sent: a datagram's socket that is connected knows its own address.
+    """
+    found = []
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as way_out:
+        way_out.connect(("192.0.2.1", 9))  # of documentation: there is nobody
+        found.append(way_out.getsockname()[0])
+    with contextlib.suppress(OSError):
+        found += [
+            one[4][0] for one in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)
+        ]
+    return [one for one in dict.fromkeys(map(str, found)) if not is_loopback(one)]
 
 
 def is_loopback(host: str) -> bool:
@@ -135,4 +168,5 @@ def make_studio(options: argparse.Namespace) -> Any:
         Limits(seconds=options.timeout, pixels=round(options.megapixels * 1e6)),
         frozenset(name.lower() for name in names),
         stream(options.camera, options.camera_model, options.threads) if options.camera else None,
+        token=None if options.token is None else options.token or secrets.token_urlsafe(9),
     )

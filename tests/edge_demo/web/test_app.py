@@ -785,6 +785,27 @@ def test_other_sites_are_refused(make_studio: Any, pictures: dict[str, bytes]) -
         assert response.status_code == status, origin
 
 
+def test_only_who_knows_the_token_is_let_in(make_studio: Any, pictures: dict[str, bytes]) -> None:
+    application = create_app(make_studio(token="open sesame"))
+    stranger, friend = application.test_client(), application.test_client()
+    for path in ("/", "/models", "/static/js/main.js", "/sample/chroma", "/metrics", "/nowhere"):
+        assert "wants its token" in error(stranger.get(path), 401), path
+        assert "wants its token" in error(stranger.get(f"{path}?token=open"), 401), path
+    assert "token" in error(post(stranger, "/process", pictures["chroma.jpg"]), 401)
+    assert stranger.get("/healthz").status_code == 200
+    stranger.set_cookie("chromaedge-token", "open sesame")
+    error(stranger.get("/"), 401)  # the cookie is not the token
+    bearer = {"Authorization": "Bearer open sesame"}
+    assert stranger.get("/models", headers=bearer).status_code == 200
+    # A browser opens the printed address, and goes on without it.
+    response = friend.get("/?token=open+sesame")
+    assert (response.status_code, response.headers["Location"]) == (303, ".")
+    cookie = response.headers["Set-Cookie"]
+    assert "HttpOnly" in cookie and "SameSite=Strict" in cookie and "sesame" not in cookie
+    assert friend.get("/").status_code == 200
+    assert post(friend, "/process", pictures["chroma.jpg"]).status_code == 200
+
+
 def test_a_fault_is_no_traceback(
     client: Any, pictures: dict[str, bytes], monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,

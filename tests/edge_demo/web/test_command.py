@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import functools
+import ipaddress
 import json
 import os
 import re
@@ -70,6 +72,22 @@ def test_who_is_let_in() -> None:
         assert command.is_loopback(host) is alone
 
 
+def test_an_address_can_be_opened_by_others() -> None:
+    assert command.address("192.168.1.5", 80) == "http://192.168.1.5:80/"
+    assert command.address("::1", 80) == "http://[::1]:80/"
+    for one in command.own_addresses():
+        assert not command.is_loopback(one) and not ipaddress.ip_address(one).is_unspecified
+
+
+def test_a_token_is_the_users_or_a_new_one() -> None:
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    for words, told in (([], None), (["--token", "sesame"], "sesame")):
+        assert command.make_studio(parser.parse_args(words)).token == told
+    made = {command.make_studio(parser.parse_args(["--token"])).token for _ in range(2)}
+    assert len(made) == 2 and all(len(one) >= 12 for one in made)
+
+
 def test_a_damaged_model_file_stops_the_server(tmp_path: Path) -> None:
     (tmp_path / "bad.tflite").write_bytes(b"no model")
     with pytest.raises(UserError, match="carries no card"):
@@ -117,7 +135,11 @@ def test_a_request_in_progress_is_finished(server: tuple[subprocess.Popen[str], 
                 break
     assert answer.startswith(b"HTTP/1.1 200 OK") and answer.endswith(b"IEND\xaeB`\x82")
     said, complained = process.communicate(timeout=20)
-    assert process.returncode == 0 and said == ""
+    assert process.returncode == 0
+    port = address.rpartition(":")[2]
+    assert said.splitlines() == [
+        f"from other devices: http://{one}:{port}/" for one in command.own_addresses()
+    ]
     lines = complained.splitlines()
     assert len(lines) == 2 and "without a password" in lines[0] and "stopping" in lines[1]
     with pytest.raises(ConnectionRefusedError):

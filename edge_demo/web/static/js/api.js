@@ -47,7 +47,9 @@ async function ask(path, options = {}, whenFull = () => {}) {
 async function reason(response) {
   try {
     const { error } = await response.json();
-    if (error) return error;
+    // These are sentences; the others begin with a file's name.
+    const sentence = [503, 504].includes(response.status);
+    if (error) return sentence ? error.charAt(0).toUpperCase() + error.slice(1) : error;
   } catch {
     // Not JSON: a proxy on the way, say.
   }

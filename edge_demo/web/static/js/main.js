@@ -352,7 +352,7 @@ function drawHints() {
 
 function drawResult() {
   for (const id of ["save", "compare-run"]) byId(id).disabled = !shown;
-  byId("find").hidden = !shown;
+  byId("find").hidden = byId("original").hidden = !shown;
   view("result");
 }
 
@@ -402,9 +402,33 @@ function listen() {
   viewer.addEventListener("point", ({ detail }) => {
     if (!byId("markers").hidden) panel.point(detail);
   });
+  holdOriginal();
   document.addEventListener("keydown", (event) => {
     if (!picture || !takesHints()) return;
     if (hintKey(event)) event.preventDefault();
+  });
+}
+
+/** As long as a button or the key O is held, the picture is as it was. */
+function holdOriginal() {
+  const button = byId("original");
+  const show = (on) => {
+    byId("viewer").classList.toggle("original", on && Boolean(shown));
+    button.setAttribute("aria-pressed", String(on));
+  };
+  button.addEventListener("pointerdown", (event) => {
+    button.setPointerCapture(event.pointerId);
+    show(true);
+  });
+  for (const end of ["lostpointercapture", "blur"]) button.addEventListener(end, () => show(false));
+  const held = ({ key, target }) =>
+    (key.toLowerCase() === "o" && !target.matches("input[type=text], select")) ||
+    (target === button && [" ", "Enter"].includes(key));
+  document.addEventListener("keydown", (event) => {
+    if (held(event) && !event.ctrlKey && !event.metaKey && !event.altKey) show(true);
+  });
+  document.addEventListener("keyup", (event) => {
+    if (held(event)) show(false);
   });
 }
 

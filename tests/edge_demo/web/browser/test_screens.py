@@ -110,6 +110,30 @@ def test_a_narrow_phone(phone: Page, grey: Path) -> None:
     assert 0 <= top < bottom <= 0.6 * 740
 
 
+@pytest.mark.parametrize("size", [(320, 640), (768, 1024), (1440, 900)])
+def test_nothing_overflows(window: Page, grey: Path, size: tuple[int, int]) -> None:
+    """With letters wider than those here, too."""
+    window.visit(size)
+    window.run("document.body.style.letterSpacing = '0.04em'")
+    window.shot(f"welcome_{size[0]}")
+    coloured(window, grey)
+    window.shot(f"hints_{size[0]}")
+    window.click("#steps summary")
+    window.click("#steps .more summary")
+    window.shot(f"recipes_{size[0]}")
+    beyond = window.run(
+        """const seen = [...document.querySelectorAll("body *")]
+          .filter((one) => one.checkVisibility({ visibilityProperty: true }))
+          .filter((one) => !one.closest(".viewer, .skip, .sprite, #visit, [aria-hidden]"));
+        const wide = seen.filter((one) => one.getBoundingClientRect().right > innerWidth + 0.5 ||
+          (one.matches("button, summary, .segments, .card, .title, .choices") &&
+            one.scrollWidth > one.clientWidth + 1));
+        return wide.map((one) => one.outerHTML.slice(0, 120));"""
+    )
+    assert beyond == []
+    assert window.run("return document.documentElement.scrollWidth <= innerWidth")
+
+
 def test_fingers(phone: Page, grey: Path) -> None:
     phone.open(grey)
     phone.result(0)

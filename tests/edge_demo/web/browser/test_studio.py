@@ -84,6 +84,19 @@ def test_a_photograph_is_restored_and_looked_at(page: Page, portrait: Path) -> N
     assert split(page) == 0
     assert page.find(".divider").accessible_name == "Before and after"
 
+    def sees_the_original() -> bool:
+        return not page.find(".layer.right").is_displayed()
+
+    page.find("#viewer").send_keys("")
+    assert not sees_the_original()
+    for kind in ("keydown", "keyup"):
+        page.run(
+            "document.querySelector('#viewer').dispatchEvent("
+            "new KeyboardEvent(arguments[0], { key: 'o', bubbles: true }))",
+            kind,
+        )
+        assert sees_the_original() is (kind == "keydown")
+
 
 def test_zoom_and_pan_by_pointer_and_keys(page: Page, portrait: Path) -> None:
     started(page, portrait)
@@ -393,7 +406,7 @@ def test_after_a_timeout_it_is_tried_again(page: Page, portrait: Path) -> None:
     )
     page.open(portrait)
     assert (
-        page.until("document.querySelector('#error').textContent") == "this took longer than 60 s"
+        page.until("document.querySelector('#error').textContent") == "This took longer than 60 s"
     )
     # Nothing says that it works still.
     assert page.text("#status") == "" and not page.find("#progress").is_displayed()
