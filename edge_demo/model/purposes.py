@@ -24,8 +24,8 @@ PURPOSES = {
     "chroma_gan": Purpose("sharp", "sharper colour edges, at the price of some fidelity"),
     "chroma_merged": Purpose("detailed", "more detail, as much of it as you like"),
     "chroma_residual": Purpose("fast", "4:2:0 that is little compressed; the smallest and fastest"),
-    "colorize_eccv16": Purpose("vivid", "vivid colours, faded where it is unsure if you like"),
-    "colorize_fusion": Purpose("careful", "careful colours"),
+    "colorize_eccv16": Purpose("vivid", "strong colours; fewer where it is unsure, if you like"),
+    "colorize_fusion": Purpose("careful", "keeps to colours that are safe"),
     "colorize_siggraph17": Purpose("guided", "colours by itself, or by your hints or a reference"),
     "enhance_mirnet": Purpose("best", "pictures in the dark"),
     "enhance_zerodce": Purpose(

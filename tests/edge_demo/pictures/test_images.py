@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from edge_demo.errors import UserError
 from edge_demo.pictures import containers, images
+from edge_demo.pictures import png_file as png_chunks
 from edge_demo.pictures.images import apply_orientation, probe, read_rgb, write_image
 
 Pixels = NDArray[np.unsignedinteger[Any]]
@@ -837,3 +838,52 @@ def test_wrong_arrays_are_a_programming_error(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="must be"):
             write_image(tmp_path / "a.png", rgb, alpha=alpha)  # type: ignore[arg-type]
     assert os.listdir(tmp_path) == []
+
+
+# ------------------------------------------------------------------ what a picture will take
+
+
+@pytest.mark.parametrize(
+    ("extension", "pixels", "most"),
+    [
+        (".png", picture(9, 14), 3),
+        (".png", picture(9, 14, 4), 4),
+        (".png", picture16(9, 14, 4), 8),
+        (".png", picture(9, 14)[..., 0], 3),
+        (".jpg", picture(9, 14), 3),
+        (".webp", picture(9, 14), 3),
+        (".bmp", picture(9, 14), 3),
+        (".tiff", picture16(9, 14), 6),
+    ],
+)
+def test_bytes_of_decoded_pixels_are_known_from_the_header(
+    extension: str, pixels: Pixels, most: int
+) -> None:
+    data = encode(extension, pixels)
+    info = containers.described(data, "a")
+    assert info.decoded_bytes == 9 * 14 * most
+    found = images.decode_rgb(containers.inspect(data, "a"))
+    alpha = 0 if found.alpha is None else found.alpha.nbytes
+    assert found.rgb.nbytes + alpha == info.decoded_bytes
+
+
+@pytest.mark.parametrize("interlaced", [False, True])
+@pytest.mark.parametrize("beyond", [0, 100, 200_000])
+def test_a_png_longer_than_its_size(interlaced: bool, beyond: int) -> None:
+    """A few bytes too many do no harm; many would be inflated for nothing."""
+    side = 400
+    # Seven passes of an interlaced picture have more rows, each with a byte of its own.
+    passes = ((0, 8), (0, 8), (4, 8), (0, 4), (2, 4), (0, 2), (1, 2)) if interlaced else ((0, 1),)
+    rows = sum(-(-(side - top) // down) for top, down in passes)
+    plain = zlib.compress(bytes(rows + 3 * side * side + beyond), 1)
+    head = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, interlaced)
+    data = b"\x89PNG\r\n\x1a\n" + b"".join(
+        png_chunks.chunk(*one) for one in ((b"IHDR", head), (b"IDAT", plain), (b"IEND", b""))
+    )
+    # What could be shrunk that far at all is looked at.
+    assert len(plain) * png_chunks._MOST_RATIO > 3 * side * side
+    if beyond > 1000:
+        with pytest.raises(UserError, match="a: is damaged: its data are longer than the picture"):
+            images.decode_rgb(containers.inspect(data, "a"))
+    else:
+        assert not images.decode_rgb(containers.inspect(data, "a")).rgb.any()
