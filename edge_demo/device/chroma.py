@@ -24,7 +24,7 @@ from ..pictures.containers import ImageInfo
 from ..pictures.images import apply_orientation, carried, to_uint16
 from ..pictures.picture import Picture, made
 from ..pictures.planes import STEPS, Unavailable, decode_planes, has_planes
-from ..tasks.chroma import DETAIL, Planes, Variant, corrected, pack, unpack
+from ..tasks.chroma import DETAIL, Planes, Variant, pack, rounded, unpack
 from .frames import Frame, RestoredFrame
 from .restorer import Progress, Restorer
 
@@ -66,7 +66,7 @@ class Chroma(Restorer):
         for index, part in enumerate(parts):
             piece = _piece(degraded, part, tile)
             outputs = self.runner.run(self.task.encode(piece))
-            result = round_to_uint8(self.task.decode(outputs, piece, self.detail))
+            result = rounded(self.task.decode(outputs, piece, self.detail))
             top, bottom, left, right = part.keep
             out[top:bottom, left:right] = result[
                 top - part.top : bottom - part.top, left - part.left : right - part.left
@@ -102,14 +102,13 @@ class Chroma(Restorer):
         height, width = planes.size
         return unpack(self.blocks(planes))[:height, :width]
 
-    @staticmethod
-    def corrected(planes: Planes, correction: Array) -> Array:
+    def corrected(self, planes: Planes, correction: Array) -> Array:
         """CbCr (H, W, 2) float32, unrounded: bilinear, a correction, agreement with the planes."""
         height, width = planes.size
         even = cv2.copyMakeBorder(
             correction, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE
         )  # of odd size the last row and column once more
-        return corrected(pack(np.asarray(even)), planes)[:height, :width]
+        return self.task.corrected(pack(np.asarray(even)), planes)[:height, :width]
 
     def find(self, frame: Frame) -> Array:
         """The correction of a 4:2:0 frame, see ``correction``."""

@@ -24,6 +24,9 @@ _PROGRESSIVE = (0xC2, 0xC6, 0xCA, 0xCE)
 _ARITHMETIC = (0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF)
 _SOS, _EOI, _DQT, _COM = 0xDA, 0xD9, 0xDB, 0xFE
 _END = b"\xff\xd9"
+# Segments of programs and comments; and the least of them, which says that colour is YCbCr.
+_AROUND = frozenset([*range(0xE0, 0xF0), 0xFE])
+_JFIF = b"JFIF\0\1\1\0\0\1\0\1\0\0"
 
 _SUBSAMPLING = {
     (1, 1): "4:4:4",
@@ -310,6 +313,22 @@ def _fillers(count: int) -> Iterator[bytes]:
         pieces = [bytes(source.choices(range(255), k=48)) for _ in range(9)]
         restarts = [b"", *(bytes([0xFF, 0xD0 + i]) for i in range(8))]
         yield b"".join(map(operator.add, restarts, pieces))
+
+
+def bare(data: bytes) -> bytes:
+    """The same picture, of Y, Cb and Cr, without what programs put around it.
+
+    Libraries refuse a whole file for a segment of theirs that is of no use to its pixels.
+
+    Raises:
+        Invalid: damaged, or cut.
+    """
+    pieces, at = [data[:2], _segment(0xE0, _JFIF)], 2
+    for marker, start, end in _segments(data):
+        if marker in _AROUND:
+            pieces.append(data[at:start])
+            at = end
+    return b"".join([*pieces, data[at:end]])
 
 
 # ---------------------------------------------------------------------------------------- writing

@@ -11,6 +11,9 @@ from datasets.chroma import example
 from edge_demo.colour.siting import SITINGS, upsample
 from edge_demo.tasks import chroma, jpeg
 
+# What pairs are made of is the whole of a correction, wherever it is.
+FREE = chroma.Bound(reach=1e3, idle=-1.0, noise=0.0)
+
 
 def pairs_by_numpy(
     ycbcr: NDArray[np.uint8], siting: str
@@ -46,7 +49,8 @@ def test_the_pair_leads_back_to_the_truth(siting: str, natural: NDArray[np.uint8
     degraded = chroma.degrade(rgb, siting)
     ycbcr = np.dstack([degraded.y, chroma.target(rgb)])
     _, correction = example(ycbcr[None], siting, chroma.TASK)
-    decoded = chroma.TASK.decode({"correction": correction[0].numpy()}, degraded)
+    whole = chroma.TASK.correction({"correction": correction[0].numpy()}, degraded)
+    decoded = chroma.TASK.corrected(whole, degraded, FREE)
     assert np.array_equal(np.rint(decoded), chroma.target(rgb))
 
 
@@ -63,7 +67,8 @@ def test_chroma_itself_is_the_target_of_direct_networks(natural: NDArray[np.uint
     ycbcr = np.dstack([degraded.y, chroma.target(rgb)])
     planes, wanted = example(ycbcr[None], "center", chroma.DIRECT)
     assert np.array_equal(planes, example(ycbcr[None], "center", chroma.TASK)[0])
-    decoded = chroma.DIRECT.decode({"chroma": wanted[0].numpy()}, degraded)
+    whole = chroma.DIRECT.correction({"chroma": wanted[0].numpy()}, degraded)
+    decoded = chroma.DIRECT.corrected(whole, degraded, FREE)
     assert np.array_equal(np.rint(decoded), chroma.target(rgb))
 
 

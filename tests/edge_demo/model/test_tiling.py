@@ -7,7 +7,6 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_demo.colour.siting import SITINGS
-from edge_demo.colour.ycbcr import round_to_uint8
 from edge_demo.device.chroma import Chroma
 from edge_demo.model.tiling import even_parts, tiles, window
 from edge_demo.tasks import chroma
@@ -109,8 +108,7 @@ def test_the_result_is_the_corrected_bilinear() -> None:
     decoded = chroma.TASK.decode(network.run(chroma.TASK.encode(piece)), piece)[
         HALO:-HALO, HALO:-HALO
     ]
-    expected = np.clip(np.rint(decoded), 0, 255)
-    assert np.array_equal(reconstruct(planes, network), expected)
+    assert np.array_equal(reconstruct(planes, network), chroma.rounded(decoded))
 
 
 def test_progress_counts_every_tile() -> None:
@@ -183,8 +181,8 @@ def test_corrections_apart_from_their_picture_give_the_same(
     # the last step of decoding looks at.
     inner = np.s_[4 : size[0] - 4, 4 : size[1] - 4]
     wanted = reconstruct(planes, Network(512))[inner]
-    even = chroma.corrected(found, planes)
-    assert np.array_equal(round_to_uint8(even)[inner], wanted)
+    even = chroma.TASK.corrected(found, planes)
+    assert np.array_equal(chroma.rounded(even)[inner], wanted)
     alone = restorer(network)
     cut = alone.corrected(planes, alone.correction(planes))
-    assert cut.shape == (*size, 2) and np.array_equal(round_to_uint8(cut)[inner], wanted)
+    assert cut.shape == (*size, 2) and np.array_equal(chroma.rounded(cut)[inner], wanted)

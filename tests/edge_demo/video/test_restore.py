@@ -69,8 +69,11 @@ def test_full_range_of_8_bits_is_the_road_of_pictures(tmp_path: Path, model: Chr
     assert found.tags == (6, 6, 6, 2)
     for before, after in zip(clip.planes, found.planes, strict=True):
         planes = chroma.Planes(before[0], np.dstack(before[1:]), "left")
-        difference = np.dstack(after[1:]).astype(int) - model.reconstruct(planes)
-        assert np.abs(difference).max() <= 1 and (difference != 0).mean() < 0.01
+        found_chroma = np.dstack(after[1:]).astype(int)
+        wanted = model.corrected(planes, model.correction(planes))
+        assert np.abs(found_chroma - wanted).max() <= 0.51
+        # Of two codes as near, pictures take each in turn.
+        assert np.abs(found_chroma - model.reconstruct(planes)).max() <= 1
 
 
 def test_the_streams_siting_counts(tmp_path: Path, model: Chroma) -> None:
