@@ -85,14 +85,16 @@ def _parser() -> argparse.ArgumentParser:
 
     preset = commands.add_parser(
         "preset",
-        help="export, measure and document a run as a preset; or make a preset's files again",
+        help="export, measure and document a run as a preset; or make a preset's files again, or "
+        "measure it anew",
     )
     preset.add_argument("run", type=Path, metavar="RUN", help="a run's folder, or a preset")
     preset.add_argument("--name", help="ship RUN as MODEL-SIZE.rN")
     preset.add_argument("--qat", type=Path, metavar="RUN",
                         help="its run of quantisation-aware training")  # fmt: skip
     preset.add_argument("--calibrate", metavar="SOURCE", help="photographs for integer recipes")
-    preset.add_argument("--evaluate", metavar="SOURCE", help="photographs to measure on")
+    preset.add_argument("--evaluate", metavar="SOURCE",
+                        help="photographs to measure on; without --name: measure anew")  # fmt: skip
     preset.add_argument("--terms", help="of the training photographs; default: RUN's own")
     preset.add_argument("--overwrite", action="store_true", help="ship again under a known name")
     preset.add_argument("--recipes", metavar="A,B,...",
@@ -283,7 +285,7 @@ def _sensitivity(options: argparse.Namespace) -> int:
 
 def _preset(options: argparse.Namespace) -> int:
     if not options.name:
-        return _remake(options)
+        return _measure_anew(options) if options.evaluate else _remake(options)
     from .preset import ship
 
     if options.recipes or options.out:
@@ -296,12 +298,24 @@ def _preset(options: argparse.Namespace) -> int:
     return 0
 
 
+def _measure_anew(options: argparse.Namespace) -> int:
+    from .preset import measure_anew
+
+    others = ("qat", "calibrate", "terms", "overwrite", "recipes", "out")
+    if any(getattr(options, name) for name in others):
+        raise UserError("--evaluate without --name measures a preset anew, and takes nothing else")
+    for path in measure_anew(str(options.run), options.evaluate):
+        print(f"wrote {os.path.relpath(path)}")
+    print("next: python -m studies pages")
+    return 0
+
+
 def _remake(options: argparse.Namespace) -> int:
     from edge_demo.model import models_folder
 
     from .remake import remake
 
-    alone = ("qat", "calibrate", "evaluate", "terms", "overwrite")
+    alone = ("qat", "calibrate", "terms", "overwrite")
     if any(getattr(options, name) for name in alone):
         raise UserError("shipping a run needs --name MODEL-SIZE.rN")
 

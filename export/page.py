@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_demo import tasks
+from edge_demo.errors import UserError
 from edge_demo.measure import restoration, results
 from edge_demo.measure.results import Row
 from edge_demo.tasks import chroma, jpeg
@@ -59,6 +60,20 @@ def write(shipped: Shipped) -> list[Path]:
     page = PAGES / f"{shipped.name}.md"
     results.write_text(page, _page(shipped), overwrite=True)
     return [*out, page]
+
+
+def reason(name: str, recipe: str) -> str:
+    """Why a preset has no file of a recipe, as its page says.
+
+    Raises:
+        UserError: the page says nothing of it.
+    """
+    path = PAGES / f"{name}.md"
+    start = f"- {recipe} is left out: "
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+        if line.startswith(start):
+            return line.removeprefix(start)
+    raise UserError(f"{path}: does not say why {name} has no {recipe}; ship it again")
 
 
 def _page(shipped: Shipped) -> str:

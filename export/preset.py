@@ -1,4 +1,8 @@
-"""Ship a run as a preset: every recipe measured, weights stored, a card page written."""
+"""Ship a run as a preset: every recipe measured, weights stored, a card page written.
+
+Or measure a preset anew, where what is around its network has changed: its networks stay as they
+are, byte for byte; the cards of its files, its page, its tables and the index say what it is now.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,7 @@ from edge_demo.model import models_folder, package
 from edge_demo.tasks.record import Task
 from keras_models import packed, runs
 
-from . import files, index, page
+from . import chosen, files, index, page
 from .calibrate import collect, public_name
 from .check import kilo_macs_per_pixel
 from .chosen import Chosen
@@ -68,6 +72,52 @@ def ship(
 
     task = keras_models.task(record["config"]["model"], record["config"]["size"])
     networks = _networks(run, qat, task, calibration)
+    written = _measured_and_written(networks, task, name, terms, evaluation)
+    kept = [_keep_weights(run, record, name, terms, networks[0].network.to_keep())]
+    if qat:
+        kept.append(_keep_weights(qat, runs.read_record(qat), f"{name}-qat", terms))
+    return [*written, *itertools.chain(*kept)]
+
+
+def measure_anew(name: str, evaluate: str) -> list[Path]:
+    """Measure every recipe of a preset again, and write what says so.
+
+    Args:
+        name: of the preset.
+        evaluate: a source of photographs.
+
+    Returns:
+        Every file written: models, page, tables, index.
+
+    Raises:
+        UserError: no such preset, or nothing is stored of its calibration; a source that shares
+            photographs with it is not refused, because no path is stored.
+    """
+    record = runs.read_record(Path(name))
+    task = keras_models.task(record["config"]["model"], record["config"]["size"])
+    evaluation = sources.open_source(evaluate, "test")
+    found = [one for one in (name, f"{name}-qat") if one in runs.presets()]
+    if not found or not runs.is_preset(Path(name)):
+        raise UserError(f"{name}: no such preset ({', '.join(runs.presets())})")
+    networks = []
+    for one in found:
+        run = Path(one)
+        told = runs.read_record(run)
+        known = told.get("quantisation")
+        network = Network(
+            runs.load_model(run), task, tile=tile_of(task),
+            chosen=chosen.of_values(known) if known else None,
+        )  # fmt: skip
+        if not (network.trained or network.chosen):
+            raise UserError(f"{one}: nothing is stored of its calibration; ship it again")
+        networks.append(_Trained(run, told, network))
+    return _measured_and_written(networks, task, name, record["terms"], evaluation)
+
+
+def _measured_and_written(
+    networks: Sequence[_Trained], task: Task, name: str, terms: str, evaluation: Source
+) -> list[Path]:
+    """A preset's files with what was measured of them, its page, its tables and the index."""
     with tempfile.TemporaryDirectory() as folder:
         measured = _measured(networks, task, name, terms, evaluation, Path(folder))
         written = [
@@ -81,9 +131,6 @@ def ship(
         siting: _whole_table(table, sizes, measured.equals)
         for siting, table in measured.tables.items()
     }
-    kept = [_keep_weights(run, record, name, terms, networks[0].network.to_keep())]
-    if qat:
-        kept.append(_keep_weights(qat, runs.read_record(qat), f"{name}-qat", terms))
     pages = page.write(
         Shipped(
             name,
@@ -96,7 +143,7 @@ def ship(
         )
     )
     listed = index.replace(models_folder.FOLDER, written, measured.equals)
-    return [*written, *itertools.chain(*kept), *pages, *listed]
+    return [*written, *pages, *listed]
 
 
 @dataclass(frozen=True)
@@ -232,12 +279,15 @@ def _drafts(
         # What both can give is given by the network that was trained for it, the last.
         last = trained is networks[-1]
         network = trained.network
-        chosen = [
+        fitting = [
             recipe
             for recipe in RECIPES
             if applicable(recipe, bool(network.trained)) and (last or not recipe.edgetpu)
         ]
-        for recipe in chosen:
+        for recipe in fitting:
+            if recipe.most_loss is not None and network.chosen and network.chosen.floats is None:
+                left_out[recipe.name] = page.reason(name, recipe.name)
+                continue
             try:
                 drafts += files.export(network, card, [recipe], folder)
             except UserError as error:
@@ -259,7 +309,7 @@ def _check_qat(run: Path, qat: Path | None) -> None:
 
 
 def _keep_weights(
-    run: Path, record: Mapping[str, Any], name: str, terms: str, chosen: Chosen | None = None
+    run: Path, record: Mapping[str, Any], name: str, terms: str, ranges: Chosen | None = None
 ) -> list[Path]:
     """Store a run's weights, and all that is needed to make its files again, as a preset."""
     folder = runs.WEIGHTS
@@ -281,8 +331,8 @@ def _keep_weights(
         "versions": record["versions"],
         "stages": stages,
     }
-    if chosen:
-        public["quantisation"] = chosen.values()
+    if ranges:
+        public["quantisation"] = ranges.values()
     results.write_json(told, public, overwrite=True)
     if record["config"].get("qat"):
         # Its layers hold the ranges of 8 bits, which no size knows: the whole model is kept.

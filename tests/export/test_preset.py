@@ -89,6 +89,13 @@ def test_ship(
     _files_are_made_again(tmp_path, capsys)
     # The same again is refused before any work, and the next number is not.
     written = {name: (tmp_path / name).read_bytes() for name in made}
+    # Measured anew where nothing has changed, nothing is another.
+    capsys.readouterr()
+    assert main(["preset", NAME, "--evaluate", f"folder:{small_photographs}"]) == 0
+    assert {name: (tmp_path / name).read_bytes() for name in made} == written
+    assert f"wrote {os.path.relpath(tmp_path / 'pages' / f'{NAME}.md')}" in capsys.readouterr().out
+    assert main(["preset", NAME, "--evaluate", "sample", "--overwrite"]) == 2
+    assert "measures a preset anew, and takes nothing else" in capsys.readouterr().err
     assert main(arguments) == 2
     assert "exists already" in capsys.readouterr().err
     assert {name: (tmp_path / name).read_bytes() for name in made} == written
