@@ -385,3 +385,22 @@ def test_measures_of_truth_and_of_grey(photograph: NDArray[np.uint8]) -> None:
     assert truth["rgb_psnr"] > 40 and abs(truth["colorfulness_ratio"] - 1) < 0.02
     plain = restored.measure(photograph, grey, restored.baselines()["grey"](grey))
     assert plain["ab_psnr"] < 30 and plain["colorfulness_ratio"] < 0.02
+
+
+def test_hint_after_hint_asks_the_network_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another hint on the same picture is spread alone; another picture is looked at."""
+    model = restorers.load("colorize_siggraph17-lite.r1.int8", threads=2)
+    assert isinstance(model, Colorize)
+    asked = []
+    real = type(model.runner).run
+    monkeypatch.setattr(
+        type(model.runner), "run", lambda self, values: asked.append(1) or real(self, values)
+    )
+    rng = np.random.default_rng(0)
+    first, second = (rng.uniform(0, 100, (64, 64)).astype(np.float32) for _ in range(2))
+    plain = model.reconstruct(Grey(first))
+    hinted = model.reconstruct(Grey(first, (Hint(0.5, 0.5, (40.0, 30.0)),)))
+    assert len(asked) == 1 and not np.array_equal(plain, hinted)
+    other = model.reconstruct(Grey(second))
+    assert len(asked) == 2 and not np.array_equal(plain, other)
+    assert np.array_equal(model.reconstruct(Grey(first)), plain) and len(asked) == 3
