@@ -28,7 +28,7 @@ def load(model: str | PathLike[str], threads: int = 2) -> Restorer:
 
     Args:
         model: a task (``"chroma"``, ``"colorize"``, ``"enhance"``) for the model that is usual for
-            it, an architecture (``"eccv16"``), a preset's name with or without its recipe
+            it, an architecture (``"unet"``), a preset's name with or without its recipe
             (``"chroma_merged-s.r2"``), or a path to a ``.tflite`` file.
         threads: that the network may use.
 

@@ -75,7 +75,7 @@ def run(options: argparse.Namespace) -> int:
     print(_every(lines) if options.all else _presets(lines))
     if not options.all:
         print("models --all lists every recipe, with what was measured of it")
-        print("run --model takes any part of a name that is of one preset alone, such as eccv16")
+        print("run --model takes any part of a name that is of one preset alone, such as unet")
     print(f"next: {cli.program()} run photo.jpg restored.png")
     return 0
 

@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model",
         metavar="NAME|FILE",
-        help="a preset, an architecture (eccv16) or a file; its task decides what is done; "
+        help="a preset, an architecture (unet) or a file; its task decides what is done; "
         "default: the usual one of the task",
     )
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""``python -m keras_models``: import-backbone, import-weights."""
+"""``python -m keras_models``: import-backbone, import-weights, adapt."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from edge_demo.quiet import quiet_stderr
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = cli.Parser(prog="python -m keras_models", description="Weights made by others.")
+    parser = cli.Parser(
+        prog="python -m keras_models", description="Weights: of others, and made ready to ship."
+    )
     commands = parser.add_subparsers(dest="command", required=True, parser_class=cli.Parser)
     backbone = commands.add_parser(
         "import-backbone", help="an ImageNet classifier to a backbone's weights"
@@ -36,6 +38,15 @@ def _parser() -> argparse.ArgumentParser:
     weights.add_argument("model", help="colorize_eccv16, colorize_siggraph17")
     weights.add_argument("file", type=Path, metavar="FILE.pth")
     weights.add_argument("--out", required=True, type=Path, metavar="RUN", help="the run's folder")
+    adapted = commands.add_parser(
+        "adapt", help="a finished run to one that is more vivid, or takes half the room"
+    )
+    adapted.add_argument("run", type=Path, metavar="RUN", help="a run's folder, or a preset")
+    adapted.add_argument("--out", required=True, type=Path, metavar="RUN", help="the new folder")
+    adapted.add_argument(
+        "--saturation", type=float, metavar="FACTOR", help="of colorize_unet: times as strong"
+    )
+    adapted.add_argument("--half", action="store_true", help="round weights to 16 bits")
     return parser
 
 
@@ -63,13 +74,21 @@ def _weights(options: argparse.Namespace) -> None:
     print(f"next: python -m training evaluate {options.out} --data SOURCE")
 
 
+def _adapt(options: argparse.Namespace) -> None:
+    from . import adapted
+
+    print(f"wrote {adapted.adapt(options.run, options.out, options.saturation, options.half)}")
+    print(f"next: python -m training evaluate {options.out} --data SOURCE")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line; returns the exit code."""
 
     def dispatch(options: argparse.Namespace) -> None:
         with quiet_stderr():
             import keras  # noqa: F401
-        {"import-backbone": _backbone, "import-weights": _weights}[options.command](options)
+        does = {"import-backbone": _backbone, "import-weights": _weights, "adapt": _adapt}
+        does[options.command](options)
 
     return cli.run(_parser(), dispatch, arguments)
 

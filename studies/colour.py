@@ -47,9 +47,9 @@ from . import reports, wording
 from .command import RESULTS, ROOT, command_line, write
 from .wording import Json
 
-NETWORKS = tuple(f"colorize_{name}-lite.r1" for name in ("fusion", "eccv16", "siggraph17"))
+NETWORKS = ("colorize_unet-lite0.r1",)
 RECIPES = "float32", "int8"
-HINTED = f"{NETWORKS[-1]}.int8"
+HINTED = f"{NETWORKS[0]}.int8"
 LARGE = 4000, 3000
 THREADS, ROUNDS = 2, 7
 MOST = 120  # scenes, evenly spread

@@ -88,8 +88,8 @@ def _shaded(rng: np.random.Generator, light: float, slope: float) -> Array:
     rows, columns = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
     down, across = rng.uniform(-slope, slope, 2)
     grain = rng.normal(0, 1, SIZE).astype(np.float32)
-    grain = cv2.GaussianBlur(grain, (0, 0), rng.uniform(1, 3))
-    grain *= rng.uniform(0.5, 3) / grain.std()
+    grain = np.asarray(cv2.GaussianBlur(grain, (0, 0), rng.uniform(1, 3)), np.float32)
+    grain *= np.float32(rng.uniform(0.5, 3) / grain.std())
     return np.asarray(light + down * rows + across * columns + grain, np.float32)
 
 

@@ -61,14 +61,14 @@ class Point:
     """
 
     share: float = 0.3
-    doubt: float = 0.1
+    doubt: float = 0.05
     down: float = 1.0
     across: float = 2.5
     lightness: float = 25.0
-    path: float = 0.6
-    near: float = 0.15
+    path: float = 1.3
+    near: float = 0.1
     near_lightness: float = 8.0
-    near_path: float = 1.0
+    near_path: float = 4.0
     edge_lightness: float = 8.0
     edge_colour: float = 15.0
     grain: float = 1.5

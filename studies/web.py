@@ -53,7 +53,7 @@ _HALF = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420]
 TASKS = {"chroma": "chroma", "grey": "colorize", "dark": "enhance"}
 MODELS = (
     "chroma_residual-s.r1.int8", "chroma_residual-s.r1.float32",
-    "colorize_siggraph17-lite.r1.int8", "colorize_fusion-lite.r1.int8",
+    "colorize_unet-lite0.r1.int8",
     "enhance_mirnet-lite.r2.int8", "enhance_zerodce-lite.r2.int8",
 )  # fmt: skip
 

@@ -412,8 +412,8 @@ def test_the_tables_are_there() -> None:
         "chroma_residual-s.r1 center", "benchmark", "compare", "pi", "quantisation", "recipes",
         "bitrate", "detail", "sensitivity", "tiles",
         "low_light", "benchmark enhance", "compare enhance",
-        "colorize_fusion-lite.r1", "colorize_eccv16-lite.r1", "colorize_siggraph17-lite.r1",
-        "colour large", "colour scenes", "colour wanted",
+        "colorize_unet-lite0.r1", "hint_borders", "colour_meaning classes",
+        "colour_meaning skin", "colour large", "colour scenes", "colour wanted",
         "video coding", "video filters", "video sizes", "video speed", "video walkers", "web",
         "cleaning recall", "cleaning time", "pipeline stages",
     }  # fmt: skip

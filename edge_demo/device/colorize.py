@@ -38,6 +38,8 @@ Array = NDArray[np.float32]
 # reduced to the network's grid of 48x48 and brought back so: 39.1 dB; bicubic 37.8, bilinear 37.4.
 _RADIUS, _EPS, _MARGIN = 1, 10.0, 0.0
 _THREADS = 2
+# At this longer side, or the picture's own, hints are seen to have their colours.
+_HINTS_AT = 512
 # Halvings of the saturation of a colour that cannot be shown, until it can.
 _STEPS = 7
 # Linear RGB that rounds to what 8 bits hold: within half a code of black and of white.
@@ -95,12 +97,12 @@ class Colorize(Restorer):
         """What a network does not say cannot be used."""
         found = {}
         if not task.tells_spread:
-            found["fade"] = "does not say how sure it is; eccv16 and siggraph17 do"
+            found["fade"] = "does not say how sure it is; colorize_unet does"
         if not task.takes_hints:
-            found["hints"] = "takes none; models of siggraph17 do"
+            found["hints"] = "takes none; colorize_unet does"
         if not task.tells_distribution:
             for name in ("reference", "average"):
-                found[name] = "tells no chances of colours; models of siggraph17 do"
+                found[name] = "tells no chances of colours; colorize_unet does"
         return found
 
     def _settled(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
@@ -186,7 +188,8 @@ class Colorize(Restorer):
         if grey.hints:
             plain = hinting.finer(ab, coarse, small.lightness, _RADIUS, _EPS)
             spread = None if carried else self.spreading
-            ab = hinting.obey(plain, small.lightness, grey.hints, _RADIUS, _EPS, spread)
+            seen = _reduced_to(grey.lightness, _HINTS_AT)
+            ab = hinting.obey(plain, seen, grey.hints, _RADIUS, _EPS, spread)
             coarse = plain.lightness
         yield from enlarged(grey.lightness, coarse, ab * np.float32(self.strength))
 
@@ -279,6 +282,16 @@ def _of_photograph(reference: Picture) -> global_hints.Wanted:
     if colorize.is_grey(rgb):
         raise UserError(f"{reference.name}: has no colours to take")
     return global_hints.of_photograph(rgb)
+
+
+def _reduced_to(lightness: Array, longer: int) -> Array:
+    """A lightness (H, W) whose longer side is at most that."""
+    height, width = lightness.shape
+    if max(height, width) <= longer:
+        return lightness
+    scale = longer / max(height, width)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return np.asarray(cv2.resize(lightness, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def on_grid(small: Grey, ab: Array) -> Array:

@@ -76,13 +76,13 @@ WIDE = Spreading(
     Edges(lightness=8.0, colour=15.0, grain=1.5),
     Prior(
         (
-            (0.7, Reach(1.0, 2.5, 25.0, 0.6)),
-            (0.3, Reach(0.15, 0.15, 8.0, 1.0)),
+            (0.7, Reach(1.0, 2.5, 25.0, 1.3)),
+            (0.3, Reach(0.1, 0.1, 8.0, 4.0)),
         ),
-        doubt=0.1,
+        doubt=0.05,
     ),
 )
-_CELLS = 1.5  # how far a hint reaches that is to be seen to at its place alone
+_CELLS = 3.0  # how far a hint reaches that is to be seen to at its place alone
 _ROUNDS = 3
 
 
@@ -125,7 +125,7 @@ def obey(
 
     Args:
         plain: without hints, of ``finer``.
-        seen: lightness as the network saw it (H, W); the result is measured at that size.
+        seen: lightness (H, W) at which the result is measured, the picture's own or near it.
         hints: at least one.
         radius, eps: of the guided enlargement.
         wide: how hints are spread over the picture; None: their places alone are seen to.
@@ -208,12 +208,13 @@ def spreading(known: Array, at: Array, ways: Ways | None, prior: Prior) -> Calla
         prior: how far corrections reach.
     """
     height, width, axes = known.shape
+    to_hints, to_cells = (None, None) if ways is None else (ways.to_hints, ways.to_cells)
     # float64: hints side by side are all but one.
-    common = _alike(at, at, ways and ways.to_hints, prior).astype(np.float64)
+    common = _alike(at, at, to_hints, prior).astype(np.float64)
     # A Gaussian of ways is no covariance by itself: what no process could have is left out.
     variances, axes_of = np.linalg.eigh(common)
     solver = (axes_of / (np.maximum(variances, 0.0) + prior.doubt)) @ axes_of.T
-    kernels = _alike(known.reshape(-1, axes), at, ways and ways.to_cells, prior)
+    kernels = _alike(known.reshape(-1, axes), at, to_cells, prior)
     return lambda missed: (kernels @ (solver @ missed).astype(np.float32)).reshape(height, width, 2)
 
 

@@ -20,10 +20,10 @@ DEFAULT_PRESET = "chroma_residual-s.r1"
 DEFAULT_RECIPES = ("qat", "int8")
 # What pictures are restored with: most are JPEGs, and it is told how strongly one was quantised.
 PICTURES_PRESET = "chroma_bitrate-s.r2"
-# What is meant where a task alone is named: of colorize the one that takes hints.
+# What is meant where a task alone is named.
 DEFAULTS = {
     "chroma": PICTURES_PRESET,
-    "colorize": "colorize_siggraph17-lite.r1",
+    "colorize": "colorize_unet-lite0.r1",
     "enhance": "enhance_mirnet-lite.r2",
 }
 
@@ -80,7 +80,7 @@ def find(name: str | None) -> Path:
     Args:
         name: a path to a ``.tflite``, ``PRESET.RECIPE``, a bare ``PRESET`` (its qat file, or
             its int8 file where there is none), a part of a preset's name that is of no other
-            (``eccv16``, ``residual-xs``), a task for the preset that is usual for it, or None for
+            (``unet``, ``residual-xs``), a task for the preset that is usual for it, or None for
             the default. Of a recipe that equals another it is the other's file.
 
     Raises:

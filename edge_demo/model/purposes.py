@@ -27,6 +27,7 @@ PURPOSES = {
     "colorize_eccv16": Purpose("vivid", "strong colours; fewer where it is unsure, if you like"),
     "colorize_fusion": Purpose("careful", "keeps to colours that are safe"),
     "colorize_siggraph17": Purpose("guided", "colours by itself, or by your hints or a reference"),
+    "colorize_unet": Purpose("best", "colours by itself, or by your hints or a reference"),
     "enhance_mirnet": Purpose("best", "pictures in the dark"),
     "enhance_zerodce": Purpose(
         "fast", "cameras and video in the dark: fast, keeps the tint of the night"

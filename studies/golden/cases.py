@@ -18,16 +18,12 @@ PRESETS = (
     "chroma_merged-s.r2.int8",
     "chroma_residual-s.r1.qat",
     "chroma_residual-xs.r1.int8",
-    "colorize_eccv16-lite.r1.int8",
-    "colorize_fusion-lite.r1.int8",
-    "colorize_siggraph17-lite.r1.int8",
+    "colorize_unet-lite0.r1.int8",
     "enhance_mirnet-lite.r2.int8",
     "enhance_zerodce-lite.r2.int8",
 )
 MERGED = "chroma_merged-s.r2.int8"
-HINTED = "colorize_siggraph17-lite.r1.int8"
-SPREAD = "colorize_eccv16-lite.r1.int8"
-FUSION = "colorize_fusion-lite.r1.int8"
+COLOUR = "colorize_unet-lite0.r1.int8"
 MIRNET = "enhance_mirnet-lite.r2.int8"
 CURVES = "enhance_zerodce-lite.r2.int8"
 
@@ -99,7 +95,7 @@ def _pictures() -> Iterator[Case]:
     for file in FLOAT_FILES:
         yield _run(f"float-{file}", _sources(file)[0], "out.png", model=f"IN/{file}")
     yield from _optional()
-    for name, model in (("usual", None), ("colorize", FUSION), ("enhance", CURVES)):
+    for name, model in (("usual", None), ("colorize", COLOUR), ("enhance", CURVES)):
         yield _run(f"folder-{name}", "mixed", "out", model=model)
     yield _run("folder-recursive", "mixed", "out", "--recursive")
     yield _run("tasks", "dark.jpg", "out.png", "--task", "enhance,chroma")
@@ -124,14 +120,15 @@ def _optional() -> Iterator[Case]:
         yield _run(f"bright-{model}", "q75.jpg", "out.png", model=model)
         yield _run(f"deep-{model}", "deep_dark.png", "out.png", model=model)
         yield _run(f"render-{model}", "dark.jpg", "out.png", "--render-size", "96", model=model)
-    for model in (HINTED, SPREAD, FUSION):
-        yield _run(f"strength-{model}", "grey.jpg", "out.png", "--strength", "0.4", model=model)
-        yield _run(f"deep-{model}", "deep_grey.tif", "out.png", model=model)
-        yield _run(f"alpha-{model}", "alpha.png", "out.webp", model=model)
-    yield _run(f"render-{HINTED}", "grey.jpg", "out.png", "--render-size", "128", model=HINTED)
-    yield _run(f"render-{SPREAD}", "grey.jpg", "out.png", "--render-size", "200", model=SPREAD)
-    for model in (HINTED, SPREAD):
-        yield _run(f"fade-{model}", "grey.jpg", "out.png", "--fade", "20", model=model)
+    usual: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
+        ("strength", "grey.jpg", "out.png", ("--strength", "0.4")),
+        ("deep", "deep_grey.tif", "out.png", ()),
+        ("alpha", "alpha.png", "out.webp", ()),
+        ("render", "grey.jpg", "out.png", ("--render-size", "128")),
+        ("fade", "grey.jpg", "out.png", ("--fade", "20")),
+    )
+    for name, source, target, options in usual:
+        yield _run(f"{name}-{COLOUR}", source, target, *options, model=COLOUR)
     hinted = {
         "hints": ("--hints", "IN/hints.json"),
         "average": ("--average", "#8a6040"),
@@ -141,8 +138,8 @@ def _optional() -> Iterator[Case]:
                                 "--strength", "0.7"),
     }  # fmt: skip
     for name, options in hinted.items():
-        yield _run(name, "grey.jpg", "out.png", *options, model=HINTED)
-    yield _run("hints-on-large", "large.jpg", "out.jpg", "--hints", "IN/hints.json", model=HINTED)
+        yield _run(name, "grey.jpg", "out.png", *options, model=COLOUR)
+    yield _run("hints-on-large", "large.jpg", "out.jpg", "--hints", "IN/hints.json", model=COLOUR)
 
 
 def _mistakes() -> Iterator[Case]:
@@ -158,23 +155,23 @@ def _mistakes() -> Iterator[Case]:
         ("detail", "chroma_residual-s.r1", ("--detail", "0.5")),
         ("detail-range", MERGED, ("--detail", "-1")),
         ("resample", CURVES, ("--resample",)),
-        ("fade", FUSION, ("--fade", "20")),
-        ("fade-range", HINTED, ("--fade", "-2")),
-        ("hints", SPREAD, ("--hints", "IN/hints.json")),
-        ("hints-outside", HINTED, ("--hints", "IN/outside.json")),
-        ("hints-unknown", HINTED, ("--hints", "IN/unknown.json")),
-        ("reference", FUSION, ("--reference", "IN/reference.png")),
-        ("reference-grey", HINTED, ("--reference", "IN/grey.jpg")),
-        ("reference-average", HINTED, ("--reference", "IN/red.jpg", "--average", "#406a8a")),
-        ("average", HINTED, ("--average", "blue")),
-        ("render", FUSION, ("--render-size", "128")),
+        ("fade", CURVES, ("--fade", "20")),
+        ("fade-range", COLOUR, ("--fade", "-2")),
+        ("hints", MIRNET, ("--hints", "IN/hints.json")),
+        ("hints-outside", COLOUR, ("--hints", "IN/outside.json")),
+        ("hints-unknown", COLOUR, ("--hints", "IN/unknown.json")),
+        ("reference", MIRNET, ("--reference", "IN/reference.png")),
+        ("reference-grey", COLOUR, ("--reference", "IN/grey.jpg")),
+        ("reference-average", COLOUR, ("--reference", "IN/red.jpg", "--average", "#406a8a")),
+        ("average", COLOUR, ("--average", "blue")),
+        ("render", MERGED, ("--render-size", "128")),
         ("render-range", CURVES, ("--render-size", "20")),
         ("video-option", None, ("--temporal", "0.5")),
     ):
         yield _run(f"refused-{name}", "q75.jpg", "out.png", *options, model=model)
     yield _run("refused-video-full", "full.mkv", "out.mkv")
     yield _run("refused-video-hints", "left.mp4", "out.mkv", "--hints", "IN/hints.json",
-               model=HINTED)  # fmt: skip
+               model=COLOUR)  # fmt: skip
 
 
 def _videos() -> Iterator[Case]:
@@ -186,16 +183,16 @@ def _videos() -> Iterator[Case]:
     for strength in ("0", "0.5"):
         yield _run(f"video-temporal-{strength}", "left.mp4", "out.mkv", "--temporal", strength)
         yield _run(f"video-temporal-{strength}-colour", "left.mp4", "out.mkv",
-                   "--temporal", strength, model=SPREAD)  # fmt: skip
+                   "--temporal", strength, model=COLOUR)  # fmt: skip
     yield _run("video-detail", "left.mp4", "out.mkv", "--detail", "0.3", model=MERGED)
     yield _run("video-strength", "dark.mp4", "out.mkv", "--strength", "0.5", model=CURVES)
     yield _run("video-colour", "left.mp4", "out.mkv", "--strength", "0.5", "--fade", "20",
-               model=SPREAD)  # fmt: skip
-    yield _run("video-average", "left.mp4", "out.mkv", "--average", "#8a6040", model=HINTED)
+               model=COLOUR)  # fmt: skip
+    yield _run("video-average", "left.mp4", "out.mkv", "--average", "#8a6040", model=COLOUR)
     yield _run("video-h264", "left.mp4", "out.mp4", "--threads", "1")
     yield _run("video-mov", "left.mp4", "out.mov", "--crf", "20", "--threads", "1")
     yield _run("video-hevc", "left.mp4", "out.mkv", "--codec", "hevc", "--threads", "1")
-    for model in (CURVES, MERGED, SPREAD):
+    for model in (CURVES, MERGED, COLOUR):
         source = "dark.mp4" if model == CURVES else "left.mp4"
         # The speed is written on top of each picture.
         yield Case(f"camera-{model}", ("edge_demo", "camera", "--camera", f"IN/{source}", "--model",
@@ -210,7 +207,7 @@ def _measured() -> Iterator[Case]:
         "chroma": ("chroma_residual-s.r1.qat", MERGED, "--images", "IN/photographs",
                    "--siting", "left"),
         "bitrate": ("chroma_bitrate-s.r2.int8", "--images", "IN/photographs"),
-        "colorize": (SPREAD, HINTED, FUSION, "--images", "IN/photographs"),
+        "colorize": (COLOUR, "--images", "IN/photographs"),
         "enhance": (CURVES, MIRNET, "--images", "IN/pairs"),
     }  # fmt: skip
     for name, options in chosen.items():
@@ -220,14 +217,13 @@ def _measured() -> Iterator[Case]:
         ("chroma", "chroma_residual-s.r1.qat", ("--siting", "topleft")),
         ("bitrate", "chroma_bitrate-s.r2.int8", ("--quality", "40")),
         ("merged", MERGED, ("--detail", "0.5")),
-        ("colorize", SPREAD, ()),
-        ("hinted", HINTED, ()),
+        ("colorize", COLOUR, ()),
         ("enhance", CURVES, ()),
     ):
         data = "pairs:IN/pairs" if name == "enhance" else "folder:IN/photographs"
         yield Case(f"evaluate-{name}", ("training", "evaluate", f"{shipped}/{file}.tflite",
                    "--data", data, *options, *written))  # fmt: skip
-    for name, file in (("chroma", MERGED), ("colorize", SPREAD), ("enhance", CURVES)):
+    for name, file in (("chroma", MERGED), ("colorize", COLOUR), ("enhance", CURVES)):
         yield Case(f"evaluate-video-{name}", ("training", "evaluate", f"{shipped}/{file}.tflite",
                    "--data", "video:IN/left.mp4", *written, "--plot", "OUT/out.png"))  # fmt: skip
     yield Case("evaluate-preset", ("training", "evaluate", "chroma_residual-xs.r1",
@@ -259,13 +255,13 @@ def requests() -> list[Request]:
     ask("process-colorize", "/process", "grey.jpg", mode="colorize")
     ask("process-hints", "/process", "grey.jpg", mode="colorize", fade="10",
         hints='{"hints": [{"x": 120, "y": 90, "color": "#4a7bc8"}]}')  # fmt: skip
-    ask("process-average", "/process", "grey.jpg", model=HINTED, average="#8a6040", strength="0.8")
-    ask("process-reference", "/process", "grey.jpg", model=HINTED, reference="red.jpg")
+    ask("process-average", "/process", "grey.jpg", model=COLOUR, average="#8a6040", strength="0.8")
+    ask("process-reference", "/process", "grey.jpg", model=COLOUR, reference="red.jpg")
     ask("process-enhance", "/process", "dark.jpg", mode="enhance", strength="0.9")
     ask("process-render", "/process", "dark.jpg", model=CURVES, render_size="96")
     ask("process-many", "/process", ("q75.jpg", "plain.png", "odd.jpg", "cut.jpg"))
     ask("refused-model", "/process", "q75.jpg", model="nobody")
-    ask("refused-mode", "/process", "q75.jpg", model=HINTED, mode="chroma")
+    ask("refused-mode", "/process", "q75.jpg", model=COLOUR, mode="chroma")
     ask("refused-option", "/process", "q75.jpg", mode="chroma", fade="10")
     ask("refused-picture", "/process", "text.jpg")
     ask("refused-grey", "/process", "grey.jpg", mode="chroma")
@@ -274,6 +270,6 @@ def requests() -> list[Request]:
     ask("look", "/look", "dark.jpg")
     ask("compare", "/compare", "q75.jpg", model_a=MERGED, model_b="chroma_residual-xs.r1.int8")
     ask("palette", "/palette", "grey.jpg", x="100", y="80", k="6")
-    ask("refused-palette", "/palette", "grey.jpg", x="100", y="80", model=SPREAD)
+    ask("refused-palette", "/palette", "grey.jpg", x="100", y="80", model=CURVES)
     ask("colors", "/colors", "red.jpg", k="4")
     return found

@@ -200,7 +200,7 @@ def test_mistakes_of_tasks(tmp_path: Path, day: Rgb, capfd: pytest.CaptureFixtur
     for arguments, says in [
         (("--task", "color"), "unknown task 'color'; known: chroma, enhance, colorize"),
         (("--task", "chroma,,enhance"), "unknown task ''"),
-        (("--task", "chroma", "--model", "eccv16"), "is a model of colorize; --task names chroma"),
+        (("--task", "chroma", "--model", "unet"), "is a model of colorize; --task names chroma"),
         (("--task", "chroma", "--fade", "20"), "--fade is of the colorize task"),
         (("--task", "chroma,enhance", "--fade", "20"), "--fade is of colorize; --task names"),
         (("--resample", "--fade", "20"), "--resample, --fade are of different tasks"),
@@ -215,10 +215,10 @@ def test_mistakes_of_tasks(tmp_path: Path, day: Rgb, capfd: pytest.CaptureFixtur
 def test_models_answer_to_what_people_remember() -> None:
     names = {
         "chroma": models_folder.PICTURES_PRESET,
-        "eccv16": "colorize_eccv16-lite.r1",
-        "colorize_eccv16": "colorize_eccv16-lite.r1",
-        "eccv16-lite": "colorize_eccv16-lite.r1",
-        "eccv16.int8": "colorize_eccv16-lite.r1.int8",
+        "unet": "colorize_unet-lite0.r1",
+        "colorize_unet": "colorize_unet-lite0.r1",
+        "unet-lite0": "colorize_unet-lite0.r1",
+        "unet.int8": "colorize_unet-lite0.r1.int8",
         "zerodce": "enhance_zerodce-lite.r2",
         "residual": models_folder.DEFAULT_PRESET,
         "residual-xs": "chroma_residual-xs.r1",
@@ -449,7 +449,7 @@ def test_a_folder_can_be_stopped_and_goes_on(
 def test_nothing_asked_for_is_taken_by_every_model(tmp_path: Path, day: Rgb) -> None:
     photo = save(tmp_path / "photo.jpg", day[:48, :64], _420)
     picture = edge_demo.read(photo)
-    for name in ("residual-xs", "fusion", "zerodce"):
+    for name in ("residual-xs", "unet", "zerodce"):
         model = restorers.load(models_folder.find(name))
         model.with_options(fade=0, detail=0.0)
         if name != "residual-xs":

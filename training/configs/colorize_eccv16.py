@@ -1,8 +1,7 @@
-"""Classification, size lite: the config of preset ``colorize_eccv16-lite.r1``.
+"""Classification, size lite, on features of MobileNetV2.
 
-Data, command and hardware as in ``colorize_fusion``, 0.3 h. ``unbalance`` was chosen on photographs
-of neither training nor validation, for colours about as strong as theirs.
-What it reached: ``docs/models/colorize_eccv16-lite.r1.md``.
+Data and command as in ``colorize_fusion``. ``unbalance`` was chosen on photographs of neither
+training nor validation, for colours about as strong as theirs.
 """
 
 import dataclasses

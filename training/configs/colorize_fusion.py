@@ -1,18 +1,14 @@
-"""Fusion, size lite: the config of preset ``colorize_fusion-lite.r1``.
+"""Fusion, size lite, on features of MobileNetV2.
 
-Trained on 1,633 photographs of ImageNet's classes, 3,801 of Intel's scenes and 232 of CID22 and
-CLIC 2025, in equal parts as the square roots of those numbers; 82 of ImageNet's classes and a tenth
-of the scenes were held out::
+Good for some thousand photographs, as a first attempt::
 
     python -m training fit colorize_fusion \\
         --data "folder:photos_varied/train + folder:scenes:train + folder:photos_444/train" \\
-        --val folder:photos_varied/val --out runs/colorize_fusion-lite.r1 \\
-        --set backbone_weights=mobilenet_v2.npz
+        --val folder:photos_varied/val --out runs/colorize_fusion \\
+        --set backbone_weights=keras_models/weights/mobilenet_v2.npz
 
-The backbone came from ``python -m keras_models import-backbone``; the preset's own is the same:
-``--set backbone_weights=colorize_fusion-lite.r1``. Hardware: 2 x86 cores (AVX-512 with bfloat16),
-also busy with other work: 0.2 h.
-What it reached: ``docs/models/colorize_fusion-lite.r1.md``.
+The backbone came from ``python -m keras_models import-backbone``. On 2 x86 cores it takes 0.2 h;
+``colorize_unet`` is better for hours.
 """
 
 from training.config import FitConfig

@@ -1,8 +1,4 @@
-"""Hints, size lite: the config of preset ``colorize_siggraph17-lite.r1``.
-
-Data, command and hardware as in ``colorize_fusion``, 0.4 h.
-What it reached: ``docs/models/colorize_siggraph17-lite.r1.md``.
-"""
+"""Hints, size lite, on features of MobileNetV2; data and command as in ``colorize_fusion``."""
 
 import dataclasses
 
