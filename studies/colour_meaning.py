@@ -108,31 +108,38 @@ def classes(text: str, file: Path) -> dict[str, Any]:
 def skin(text: str) -> dict[str, Any]:
     """How far the middle of each face is off."""
     every = methods()
-    found: dict[str, list[tuple[float, float, float]]] = {name: [] for name in every}
+    found: dict[str, list[tuple[float, float | None, float]]] = {name: [] for name in every}
     photographs = _truths(text)
     for rgb in photographs:
         down, across = (side // 4 for side in rgb.shape[:2])
         inside = np.s_[down:-down, across:-across]
         for name, method in every.items():
             found[name].append(skin_error(method(rgb)[inside], rgb[inside]))
-    rows = [
-        {"name": name, **dict(zip(("delta_e_2000", "hue", "chroma"), means, strict=True))}
-        for name, each in found.items()
-        for means in [np.nanmean(np.array(each), 0).tolist()]
-    ]
+    rows = []
+    for name, each in found.items():
+        deltas, hues, strengths = zip(*each, strict=True)
+        some = [hue for hue in hues if hue is not None]
+        rows.append(
+            {
+                "name": name,
+                "delta_e_2000": _mean(deltas),
+                "hue": _mean(some) if some else None,
+                "chroma": _mean(strengths),
+            }
+        )
     return {"what": "skin", "data": public_name(text), "images": len(photographs), "rows": rows}
 
 
-def skin_error(found: Pixels, truth: Pixels) -> tuple[float, float, float]:
+def skin_error(found: Pixels, truth: Pixels) -> tuple[float, float | None, float]:
     """CIEDE2000, and of the mean a and b the hue's error in degrees and the chroma's as a share.
 
-    The hue is NaN where either has none.
+    The hue is None where either has none.
     """
     ours, theirs = (rgb_to_lab(one)[..., 1:].mean((0, 1)) for one in (found, truth))
     strengths = [float(np.hypot(*one)) for one in (ours, theirs)]
     turn = np.degrees(np.arctan2(ours[1], ours[0]) - np.arctan2(theirs[1], theirs[0]))
-    hue = abs((turn + 180.0) % 360.0 - 180.0) if min(strengths) > _LEAST_CHROMA else np.nan
-    return metrics.delta_e_2000(found, truth), float(hue), strengths[0] / max(strengths[1], 1e-6)
+    hue = float(abs((turn + 180.0) % 360.0 - 180.0)) if min(strengths) > _LEAST_CHROMA else None
+    return metrics.delta_e_2000(found, truth), hue, strengths[0] / max(strengths[1], 1e-6)
 
 
 def _truths(text: str) -> list[Pixels]:
@@ -171,7 +178,7 @@ def _table_classes(found: Json) -> str:
 def _table_skin(found: Json) -> str:
     cells = [
         [_named(row), f"{row['delta_e_2000']:.2f}",
-         "" if np.isnan(row["hue"] or np.nan) else f"{row['hue']:.0f}", f"{row['chroma']:.2f}"]
+         "" if row["hue"] is None else f"{row['hue']:.0f}", f"{row['chroma']:.2f}"]
         for row in found["rows"]
     ]  # fmt: skip
     return markdown(

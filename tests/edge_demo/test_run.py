@@ -227,8 +227,8 @@ def test_models_answer_to_what_people_remember() -> None:
         assert models_folder.find(name).name.startswith(f"{preset}."), name
     with pytest.raises(UserError, match=r"'merged' is .*chroma_merged-m.r1 or chroma_merged-s.r2"):
         models_folder.find("merged")
-    with pytest.raises(UserError, match="no model named 'eccv17'; did you mean"):
-        models_folder.find("eccv17")
+    with pytest.raises(UserError, match="no model named 'unett'; did you mean"):
+        models_folder.find("unett")
 
 
 def test_every_preset_says_what_it_is_for(capsys: pytest.CaptureFixture[str]) -> None:

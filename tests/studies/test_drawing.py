@@ -60,22 +60,27 @@ def test_the_picture_of_flicker(model_files: dict[str, Path]) -> None:
     assert restless[3] < 1 < restless[2] < restless[1]
 
 
-def test_the_colour_sheet_is_drawn_from_what_ships() -> None:
-    import skimage.data
-
-    rgb = np.ascontiguousarray(skimage.data.chelsea()[:120, :160])
-    models = {name: restorers.load(name) for name, _ in colour_sheet.COLUMNS.values()}
-    photograph, grey, *coloured = colour_sheet.row(rgb, models)
-    assert np.array_equal(photograph, rgb) and not np.ptp(grey, axis=-1).any()
-    assert len(coloured) == len(colour_sheet.COLUMNS)
-    light = [rgb_to_lab(picture) for picture in (grey, *coloured)]
-    for picture in light[1:]:
-        assert np.abs(picture[..., 0] - light[0][..., 0]).max() < 1.5  # two roundings
-        assert np.abs(picture[..., 1:]).mean() > 1.0
+def test_the_colour_sheet_is_drawn_from_what_ships(tmp_path: Path) -> None:
+    folder = small_photographs(tmp_path / "photographs")
+    model = restorers.load(colour_sheet.MODEL, threads=2)
+    assert isinstance(model, Colorize)
+    paths = colour_sheet.chosen(f"folder:{folder} + folder:{folder}", 5, seed=3)
+    # A part after the other in turn, each in an order of the seed's.
+    assert len(paths) == 5 and {path.name for path in paths[:2]} <= {p.name for p in paths}
+    assert paths == colour_sheet.chosen(f"folder:{folder} + folder:{folder}", 5, seed=3)
+    drawn = colour_sheet.drawn(paths[:2], model)
+    height, width = colour_sheet.SIZE
+    cells = [
+        drawn[sheets.LABEL + sheets.GAP :, i * (width + sheets.GAP) :][:height, :width]
+        for i in range(2 * colour_sheet.PAIRS)
+    ]
+    assert not np.ptp(cells[0], axis=-1).any() and np.ptp(cells[1], axis=-1).mean() > 5
+    assert (cells[4] == 255).all()  # two photographs fill half of the row
+    grey, coloured = (rgb_to_lab(cell[20:])[..., 0] for cell in cells[2:4])
+    assert np.abs(grey - coloured).mean() < 1.5
     committed = cv2.imread(str(colour_sheet.PICTURE))
-    columns = 2 + len(colour_sheet.COLUMNS)
-    width = columns * (colour_sheet.SIZE[1] + sheets.GAP) - sheets.GAP
-    assert committed is not None and committed.shape[1] == width
+    row = 2 * colour_sheet.PAIRS * (width + sheets.GAP) - sheets.GAP
+    assert committed is not None and committed.shape[1] == row
 
 
 def test_the_sheet_of_sizes_is_drawn_from_what_ships(tmp_path: Path) -> None:

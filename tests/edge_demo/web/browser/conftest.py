@@ -96,6 +96,14 @@ def grey(portrait: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return _written(tmp_path_factory.mktemp("grey") / "grey.png", np.asarray(picture, np.uint8))
 
 
+@pytest.fixture(scope="session")
+def dark(portrait: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same as a PNG in colour, in the dark."""
+    picture = np.asarray(cv2.imread(str(portrait)), np.float32) / 255
+    darker = np.rint(255 * (picture * 0.25) ** 1.6).astype(np.uint8)
+    return _written(tmp_path_factory.mktemp("dark") / "dark.png", darker)
+
+
 def _written(path: Path, pixels: NDArray[np.uint8]) -> Path:
     assert cv2.imwrite(str(path), pixels)
     return path

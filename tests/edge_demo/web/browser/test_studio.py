@@ -478,8 +478,8 @@ def test_a_photograph_that_lies_on_its_side(page: Page, portrait: Path, tmp_path
 # --------------------------------------------------------------------------------- the models
 
 
-def test_another_model_is_chosen(page: Page, grey: Path) -> None:
-    started(page, grey)
+def test_another_model_is_chosen(page: Page, dark: Path) -> None:
+    started(page, dark)
     first, pixel = model_of(page), page.pixel(150, 100)
     page.click("#steps summary")
     rows = page.all("#steps .purpose")
@@ -491,10 +491,8 @@ def test_another_model_is_chosen(page: Page, grey: Path) -> None:
     page.shot("models")
     other = page.run(
         """const models = (await (await fetch("models")).json()).models;
-        return models.find(({ task, usual, takes, name }) => task === "colorize" && usual &&
-          name !== arguments[0] && !takes.includes("hints")) ??
-          models.find(({ task, usual, name }) =>
-            task === "colorize" && usual && name !== arguments[0]);""",
+        return models.find(({ task, usual, name }) =>
+          task === "enhance" && usual && name !== arguments[0]);""",
         first,
     )
     page.click(f"#steps .purpose [value='{other['preset']}']")
@@ -505,14 +503,7 @@ def test_another_model_is_chosen(page: Page, grey: Path) -> None:
     for option in ("strength", "fade"):
         there = page.run(f"return Boolean(document.querySelector('#setting-{option}'))")
         assert there is (option in other["takes"])
-    assert page.find("#hints-in").is_displayed() is ("hints" in other["takes"])
-    if "hints" not in other["takes"]:
-        page.click_picture(150, 100)
-        assert not page.all(".marker")
-        page.click("#hints-on")
-        page.result(2)
-        assert page.find("#hints-in").is_displayed()
-    page.click("#steps summary")
+    assert not page.find("#hints-in").is_displayed()
     page.click("#steps .more summary")
     rows = page.all("#steps .row")
     assert all(re.search(r"[\d.]+ [KM]iB", row.text) for row in rows)
