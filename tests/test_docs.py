@@ -149,7 +149,7 @@ class Reader:
             return
         serves = words[:4] == ["python", "-m", "edge_demo", "serve"]
         package = words[2] if words[:2] == ["python", "-m"] and not serves else ""
-        if package not in ("datasets", "training", "export", "edge_demo"):
+        if package not in ("datasets", "keras_models", "training", "export", "edge_demo"):
             assert is_well_formed(words, self.folder), command
             return
         main = importlib.import_module(f"{package}.__main__").main
