@@ -70,7 +70,7 @@ class Point:
     near_lightness: float = 8.0
     near_path: float = 4.0
     edge_lightness: float = 8.0
-    edge_colour: float = 15.0
+    edge_colour: float = 22.0
     grain: float = 1.5
 
     def spreading(self) -> Spreading:
