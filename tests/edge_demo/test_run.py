@@ -260,7 +260,6 @@ def test_a_jpeg_waits_for_nothing_that_it_does_not_need(tmp_path: Path, day: Rgb
         "'flask'",
         "'jinja2'",
         "'waitress'",
-        "'PIL'",
         "'urllib3'",
         "'edge_demo.web",
         "'edge_demo.benchmark",

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge_demo.colour.ycbcr import round_to_uint8
 from edge_demo.errors import UserError
 from edge_demo.measure import restoration
 from edge_demo.measure.metrics import PSNR_LIMIT
@@ -41,7 +40,7 @@ def network(
     file.write_bytes(made.floats)
     runner = Graph(file)
     truth = [
-        round_to_uint8(chroma.TASK.decode(runner.run(inputs), tile.degraded))
+        chroma.TASK.result(runner.run(inputs), tile.degraded)
         for tile, inputs in zip(calibration.tiles, calibration.inputs, strict=True)
     ]
     vars(calibration)["targets"] = vars(made.judged)["targets"] = tuple(truth)
@@ -51,7 +50,7 @@ def network(
 def test_every_operation_is_measured(network: Network) -> None:
     found = network.analysis
     assert {line.name for line in found.operations} == LAYERS
-    assert found.float_db == PSNR_LIMIT and found.integer_db < 60 and found.tiles == 3
+    assert found.float_db == PSNR_LIMIT and found.integer_db < 65 and found.tiles == 3
     gains = [line.gain_db for line in found.operations]
     assert gains == sorted(gains, reverse=True) and gains[0] > 0.5
     for line in found.operations:

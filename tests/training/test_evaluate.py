@@ -81,7 +81,7 @@ def test_a_run_and_its_file_agree(
     # Not because both do nothing: the network differs from bilinear by more than that.
     bilinear = next(row for row in table["rows"] if row["name"] == "bilinear")
     gap = theirs["metrics"]["chroma_psnr"]["mean"] - bilinear["metrics"]["chroma_psnr"]["mean"]
-    assert abs(gap) > 0.1
+    assert abs(gap) > 0.04
     each = values["chroma_residual-test.float32"]["chroma_psnr"]
     assert ours["metrics"]["chroma_psnr"]["mean"] == pytest.approx(np.mean(each), abs=1e-5)
     assert ours["metrics"]["chroma_psnr"]["min"] == pytest.approx(min(each), abs=1e-5)
