@@ -66,7 +66,8 @@ def _average(rgb: np.ndarray) -> tuple[float, float]:
     return a, b
 
 
-def _told(done: int) -> None:
+def told(done: int) -> None:
+    """Say how many photographs are done, now and then."""
     if done % 20 == 0:
         print(f"{done} photographs", file=sys.stderr, flush=True)
 
@@ -87,7 +88,7 @@ def scenes(text: str) -> dict[str, Any]:
     restored = restoration.of("colorize")
     table, _, _ = quality.table(
         restored, candidates, samples.samples(restored, few, None), public_name(source.text),
-        None, _told,
+        None, told,
     )  # fmt: skip
     return table
 
@@ -104,7 +105,7 @@ def wanted(text: str) -> dict[str, Any]:
             asked = dataclasses.replace(model, wanted=of(sample.truth))
             ab = asked.reconstruct(sample.degraded)
             found[name].append(restored.measure(sample.truth, sample.degraded, ab))
-        _told(number)
+        told(number)
     kept = "ab_psnr", "colorfulness_ratio", "delta_e_2000"
     rows = [
         {"name": name, **{metric: _mean([one[metric] for one in each]) for metric in kept}}

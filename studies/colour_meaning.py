@@ -13,7 +13,6 @@ colour are off, over the middle of the face. Both write ``docs/results``.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,11 +33,10 @@ from export.calibrate import public_name
 from export.made import shipped
 
 from . import wording
+from .colour import NETWORKS, RECIPES, told
 from .command import RESULTS, command_line, write
 from .wording import Json
 
-PRESETS = ("colorize_unet-lite0.r1",)
-RECIPES = "float32", "int8"
 GREY = "grey"
 _SIDE = 224  # pixels that the classifier was trained on
 _LEAST_CHROMA = 5.0  # below it a colour has no hue
@@ -48,7 +46,7 @@ Method = Callable[[Pixels], Pixels]
 
 def methods() -> dict[str, Method]:
     """Grey, and every shipped model, of a photograph RGB."""
-    names = [f"{preset}.{recipe}" for preset in PRESETS for recipe in RECIPES]
+    names = [f"{preset}.{recipe}" for preset in NETWORKS for recipe in RECIPES]
     return {GREY: _grey, **{name: _coloured_by(name) for name in names}}
 
 
@@ -147,8 +145,7 @@ def _truths(text: str) -> list[Pixels]:
     source = sources.open_source(text, "test")
     for number, one in enumerate(samples.samples(restoration.of("colorize"), source, None), 1):
         found.append(one.truth)
-        if number % 20 == 0:
-            print(f"{number} photographs", file=sys.stderr, flush=True)
+        told(number)
     return found
 
 

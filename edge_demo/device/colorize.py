@@ -87,7 +87,7 @@ class Colorize(Restorer):
     wanted: global_hints.Wanted | None = None
     hints: Hints | None = None
     spreading: hinting.Spreading = hinting.WIDE
-    _last: _Last = field(default_factory=lambda: _Last(), repr=False)
+    _last: _Last = field(default_factory=_Last, repr=False)
 
     # What a thing's colour is held to be changes for all of the thing at once: a video's
     # ``neighbourhood`` is 0.
