@@ -15,7 +15,7 @@ DEMO ?= runs/demo
 DEMO_STEPS ?= 2500
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help setup setup-tflite demo test test-all test-tflite pi-check lint types clean
+.PHONY: help setup setup-onnx setup-tflite demo test test-all test-tflite pi-check lint types clean
 
 help:
 	@echo "make demo   set up, then fit, evaluate, export and benchmark on built-in photographs"
@@ -29,6 +29,13 @@ setup: $(VENV)/.installed
 $(VENV)/.installed: requirements.txt edge_demo/requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+# What a test of a player's file needs and nothing else does.
+setup-onnx: $(VENV)/.installed-onnx
+
+$(VENV)/.installed-onnx: requirements-onnx.txt $(VENV)/.installed
+	$(RUN) -m pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
 # One line, and no environment, where there is no wheel.
@@ -67,7 +74,7 @@ types: setup
 test: lint types
 	$(RUN) $(PYTEST) -m "not slow"
 
-test-all: lint types
+test-all: lint types setup-onnx
 	$(RUN) $(PYTEST)
 	@$(MAKE) --no-print-directory test-tflite
 

@@ -1,4 +1,4 @@
-"""``python -m export``: tflite, check, compare, sensitivity, preset, index."""
+"""``python -m export``: tflite, check, compare, sensitivity, preset, index, player."""
 
 from __future__ import annotations
 
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 # Names of quantise.CHOICES, the default first: that module would import TensorFlow.
 CHOICES = ("least-error", "extremes", "percentile")
+# What players take, and the siting that video has unless it says something else.
+FORMATS = ("onnx",)
+_VIDEO = "left"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -101,6 +104,17 @@ def _parser() -> argparse.ArgumentParser:
                         help="without --name: files of the preset to make again (all)")  # fmt: skip
     preset.add_argument("--out", type=Path, metavar="DIR",
                         help="for those files; default: where shipped models are")  # fmt: skip
+
+    player = commands.add_parser(
+        "player", help="write a residual chroma network for other people's programs"
+    )
+    player.add_argument("run", type=Path, metavar="RUN", help="a run's folder, or a preset")
+    player.add_argument("--format", required=True, choices=FORMATS, help="onnx: for onnxruntime")
+    player.add_argument("--siting", choices=SITINGS, default=_VIDEO,
+                        help="of the chroma that it will be given (default: "
+                        f"{_VIDEO}, as most video has it)")  # fmt: skip
+    player.add_argument("--out", required=True, type=Path, metavar="FILE")
+    player.add_argument("--overwrite", action="store_true")
 
     index = commands.add_parser(
         "index", help="write the index of shipped models again, from the files that are here"
@@ -330,6 +344,17 @@ def _remake(options: argparse.Namespace) -> int:
     return 0
 
 
+def _player(options: argparse.Namespace) -> int:
+    from . import player, player_onnx
+
+    check_free(options.overwrite, options.out)
+    network = player.network(options.run)
+    made = player_onnx.written(network, options.siting)
+    results.write_bytes(options.out, made, options.overwrite)
+    print(f"wrote {options.out} ({options.out.stat().st_size / 1024:.0f} KiB)")
+    return 0
+
+
 def _index(options: argparse.Namespace) -> int:
     from edge_demo.model import models_folder
 
@@ -359,6 +384,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "sensitivity": _sensitivity,
             "preset": _preset,
             "index": _index,
+            "player": _player,
         }
         return commands[options.command](options)
 

@@ -79,6 +79,10 @@ RENAMED = {
 }
 
 
+# A word of a command to the package that it needs.
+ON_DEMAND = {"--runner": "apache_beam", "onnx": "onnx"}
+
+
 def commands(page: str) -> list[str]:
     lines = "".join(fenced(page, "sh")).replace("\\\n", " ").splitlines()
     return [line for line in lines if line.strip() and not line.startswith("#")]
@@ -156,8 +160,9 @@ class Reader:
         arguments = self.expanded(words[3:]) + SMALLER.get(" ".join(words[2:4]), [])
         if "--patch" in words:
             arguments += ["--patch", "48"]
-        # Apache Beam is installed on demand; without it the command says so.
-        missing = "--runner" in words and importlib.util.find_spec("apache_beam") is None
+        # Some packages are installed on demand; without them the command says so.
+        needed = [module for word, module in ON_DEMAND.items() if word in words]
+        missing = any(importlib.util.find_spec(module) is None for module in needed)
         assert main(arguments) == (2 if missing else 0), command
 
     def fetch(self, words: list[str]) -> None:

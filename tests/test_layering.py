@@ -88,6 +88,7 @@ EXTRA = {
     },
     "datasets.tfds_builders.lhq.lhq_dataset_builder": {"tensorflow_datasets"},
     "datasets.tfds_builders.lol.lol_dataset_builder": {"tensorflow_datasets"},
+    "export.player_onnx": {"onnx"},
     "export.quantise": {"ai_edge_quantizer"},
     "keras_models.backbone_import": {"tensorflow"},
     "keras_models.packed": {"h5py"},
