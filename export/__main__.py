@@ -159,9 +159,9 @@ def _network(options: argparse.Namespace, calibrated: bool, frame: int | None = 
     model = runs.load_model(options.run)
     calibration = None
     if calibrated:
-        source = sources.open_source(options.calibrate, "train")
+        given = [sources.open_source(part, "train") for part in sources.parts(options.calibrate)]
         calibration = collect(
-            restoration.of(task), source, tile_of(task), augmented=options.augmented
+            restoration.of(task), given, tile_of(task), augmented=options.augmented
         )
     return Network(model, task, calibration, tile_of(task), options.ranges, _progress)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -82,7 +83,7 @@ def of_pieces(
 
 def collect(
     restoration: Restoration,
-    source: Source,
+    given: Sequence[Source],
     tile: int,
     count: int = 64,
     seed: int = 0,
@@ -92,7 +93,9 @@ def collect(
 
     Args:
         restoration: of the network's task.
-        source: pictures, disjoint from those that the model is evaluated on.
+        given: sources of pictures, disjoint from those that the model is evaluated on; each gives
+            as many tiles as the others, whatever its size, so that a camera of which there are few
+            pictures has its ranges, too.
         tile: side in image pixels.
         count: tiles, spread over at most as many pictures.
         seed: of the choice.
@@ -102,17 +105,13 @@ def collect(
         UserError: not one picture could be used, or pairs are to be augmented.
     """
     rng = np.random.default_rng(seed)
-    chosen = some(source, sorted(rng.permutation(len(source.paths))[:count].tolist()))
-    if restoration.pairs and source.low:
-        if augmented:
-            raise UserError("--augmented varies photographs; pairs are calibrated on as they are")
-        pictures = list(samples.samples(restoration, chosen))
-    else:
-        # A tile of chroma is degraded by itself, and so is each tile's picture in low light.
-        pictures = [
-            Sample(path, rgb, None)
-            for path, rgb in sources.photographs(chosen, halved=restoration.halved)
-        ]
+    if augmented and restoration.pairs and any(source.low for source in given):
+        raise UserError("--augmented varies photographs; pairs are calibrated on as they are")
+    most = math.ceil(count / len(given))
+    drawn = [_drawn(restoration, source, most, rng) for source in given]
+    # Sources take turns.
+    turns = itertools.chain.from_iterable(itertools.zip_longest(*drawn))
+    pictures = [picture for picture in turns if picture is not None][:count]
     tiles: list[Tile] = []
     digest = hashlib.sha256()
     for index, picture in zip(range(count), itertools.cycle(pictures), strict=False):
@@ -130,9 +129,24 @@ def collect(
         if restoration.whole:
             digest.update(made.degraded.tobytes())
         tiles.append(made)
-    manifest = {"source": public_name(source.text), "photographs": len(pictures), "tiles": count,
+    text = " + ".join(source.text for source in given)
+    manifest = {"source": public_name(text), "photographs": len(pictures), "tiles": count,
                 "seed": seed, "augmented": augmented, "sha256": digest.hexdigest()}  # fmt: skip
     return Calibration(restoration, tuple(tiles), manifest)
+
+
+def _drawn(
+    restoration: Restoration, source: Source, most: int, rng: np.random.Generator
+) -> list[Sample]:
+    """Some pictures of a source, chosen at random, in the order of their names."""
+    chosen = some(source, sorted(rng.permutation(len(source.paths))[:most].tolist()))
+    if restoration.pairs and source.low:
+        return list(samples.samples(restoration, chosen))
+    # A tile of chroma is degraded by itself, and so is each tile's picture in low light.
+    return [
+        Sample(path, rgb, None)
+        for path, rgb in sources.photographs(chosen, halved=restoration.halved)
+    ]
 
 
 def _squeezed(restoration: Restoration, truth: NDArray[np.uint8], tile: int, index: int) -> Tile:

@@ -50,7 +50,8 @@ def ship(
         qat: a finished run of quantisation-aware training that started from it; its recipes are
             left out without one.
         name: ``MODEL-SIZE.rN``.
-        calibrate, evaluate: sources of photographs, disjoint.
+        calibrate: sources of photographs, joined as for training.
+        evaluate: a source of others.
         terms: of the photographs that the run was trained on, for card and page; None: what the
             run itself says.
         overwrite: replace an existing preset of this name.
@@ -195,16 +196,18 @@ def _check_replaces(name: str, with_qat: bool, overwrite: bool) -> None:
         raise UserError(f"{name} has a quantisation-aware run; name the one to ship with --qat")
 
 
-def _disjoint(calibrate: str, evaluate: str) -> tuple[Source, Source]:
+def _disjoint(calibrate: str, evaluate: str) -> tuple[list[Source], Source]:
     """The sources to calibrate and to evaluate on; refused where they share a photograph."""
-    calibration = sources.open_source(calibrate, "train")
+    calibration = [sources.open_source(part, "train") for part in sources.parts(calibrate)]
     evaluation = sources.open_source(evaluate, "test")
-    if set(calibration.paths) & set(evaluation.paths):
+    if any(set(source.paths) & set(evaluation.paths) for source in calibration):
         raise UserError("--calibrate and --evaluate share photographs")
     return calibration, evaluation
 
 
-def _networks(run: Path, qat: Path | None, task: Task, calibration: Source) -> list[_Trained]:
+def _networks(
+    run: Path, qat: Path | None, task: Task, calibration: Sequence[Source]
+) -> list[_Trained]:
     """The run's network with its calibration, and the quantisation-aware one, if any, last."""
     side = tile_of(task)
     inputs = collect(restoration.of(task), calibration, side)

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from datasets import sources
-from datasets.source import Source
+from datasets.source import Source, some
 from edge_demo.errors import UserError
 from edge_demo.measure import restoration
 from edge_demo.tasks import chroma, enhance
@@ -30,17 +30,17 @@ def truths(calibration: Calibration) -> list[NDArray[np.uint8]]:
 
 
 def test_the_same_each_time(source: Source) -> None:
-    first, again = (collect(CHROMA, source, TILE, count=9) for _ in range(2))
+    first, again = (collect(CHROMA, [source], TILE, count=9) for _ in range(2))
     assert first.manifest == again.manifest
     assert all(np.array_equal(a, b) for a, b in zip(truths(first), truths(again), strict=True))
-    other = collect(CHROMA, source, TILE, count=9, seed=1)
+    other = collect(CHROMA, [source], TILE, count=9, seed=1)
     assert other.manifest["sha256"] != first.manifest["sha256"]
     assert other.manifest["seed"] == 1
 
 
 def test_inputs_are_what_the_device_encodes(source: Source) -> None:
     """Each is ``encode`` of a part of a photograph, at a siting that files have."""
-    found = collect(CHROMA, source, TILE, count=12)
+    found = collect(CHROMA, [source], TILE, count=12)
     assert len(found.inputs) == 12
     tensor = chroma.TASK.inputs[0]
     photographs = [rgb for _, rgb in sources.photographs(source)]
@@ -61,18 +61,18 @@ def test_inputs_are_what_the_device_encodes(source: Source) -> None:
 
 
 def test_manifest(source: Source) -> None:
-    manifest = collect(CHROMA, source, TILE, count=4).manifest
+    manifest = collect(CHROMA, [source], TILE, count=4).manifest
     assert set(manifest) == {"source", "photographs", "tiles", "seed", "augmented", "sha256"}
     assert (manifest["photographs"], manifest["tiles"]) == (4, 4)
-    assert collect(CHROMA, source, TILE, count=20).manifest["photographs"] == 6
+    assert collect(CHROMA, [source], TILE, count=20).manifest["photographs"] == 6
     assert len(manifest["sha256"]) == 64
 
 
 def test_augmented_tiles_are_the_same_places_in_another_light(source: Source) -> None:
-    plain, varied = (collect(CHROMA, source, TILE, count=6, augmented=a) for a in (False, True))
+    plain, varied = (collect(CHROMA, [source], TILE, count=6, augmented=a) for a in (False, True))
     assert varied.manifest["augmented"] and not plain.manifest["augmented"]
     assert varied.manifest["sha256"] != plain.manifest["sha256"]
-    again = collect(CHROMA, source, TILE, count=6, augmented=True)
+    again = collect(CHROMA, [source], TILE, count=6, augmented=True)
     assert again.manifest == varied.manifest
     changed = [
         np.abs(a.astype(int) - b).mean() for a, b in zip(truths(plain), truths(varied), strict=True)
@@ -81,7 +81,7 @@ def test_augmented_tiles_are_the_same_places_in_another_light(source: Source) ->
 
 
 def test_small_photographs_fill_a_tile(source: Source) -> None:
-    (inputs,) = collect(CHROMA, source, 256, count=1).inputs
+    (inputs,) = collect(CHROMA, [source], 256, count=1).inputs
     values = inputs["planes"]
     assert values.shape == (128, 128, 12)
     # What lies outside repeats the edge.
@@ -99,7 +99,7 @@ def test_low_light_of_pairs_is_cut_from_the_pictures(
             (tmp_path / side).mkdir(exist_ok=True)
             assert cv2.imwrite(str(tmp_path / side / path.name), picture)
     source = sources.open_source(f"pairs:{tmp_path}")
-    found = collect(ENHANCE, source, TILE, count=6)
+    found = collect(ENHANCE, [source], TILE, count=6)
     assert found.manifest["photographs"] == 3
     wholes = {path.name: (low, high) for path, low, high in sources.pairs(source)}
     for index, tile in enumerate(found.tiles):
@@ -114,15 +114,15 @@ def test_low_light_of_pairs_is_cut_from_the_pictures(
         )
         assert np.array_equal(found.targets[index], high[inside])
     with pytest.raises(UserError, match="--augmented"):
-        collect(ENHANCE, source, TILE, count=6, augmented=True)
+        collect(ENHANCE, [source], TILE, count=6, augmented=True)
 
 
 def test_low_light_is_made_of_photographs(source: Source) -> None:
-    found, again = (collect(ENHANCE, source, TILE, count=12) for _ in range(2))
+    found, again = (collect(ENHANCE, [source], TILE, count=12) for _ in range(2))
     assert found.manifest == again.manifest
     darker = [tile.degraded.mean() / tile.truth.mean() for tile in found.tiles]
     assert len({round(share, 6) for share in darker}) == 12 and np.mean(darker) < 0.6
-    chroma_tiles = collect(CHROMA, source, TILE, count=12)
+    chroma_tiles = collect(CHROMA, [source], TILE, count=12)
     assert all(
         np.array_equal(a, b) for a, b in zip(truths(found), truths(chroma_tiles), strict=True)
     )
@@ -131,7 +131,7 @@ def test_low_light_is_made_of_photographs(source: Source) -> None:
 def test_what_a_graph_makes_of_a_tile_is_decoded_as_on_a_device(
     source: Source,
 ) -> None:
-    found = collect(restoration.of(enhance.CURVES), source, TILE, count=3)
+    found = collect(restoration.of(enhance.CURVES), [source], TILE, count=3)
     for tile in found.tiles:
         curves = np.zeros((TILE, TILE, 24), np.float32)
         result = found.decode({"curves": curves}, tile)
@@ -141,7 +141,7 @@ def test_what_a_graph_makes_of_a_tile_is_decoded_as_on_a_device(
 def test_no_photograph_at_all(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"")
     with pytest.raises(UserError, match="none of 1"):
-        collect(CHROMA, sources.open_source(f"folder:{tmp_path}"), TILE)
+        collect(CHROMA, [sources.open_source(f"folder:{tmp_path}")], TILE)
 
 
 def test_a_public_card_holds_no_path_of_a_machine() -> None:
@@ -149,3 +149,22 @@ def test_a_public_card_holds_no_path_of_a_machine() -> None:
     assert public_name("folder:photos/") == "folder:photos"
     assert public_name("folder:/photos") in ("folder:/photos", "folder:photos")
     assert public_name("sample") == "sample"
+
+
+def test_sources_take_turns(source: Source) -> None:
+    """Two pictures give as many tiles as six, so that their camera's ranges count."""
+    few = some(source, range(2))
+    found = collect(CHROMA, [source, few], TILE, count=8)
+    own = [rgb for _, rgb in sources.photographs(few)]
+
+    def is_of_few(truth: NDArray[np.uint8]) -> bool:
+        for rgb in own:
+            left, top = cv2.minMaxLoc(cv2.matchTemplate(rgb, truth, cv2.TM_SQDIFF))[2]
+            if np.array_equal(rgb[top : top + TILE, left : left + TILE], truth):
+                return True
+        return False
+
+    of_few = [is_of_few(tile.truth) for tile in found.tiles]
+    assert all(of_few[1:4:2]) and not all(of_few[::2])
+    assert found.manifest["photographs"] == 6  # four of six, two of two
+    assert found.manifest["source"].count(" + ") == 1
