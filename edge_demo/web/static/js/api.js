@@ -1,11 +1,17 @@
 // The server's endpoints, as edge_demo/web/openapi.json describes them.
 
+import { has, ofServer, Told } from "./texts.js";
+
 const TRIES = 4; // of a request that meets a full queue
 
-/** What the server, or the way to it, said instead of an answer: one line for a person. */
-export class Refusal extends Error {
-  constructor(message, status = 0) {
-    super(message);
+/**
+ * What the server, or the way to it, said instead of an answer: one line for a person. A status of
+ * 0: there was no answer.
+ */
+export class Refusal extends Told {
+  constructor(status = 0, line = "") {
+    const known = status ? `error.${status}` : "error.unreachable";
+    super(has(known) ? known : "error.other", { status, line });
     this.status = status;
   }
 
@@ -31,7 +37,7 @@ async function ask(path, options = {}, whenFull = () => {}) {
       response = await fetch(path, options);
     } catch (error) {
       if (error.name === "AbortError") throw error;
-      throw new Refusal("The device does not answer. Is the server still running?");
+      throw new Refusal();
     }
     if (response.ok) return response;
     if (response.status === 503 && attempt < TRIES) {
@@ -40,20 +46,18 @@ async function ask(path, options = {}, whenFull = () => {}) {
       await pause(Math.min(seconds, 5), options.signal);
       continue;
     }
-    throw new Refusal(await reason(response), response.status);
+    throw new Refusal(response.status, await reason(response));
   }
 }
 
 async function reason(response) {
   try {
     const { error } = await response.json();
-    // These are sentences; the others begin with a file's name.
-    const sentence = [503, 504].includes(response.status);
-    if (error) return sentence ? error.charAt(0).toUpperCase() + error.slice(1) : error;
+    if (error) return ofServer(error);
   } catch {
     // Not JSON: a proxy on the way, say.
   }
-  return `The device answered ${response.status}${response.statusText ? ` (${response.statusText})` : ""}.`;
+  return response.statusText || String(response.status);
 }
 
 /** A form of the entries that have a value. */

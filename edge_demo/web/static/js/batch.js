@@ -2,8 +2,9 @@
 
 import * as api from "./api.js";
 import { check } from "./intake.js";
-import { TASKS } from "./models.js";
+import { titleOf } from "./models.js";
 import { ending, save, stem } from "./output.js";
+import { listed, t, whenSpoken } from "./texts.js";
 import { fields, followed } from "./work.js";
 import { zipped } from "./zip.js";
 
@@ -11,11 +12,18 @@ const byId = (id) => document.getElementById(id);
 
 export const MOST = 200; // files
 
+// What is said of a photograph in each state, if anything.
 const TEXTS = {
-  waiting: "",
-  looking: "Looking…",
-  same: "Nothing to do",
-  cancelled: "Cancelled",
+  waiting: () => "",
+  looking: () => t("status.looking"),
+  working: ({ task, share }) =>
+    share
+      ? t("batch.share", { task: titleOf(task), n: Math.floor(100 * share) })
+      : t("batch.working", { task: titleOf(task) }),
+  same: () => t("batch.same"),
+  done: ({ task }) => titleOf(task),
+  cancelled: () => t("batch.cancelled"),
+  failed: ({ error }) => error.message,
 };
 
 /**
@@ -24,7 +32,7 @@ const TEXTS = {
  */
 export class Batch {
   #calls;
-  #items = []; // {file, state, text, blob}
+  #items = []; // {file, state, task, share, error, blob}
   #stop = null; // of the work under way
 
   constructor(calls) {
@@ -35,13 +43,14 @@ export class Batch {
     on("batch-cancel", () => this.#stop?.abort());
     on("batch-save", () => this.#save());
     on("batch-close", () => this.offer([]));
+    whenSpoken(() => this.#draw());
   }
 
   /** Photographs, of which the first is on show; one alone needs no list. */
   offer(files) {
     this.#stop?.abort();
     const all = files.length > 1 ? files : [];
-    this.#items = all.map((file) => ({ file, state: "waiting", text: "", blob: null }));
+    this.#items = all.map((file) => ({ file, state: "waiting", blob: null }));
     byId("batch").hidden = !all.length;
     byId("batch-list").replaceChildren(...this.#items.map((item) => this.#row(item)));
     this.#draw();
@@ -67,22 +76,20 @@ export class Batch {
       await check(file, this.#calls.limits());
       const { task } = await api.look({ image: file }, { signal });
       if (!task) {
-        this.#put(item, "same", "", file);
+        this.#put(item, "same", { blob: file });
         return;
       }
       const model = this.#calls.model(task);
       const job = { models: [model], settings: this.#calls.settings(task), hints: [], reference: null };
       const entries = { ...fields(job), image: file, ...this.#calls.wishes() };
-      const { title } = TASKS[task];
-      this.#put(item, "working", `${title}…`);
       const done = await followed(entries, { signal }, (_, share) => {
-        if (share) this.#put(item, "working", `${title}… ${Math.floor(100 * share)} %`);
+        this.#put(item, "working", { task, share });
       });
       item.ending = ending(entries.format);
-      this.#put(item, "done", title, done.blob);
+      this.#put(item, "done", { task, blob: done.blob });
     } catch (error) {
       if (signal.aborted) this.#put(item, "cancelled");
-      else this.#put(item, "failed", error.message);
+      else this.#put(item, "failed", { error });
     }
   }
 
@@ -106,8 +113,8 @@ export class Batch {
 
   // ------------------------------------------------------------------------------- drawing
 
-  #put(item, state, text = TEXTS[state], blob = null) {
-    Object.assign(item, { state, text: text || TEXTS[state] || "", blob });
+  #put(item, state, more = {}) {
+    Object.assign(item, { state, blob: null, ...more });
     this.#draw();
   }
 
@@ -117,7 +124,6 @@ export class Batch {
     name.type = "button";
     name.className = "link";
     name.textContent = item.file.name;
-    name.title = "Show this photograph";
     name.addEventListener("click", () => this.#calls.show(item.file));
     const text = document.createElement("span");
     text.className = "quiet";
@@ -128,17 +134,18 @@ export class Batch {
 
   #draw() {
     const count = (...states) => this.#items.filter(({ state }) => states.includes(state)).length;
-    for (const { row, state, text } of this.#items) {
-      row.dataset.state = state;
-      row.lastElementChild.textContent = text;
+    for (const item of this.#items) {
+      item.row.dataset.state = item.state;
+      item.row.firstElementChild.title = t("batch.show");
+      item.row.lastElementChild.textContent = TEXTS[item.state](item);
     }
     const running = Boolean(this.#stop);
     const [done, failed] = [count("done", "same"), count("failed")];
     const all = this.#items.length;
-    const parts = [`${all} photographs`];
-    if (running || done) parts.push(`${done} done`);
-    if (failed) parts.push(`${failed} failed`);
-    byId("batch-text").textContent = parts.join(", ");
+    const parts = [t("batch.count", { count: all })];
+    if (running || done) parts.push(t("batch.done", { count: done }));
+    if (failed) parts.push(t("batch.failed", { count: failed }));
+    byId("batch-text").textContent = listed(parts);
     byId("batch-bar").value = all ? (done + failed) / all : 0;
     byId("batch-bar").hidden = !running;
     byId("batch-run").hidden = running || !count("waiting", "cancelled");

@@ -1,7 +1,8 @@
 // What is done to the picture: what a look says or what somebody chose, and which model does it.
 
 import * as api from "./api.js";
-import { drawList, lineOf, milliseconds, TASKS, wordOf } from "./models.js";
+import { drawList, lineOf, milliseconds, titleOf, plainWord, wordOf } from "./models.js";
+import { fill, t, whenSpoken } from "./texts.js";
 
 const byId = (id) => document.getElementById(id);
 
@@ -29,6 +30,7 @@ export class Choice {
     }
     byId("tasks").replaceChildren(...[AUTO, ...this.all].map((task) => this.#radio(task)));
     closeOthers();
+    whenSpoken(() => this.#draw());
     this.#draw();
   }
 
@@ -121,9 +123,7 @@ export class Choice {
       this.takeTask(task);
       this.#calls.changed();
     });
-    const text = document.createElement("span");
-    text.textContent = task === AUTO ? "Auto" : TASKS[task].title;
-    label.append(input, text);
+    label.append(input, document.createElement("span"));
     return label;
   }
 
@@ -131,19 +131,20 @@ export class Choice {
     for (const input of byId("tasks").querySelectorAll("input")) {
       input.checked = input.value === this.#main;
       input.disabled = this.#look?.possible[input.value] === false;
-      input.closest("label").title = input.disabled ? "A grey picture has no colour to rebuild." : "";
+      const { value } = input;
+      input.nextElementSibling.textContent = value === AUTO ? t("task.auto") : titleOf(value);
+      input.closest("label").title = input.disabled ? t("task.nochroma") : "";
     }
     byId("task-text").textContent = this.#sentence();
-    byId("task-text").title = this.#look?.why ?? "";
     this.#drawAlso();
     this.#drawSteps();
   }
 
   #sentence() {
-    if (this.#main !== AUTO) return TASKS[this.#main].doing;
-    if (!this.#look) return "Looks at each picture and does what it needs.";
+    if (this.#main !== AUTO) return t(`${this.#main}.doing`);
+    if (!this.#look) return t("task.auto.doing");
     const { task } = this.#look;
-    return task ? TASKS[task].because : "It needs nothing.";
+    return t(task ? `${task}.because` : "task.none");
   }
 
   /** Tasks that make sense beside the one that is done. */
@@ -169,7 +170,7 @@ export class Choice {
       this.#calls.changed();
     });
     const text = document.createElement("span");
-    text.textContent = `Also ${TASKS[task].also.toLowerCase()}`;
+    text.textContent = t(`${task}.also`);
     label.append(input, text);
     return label;
   }
@@ -188,8 +189,6 @@ export class Choice {
   #step(task) {
     const box = byId("step").content.firstElementChild.cloneNode(true);
     box.dataset.task = task;
-    box.querySelector(".purposes").setAttribute("aria-label", `Model of ${TASKS[task].title}`);
-    box.querySelector(".recipes").setAttribute("aria-label", `Recipes of ${TASKS[task].title}`);
     box.querySelector(".measure").addEventListener("click", () => this.#calls.measure(task));
     box.addEventListener("keydown", (event) => {
       if (event.key !== "Escape" || !box.open) return;
@@ -202,9 +201,14 @@ export class Choice {
 
   #drawStep(box, named) {
     const model = this.modelOf(box.dataset.task);
+    const task = titleOf(model.task);
     box.dataset.model = model.name;
-    const title = named ? `${TASKS[model.task].title}: ${model.word}` : wordOf(model);
-    box.querySelector("b").textContent = title;
+    fill(box);
+    box.querySelector(".purposes").setAttribute("aria-label", t("models.of", { task }));
+    box.querySelector(".recipes").setAttribute("aria-label", t("recipes.of", { task }));
+    box.querySelector("b").textContent = named
+      ? t("models.step", { task, word: plainWord(model) })
+      : wordOf(model);
     const took = model.latency_ms === null ? [] : [milliseconds(model.latency_ms)];
     box.querySelector(".facts").textContent = [lineOf(model), ...took].join(" · ");
     const inside = box.contains(document.activeElement) && document.activeElement;

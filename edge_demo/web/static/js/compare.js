@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { inRecipe, presetOf } from "./models.js";
+import { decimal, t, whenSpoken } from "./texts.js";
 import { fields, options } from "./work.js";
 
 const byId = (id) => document.getElementById(id);
@@ -10,10 +11,17 @@ const byId = (id) => document.getElementById(id);
 export class Compare {
   #calls;
   #under = null;
+  #text = () => "";
 
   constructor(calls) {
     this.#calls = calls;
     byId("compare-run").addEventListener("click", () => this.#run());
+    whenSpoken(() => this.#say(this.#text));
+  }
+
+  #say(text) {
+    this.#text = text;
+    byId("compare-text").textContent = text();
   }
 
   /**
@@ -33,7 +41,7 @@ export class Compare {
   /** What was compared is no longer what is on show. */
   clear() {
     this.#under?.abort();
-    byId("compare-text").textContent = "";
+    this.#say(() => "");
   }
 
   #fill(select, models, chosen) {
@@ -59,7 +67,7 @@ export class Compare {
     this.#under?.abort();
     const stop = (this.#under = new AbortController());
     const wait = { signal: stop.signal };
-    byId("compare-text").textContent = "Comparing…";
+    this.#say(() => t("compare.running"));
     byId("compare-run").disabled = true;
     try {
       const { file } = job.picture;
@@ -78,8 +86,7 @@ export class Compare {
         wait,
       );
       if (stop.signal.aborted) return;
-      byId("compare-text").textContent =
-        sentence(found) + (reference ? " Borrowed colours are left out." : "");
+      this.#say(() => [sentence(found), reference ? t("compare.borrowed") : ""].join(" "));
       this.#calls.show({
         left: { model: left, blob: results[0].blob },
         right: { model: right, blob: results[1].blob },
@@ -87,7 +94,7 @@ export class Compare {
       });
     } catch (error) {
       if (!stop.signal.aborted) {
-        byId("compare-text").textContent = "";
+        this.#say(() => "");
         this.#calls.fail(error);
       }
     } finally {
@@ -97,8 +104,6 @@ export class Compare {
 }
 
 function sentence({ psnr, max_difference: most, gain }) {
-  if (most === 0) return "No pixel differs.";
-  const steps = most === 1 ? "one step" : `${most} steps`;
-  return `PSNR ${psnr.toFixed(2)} dB; at most ${steps} of 255 apart. ` +
-    `The difference is shown ${gain} times amplified, grey where there is none.`;
+  if (most === 0) return t("compare.same");
+  return t("compare.found", { psnr: decimal(psnr, 2), count: most, gain });
 }

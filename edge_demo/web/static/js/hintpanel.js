@@ -3,9 +3,11 @@
 import * as api from "./api.js";
 import { fromJson, nextId, scaled, toJson } from "./hints.js";
 import { open } from "./intake.js";
-import { fromHex, hexAt, intoGamut, isHex, nameOf, rgbToLab } from "./lab.js";
+import { fromHex, hexAt, intoGamut, isHex, rgbToLab } from "./lab.js";
 import { Markers } from "./markers.js";
+import { nameOf } from "./names.js";
 import { Picker } from "./picker.js";
+import { percent, t, Told, whenSpoken } from "./texts.js";
 
 const BORROWED = 10; // colours of a reference photograph
 
@@ -14,7 +16,7 @@ const NARROW = matchMedia("(max-width: 759px)"); // as in studio.css
 const byId = (id) => document.getElementById(id);
 
 /**
- * calls: job(), what is worked on now; palette(), the model that suggests colours; say(text),
+ * calls: job(), what is worked on now; palette(), the model that suggests colours; say(text()),
  * fail(error); save(blob, name) for a file;
  * borrow(picture or null), a photograph whose colours are put by themselves.
  * The hints themselves are a Hints, which tells of every change.
@@ -34,6 +36,7 @@ export class HintPanel {
   #borrowed = []; // {color, ab}
   #lender = null; // the photograph of these
   #asking = null;
+  #noted = () => ""; // what became of a colour that was typed
 
   constructor(hints, viewer, limits, calls) {
     this.#hints = hints;
@@ -48,6 +51,11 @@ export class HintPanel {
     });
     this.#picker = new Picker(byId("picker"), (ab, passing) => this.#colour(ab, passing));
     hints.addEventListener("change", () => this.#changed());
+    whenSpoken(() => {
+      this.#note(this.#noted);
+      this.#title();
+      this.#show();
+    });
     this.#listen();
   }
 
@@ -77,7 +85,7 @@ export class HintPanel {
       const text = event.target.value.trim().toLowerCase();
       const hex = text.startsWith("#") ? text : `#${text}`;
       if (isHex(hex)) this.#typed(hex);
-      else this.#calls.fail(new Error(`“${text}” is no colour; it is written like #4a7bc8.`));
+      else this.#calls.fail(new Told("error.color", { text }));
       this.#show();
       event.target.value = hexAt(this.#lightness, this.#ab);
     });
@@ -91,9 +99,12 @@ export class HintPanel {
     if (shown === hex) return;
     const inside = intoGamut(this.#lightness, ab);
     const paler = Math.hypot(inside[0] - ab[0], inside[1] - ab[1]) > 0.5;
-    byId("hex-note").textContent =
-      `${hex} became ${shown}: the point keeps its lightness` +
-      (paler ? ", which has no colour so strong." : ".");
+    this.#note(() => t(paler ? "hints.paler" : "hints.became", { typed: hex, shown }));
+  }
+
+  #note(text) {
+    this.#noted = text;
+    byId("hex-note").textContent = text();
   }
 
   async #withFile(event, action) {
@@ -111,7 +122,7 @@ export class HintPanel {
     const { picture } = this.#calls.job();
     const list = fromJson(await file.text(), picture, this.#limits.hints);
     this.#hints.set(list);
-    this.#calls.say(`${list.length} hint${list.length === 1 ? "" : "s"} loaded.`);
+    this.#calls.say(() => t("hints.loaded", { count: list.length }));
   }
 
   async #lend(file) {
@@ -119,16 +130,21 @@ export class HintPanel {
     const { colors } = await api.colours({ image: file, k: BORROWED });
     this.lent(lender, colors.map(entry), byId("borrowed-all").checked);
     if (byId("borrowed-all").checked) this.#calls.borrow(lender);
-    this.#calls.say(`${colors.length} colours of ${lender.name}.`);
+    this.#calls.say(() => t("hints.lent", { count: colors.length, name: lender.name }));
   }
 
   /** Colours that a photograph lends, and whether they are put by themselves. */
   lent(lender, colours, all) {
     [this.#lender, this.#borrowed] = [lender, colours];
     byId("borrowed").hidden = !lender;
-    byId("borrowed-title").textContent = lender ? `Colours of ${lender.name}` : "";
     byId("borrowed-all").checked = all;
+    this.#title();
     this.#show();
+  }
+
+  #title() {
+    const name = this.#lender?.name;
+    byId("borrowed-title").textContent = name ? t("hints.borrowed", { name }) : "";
   }
 
   giveBack() {
@@ -142,7 +158,7 @@ export class HintPanel {
   /** A new point of the picture, which waits for its colour. */
   point(place) {
     if (this.#hints.list.length >= this.#limits.hints) {
-      this.#calls.fail(new Error(`At most ${this.#limits.hints} hints are taken.`));
+      this.#calls.fail(new Told("error.hints", { most: this.#limits.hints }));
       return;
     }
     this.#fresh = place;
@@ -199,7 +215,7 @@ export class HintPanel {
 
   #colour(ab, passing) {
     if (!this.#chosen) return;
-    byId("hex-note").textContent = "";
+    this.#note(() => "");
     this.#ab = intoGamut(this.#lightness, ab);
     const color = hexAt(this.#lightness, this.#ab);
     if (this.#chosen === "new") {
@@ -218,7 +234,7 @@ export class HintPanel {
     this.#asking?.abort();
     const point = this.#point();
     this.#likely = [];
-    byId("hex-note").textContent = "";
+    this.#note(() => "");
     this.#show();
     if (!point) return;
     // On a phone with undo and redo above it; the picture stays where it is.
@@ -300,7 +316,12 @@ export class HintPanel {
         button.setAttribute("aria-pressed", String(hint.id === this.#chosen));
         button.setAttribute(
           "aria-label",
-          `Hint ${index + 1}, ${nameOf(hint.color)}, at ${Math.round(hint.x)}, ${Math.round(hint.y)}`,
+          t("hints.one", {
+            number: index + 1,
+            color: nameOf(hint.color),
+            x: Math.round(hint.x),
+            y: Math.round(hint.y),
+          }),
         );
         button.title = hint.color;
         button.addEventListener("click", () => this.choose(hint.id));
@@ -333,8 +354,9 @@ function swatches(root, colours, choose, taken, disabled = false) {
       button.disabled = disabled;
       button.style.setProperty("--colour", color);
       button.setAttribute("aria-pressed", String(taken(colour)));
-      const share = chance === undefined ? "" : `${Math.round(100 * chance)} %`;
-      button.setAttribute("aria-label", `${nameOf(color)}${share && `, ${share} likely`}`);
+      const share = chance === undefined ? "" : percent(chance);
+      const name = nameOf(color);
+      button.setAttribute("aria-label", share ? t("hints.chance", { color: name, share }) : name);
       button.title = `${color}${share && `, ${share}`}`;
       if (share) {
         const text = document.createElement("small");

@@ -1,5 +1,7 @@
 // The hints of a picture: points with colours, with undo and redo. No page in here.
 
+import { Told } from "./texts.js";
+
 const STEPS = 200;
 let last = 0;
 
@@ -83,27 +85,28 @@ export class Hints extends EventTarget {
 export const toJson = (list) =>
   JSON.stringify({ hints: list.map(({ x, y, color, size }) => ({ x, y, color, size })) });
 
-/** The hints of such a file, for a picture of a size; throws an Error of one line. */
+/** The hints of such a file, for a picture of a size; throws a Told. */
 export function fromJson(text, { width, height }, most) {
   let entries;
   try {
     entries = JSON.parse(text).hints;
   } catch {
-    throw new Error("This file is not JSON.");
+    throw new Told("error.json");
   }
-  if (!Array.isArray(entries)) throw new Error("This file holds no list of hints.");
-  if (entries.length > most) throw new Error(`At most ${most} hints are taken.`);
+  if (!Array.isArray(entries)) throw new Told("error.nolist");
+  if (entries.length > most) throw new Told("error.hints", { most });
   return entries.map((entry, index) => {
     const { x, y, color, size } = entry ?? {};
+    const number = index + 1;
     const inside = (value, length) => Number.isFinite(value) && value >= 0 && value < length;
     if (!inside(x, width) || !inside(y, height)) {
-      throw new Error(`Hint ${index + 1} is not inside of this ${width} × ${height} picture.`);
+      throw new Told("error.outside", { number, width, height });
     }
     if (typeof color !== "string" || !/^#[0-9a-f]{6}$/i.test(color)) {
-      throw new Error(`Hint ${index + 1} has no colour like #4a7bc8.`);
+      throw new Told("error.nocolor", { number });
     }
     if (size !== undefined && !(Number.isInteger(size) && size >= 1 && size <= 9)) {
-      throw new Error(`Hint ${index + 1} has a size that is not 1 to 9.`);
+      throw new Told("error.size", { number });
     }
     return Object.freeze({ id: nextId(), x, y, color: color.toLowerCase(), size });
   });

@@ -1,9 +1,8 @@
 // The ways for photographs into the page: chosen, pasted, dropped.
 
-const byId = (id) => document.getElementById(id);
+import { Told } from "./texts.js";
 
-const ELSEWHERE =
-  "A picture of another page cannot be read from here. Save it first, or copy and paste it.";
+const byId = (id) => document.getElementById(id);
 
 /** Calls take(files) with one or more, or fail(error) where there is a picture but no file. */
 export function incoming(take, fail) {
@@ -43,6 +42,6 @@ export function incoming(take, fail) {
     if (data) {
       const bytes = Uint8Array.from(atob(data[2]), (letter) => letter.charCodeAt(0));
       take([new File([bytes], `dragged.${data[1].slice(6)}`, { type: data[1] })]);
-    } else if (address) fail(new Error(ELSEWHERE));
+    } else if (address) fail(new Told("error.elsewhere"));
   }
 }

@@ -1,6 +1,7 @@
 // Photographs from the user: what is taken, said in one line when it is not.
 
 import * as api from "./api.js";
+import { decimal, t, Told } from "./texts.js";
 
 const PREVIEW = 256; // pixels of the longer side of the copy that quick answers are made of
 
@@ -9,22 +10,23 @@ const KINDS = [
   [0, "\xff\xd8\xff"], [0, "\x89PNG"], [0, "RIFF"], [0, "GIF8"], [0, "BM"], [4, "ftypavif"],
 ];
 
-export const megabytes = (bytes) => `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
+export const megabytes = (bytes) =>
+  t("megabytes", { n: decimal(bytes / 1e6, bytes < 1e7 ? 1 : 0) });
 
-export const megapixels = (pixels) => `${+(pixels / 1e6).toFixed(pixels < 1e7 ? 1 : 0)} megapixels`;
+export const megapixels = (pixels) =>
+  t("megapixels", { n: +(pixels / 1e6).toFixed(pixels < 1e7 ? 1 : 0) });
 
-/** Throws an Error of one clear line for a file that the server would not take. */
+/** Throws a Told for a file that the server would not take. */
 export async function check(file, limits) {
-  const name = `“${file.name}”`;
-  if (file.size === 0) throw new Error(`${name} is empty.`);
+  const { name } = file;
+  if (file.size === 0) throw new Told("error.empty", { name });
   if (file.size > limits.upload_bytes) {
-    throw new Error(
-      `${name} is ${megabytes(file.size)}; at most ${megabytes(limits.upload_bytes)} are taken.`,
-    );
+    const [size, most] = [file.size, limits.upload_bytes].map(megabytes);
+    throw new Told("error.large", { name, size, most });
   }
   const head = String.fromCharCode(...new Uint8Array(await file.slice(0, 12).arrayBuffer()));
   if (!KINDS.some(([at, text]) => head.startsWith(text, at))) {
-    throw new Error(`${name} is no JPEG, PNG, WebP, AVIF, GIF or BMP picture.`);
+    throw new Told("error.kind", { name });
   }
 }
 
@@ -41,10 +43,8 @@ export async function open(file, limits, { signal } = {}) {
     const image = await load(url);
     const [width, height] = [image.naturalWidth, image.naturalHeight];
     if (width * height > limits.pixels) {
-      throw new Error(
-        `“${file.name}” has ${megapixels(width * height)}; ` +
-          `at most ${megapixels(limits.pixels)} are taken.`,
-      );
+      const [pixels, most] = [width * height, limits.pixels].map(megapixels);
+      throw new Told("error.pixels", { name: file.name, pixels, most });
     }
     const look = await api.look({ image: file }, { signal });
     let reduced = null;
@@ -53,9 +53,7 @@ export async function open(file, limits, { signal } = {}) {
   } catch (error) {
     URL.revokeObjectURL(url);
     if (error.name === "EncodingError") {
-      throw new Error(`“${file.name}” is damaged: it cannot be read as a picture.`, {
-        cause: error,
-      });
+      throw new Told("error.damaged", { name: file.name }, { cause: error });
     }
     throw error;
   }

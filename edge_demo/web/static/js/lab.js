@@ -77,19 +77,3 @@ export const toHex = (rgb) => `#${rgb.map((v) => v.toString(16).padStart(2, "0")
 export const isHex = (text) => /^#[0-9a-f]{6}$/i.test(text);
 
 export const fromHex = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
-
-// Up to which angle in the plane of a and b, in degrees, a hue has a name.
-const HUES = [[20, "pink"], [48, "red"], [82, "orange"], [112, "yellow"], [170, "green"],
-  [220, "teal"], [309, "blue"], [322, "violet"], [340, "purple"], [360, "pink"]];
-
-/** A word for a colour, for those who cannot see it. */
-export function nameOf(hex) {
-  const [lightness, a, b] = rgbToLab(fromHex(hex));
-  const chroma = Math.hypot(a, b);
-  const depth = lightness < 35 ? "dark " : lightness > 75 ? "light " : "";
-  if (chroma < 6) return `${depth}grey`;
-  const angle = ((Math.atan2(b, a) * 180) / Math.PI + 360) % 360;
-  const hue = HUES.find(([limit]) => angle <= limit)[1];
-  if (hue === "orange" && lightness < 60) return `${depth}brown`;
-  return `${depth}${chroma < 22 ? "greyish " : ""}${hue}`;
-}

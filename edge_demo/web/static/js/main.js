@@ -9,9 +9,11 @@ import { HintPanel } from "./hintpanel.js";
 import { Hints } from "./hints.js";
 import { incoming } from "./incoming.js";
 import { load, megabytes, megapixels, open } from "./intake.js";
-import { presetOf, TASKS, wordOf, wordsOf } from "./models.js";
+import { presetOf, wordOf, wordsOf } from "./models.js";
 import { Output, save } from "./output.js";
 import { Settings } from "./settings.js";
+import * as texts from "./texts.js";
+import { decimal, listed, ofServer, percent, t, Told } from "./texts.js";
 import { Viewer } from "./view.js";
 import { Visit } from "./visit.js";
 import { largestChange } from "./where.js";
@@ -51,6 +53,8 @@ let previewUrl = null;
 let opening = null; // AbortController of the photograph that is being opened
 let measuring = null; // likewise of models
 let again = null; // what "Try again" does
+let saying = () => ""; // the text of the status
+let failing = null; // the error that is shown
 
 function job() {
   const { models, tasks, state } = choice;
@@ -67,13 +71,18 @@ function job() {
   });
 }
 
+/** A text that is made anew when the language changes. */
 function say(text) {
-  byId("status").textContent = text;
+  saying = text;
+  byId("status").textContent = text();
 }
+
+const nothing = () => "";
 
 /** One line on what went wrong; retry does it again, where that may help. */
 function fail(error, retry = null) {
-  say("");
+  say(nothing);
+  failing = error;
   byId("error").textContent = error.message;
   offerAgain(error.passing ? retry : null);
 }
@@ -84,6 +93,7 @@ function offerAgain(action) {
 }
 
 function quiet() {
+  failing = null;
   byId("error").textContent = "";
   offerAgain(null);
 }
@@ -95,7 +105,7 @@ function busy(text, share = 0) {
   byId("progress").style.setProperty("--share", share);
   byId("viewer").setAttribute("aria-busy", String(on));
   if (on) quiet();
-  say(text);
+  say(text ?? nothing);
 }
 
 function cancel() {
@@ -103,8 +113,8 @@ function cancel() {
   measuring?.abort();
   const stopped = Boolean(picture) && !shown;
   work.stop();
-  busy("");
-  say("Cancelled.");
+  busy(null);
+  say(() => t("status.cancelled"));
   if (stopped && choice.tasks.length) offerAgain(() => changed());
 }
 
@@ -117,17 +127,17 @@ async function take(files, several = true) {
   const stop = (opening = new AbortController());
   try {
     if (files.length > MOST) {
-      throw new Error(`${files.length} files, but at most ${MOST} are taken at once.`);
+      throw new Told("error.many", { count: files.length, most: MOST });
     }
-    busy("Looking…");
+    busy(() => t("status.looking"));
     const next = await open(files[0], limits, { signal: stop.signal });
     if (stop.signal.aborted) return;
-    busy("");
+    busy(null);
     begin(next);
     if (several) batch.offer(files);
   } catch (error) {
     if (stop.signal.aborted) return;
-    busy("");
+    busy(null);
     fail(error, () => take(files, several));
     if (several && files.length > 1 && files.length <= MOST) batch.offer(files);
   }
@@ -175,14 +185,14 @@ function drawAdvice() {
   const idle = picture && choice.state.main === AUTO && !choice.tasks.length;
   byId("advice").hidden = !idle;
   if (!idle) return;
-  byId("advice-text").textContent = `Nothing needs to be restored: ${picture.look.why}.`;
+  byId("advice-text").textContent = t("advice", { why: ofServer(picture.look.why) });
   const possible = choice.all.filter((task) => picture.look.possible[task]);
   byId("advice-tasks").replaceChildren(
     ...possible.map((task) => {
       const button = document.createElement("button");
       button.type = "button";
       button.value = task;
-      button.textContent = `${TASKS[task].also} anyway`;
+      button.textContent = t("advice.anyway", { task: t(`${task}.do`) });
       button.addEventListener("click", () => {
         choice.takeTask(task);
         changed();
@@ -233,7 +243,7 @@ function preview(blob, { picture: of }) {
   const before = previewUrl;
   previewUrl = URL.createObjectURL(blob);
   count("preview");
-  viewer.show("right", previewUrl, { kind: "colours", alt: "After, a quick look" });
+  viewer.show("right", previewUrl, { kind: "colours", alt: t("after.quick") });
   viewer.divided = true;
   if (before) setTimeout(() => URL.revokeObjectURL(before), 2000);
 }
@@ -243,9 +253,14 @@ async function finished(result) {
   shown = before;
   count("done");
   drawResult();
-  const how = result.cached ? "As before" : `Done in ${result.seconds.toFixed(2)} s`;
-  const what = `${picture.width} × ${picture.height}, ${wordsOf(result.job.models)}`;
-  say([`${how}: ${what}.`, ...result.notes].join(" "));
+  const { width, height } = picture;
+  say(() => {
+    const values = { width, height, models: wordsOf(result.job.models) };
+    const line = result.cached
+      ? t("status.before", values)
+      : t("status.done", { ...values, seconds: decimal(result.seconds, 2) });
+    return [line, ...result.notes.map(ofServer)].join(" ");
+  });
   const entry = await visit.add(before);
   if (shown === before) shown = entry;
   if (!result.cached) choice.readTimes().catch(() => {}); // the next result brings them
@@ -286,17 +301,17 @@ function back(entry) {
   drawResult();
   visit.mark(entry);
   quiet();
-  say(`Back to ${picture.name}.`);
+  const { name } = picture;
+  say(() => t("status.back", { name }));
 }
 
 function showPair({ left, right, difference }) {
   const samePreset = left.model.preset === right.model.preset;
   const side = (one) => ({
     url: URL.createObjectURL(one.blob),
-    text: samePreset ? one.model.recipe : wordOf(one.model),
+    text: () => (samePreset ? one.model.recipe : wordOf(one.model)),
   });
   pair = { left: side(left), right: side(right), difference: URL.createObjectURL(difference) };
-  byId("pair-name").textContent = `${pair.left.text}, ${pair.right.text}`;
   view("difference");
 }
 
@@ -307,16 +322,17 @@ async function measure(task) {
   const of = job();
   try {
     for (const one of choice.of(task)) {
-      busy(`Measuring ${presetOf(one)} ${one.recipe}…`);
+      busy(() => t("status.measuring", { model: `${presetOf(one)} ${one.recipe}` }));
       const entries = fields({ ...of, models: [one], hints: [], reference: null });
       await api.process({ ...entries, image: of.picture.file, format: "png" }, { signal: stop.signal });
       await choice.readTimes();
     }
-    busy("");
-    say(`Measured on ${of.picture.width} × ${of.picture.height}.`);
+    busy(null);
+    const { width, height } = of.picture;
+    say(() => t("status.measured", { width, height }));
   } catch (error) {
     if (stop.signal.aborted) return;
-    busy("");
+    busy(null);
     fail(error, () => measure(task));
   }
 }
@@ -360,18 +376,21 @@ function drawResult() {
 function view(name) {
   byId("views").hidden = !pair;
   byId("views").querySelector(`[value=${name}]`).checked = true;
-  viewer.show("over", name === "difference" ? pair.difference : null, { alt: "Difference" });
+  const alt = t("views.difference");
+  viewer.show("over", name === "difference" ? pair.difference : null, { alt });
   if (name === "result") {
-    viewer.show("left", picture.url, { alt: `Before: ${picture.name}` });
-    if (shown) viewer.show("right", shown.url, { alt: `After: ${picture.name}` });
-    chips("Before", "After");
+    viewer.show("left", picture.url, { alt: t("before.of", picture) });
+    if (shown) viewer.show("right", shown.url, { alt: t("after.of", picture) });
+    chips(t("before"), t("after"));
     viewer.divided = Boolean(shown);
   } else {
-    viewer.show("left", pair.left.url, { alt: pair.left.text });
-    viewer.show("right", pair.right.url, { alt: pair.right.text });
-    chips(pair.left.text, pair.right.text);
+    const [left, right] = [pair.left.text(), pair.right.text()];
+    viewer.show("left", pair.left.url, { alt: left });
+    viewer.show("right", pair.right.url, { alt: right });
+    chips(left, right);
     viewer.divided = name === "pair";
   }
+  if (pair) byId("pair-name").textContent = listed([pair.left.text(), pair.right.text()]);
 }
 
 function chips(left, right) {
@@ -396,9 +415,7 @@ function listen() {
     changed();
   });
   byId("views").addEventListener("change", (event) => view(event.target.value));
-  viewer.addEventListener("view", () => {
-    byId("zoom").textContent = `${Math.round(100 * viewer.scale)} %`;
-  });
+  viewer.addEventListener("view", () => drawZoom());
   viewer.addEventListener("point", ({ detail }) => {
     if (!byId("markers").hidden) panel.point(detail);
   });
@@ -406,6 +423,40 @@ function listen() {
   document.addEventListener("keydown", (event) => {
     if (!picture || !takesHints()) return;
     if (hintKey(event)) event.preventDefault();
+  });
+}
+
+function drawZoom() {
+  byId("zoom").textContent = percent(viewer.scale);
+}
+
+function listenLanguage() {
+  const select = byId("language");
+  select.value = texts.current();
+  select.addEventListener("change", async () => {
+    try {
+      await texts.choose(select.value);
+    } catch {
+      select.value = texts.current();
+      fail(new Told("error.unreachable"));
+    }
+  });
+  texts.whenSpoken(() => {
+    say(saying);
+    if (failing) byId("error").textContent = failing.message;
+    drawLimits();
+    drawZoom();
+    drawAdvice();
+    if (picture) view(byId("views").querySelector(":checked").value);
+  });
+}
+
+function drawLimits() {
+  if (!limits) return;
+  const { upload_bytes: bytes, pixels } = limits;
+  byId("limits").textContent = t("welcome.limits", {
+    size: megabytes(bytes),
+    pixels: megapixels(pixels),
   });
 }
 
@@ -464,8 +515,7 @@ async function start() {
   }
   quiet();
   limits = known.limits;
-  byId("limits").textContent =
-    `JPEG, PNG, WebP or AVIF, up to ${megabytes(limits.upload_bytes)} and ${megapixels(limits.pixels)}.`;
+  drawLimits();
   panel = new HintPanel(hints, viewer, limits, {
     job,
     palette: () => choice.modelOf("colorize"),
@@ -482,4 +532,5 @@ async function start() {
   document.body.dataset.ready = "true";
 }
 
+listenLanguage();
 start();

@@ -1,6 +1,7 @@
 // The hints as points on the picture: buttons that can be chosen, moved and deleted.
 
-import { nameOf } from "./lab.js";
+import { nameOf } from "./names.js";
+import { t, whenSpoken } from "./texts.js";
 
 const CLICK = 4;
 
@@ -23,6 +24,7 @@ export class Markers {
     this.#viewer = viewer;
     this.#calls = calls;
     viewer.addEventListener("view", () => this.#place());
+    whenSpoken(() => this.#place());
   }
 
   /** Hints, the id of the chosen one, and {x, y} of a point that waits for its colour. */
@@ -114,11 +116,11 @@ export class Markers {
       button.style.setProperty("--colour", hint.color ?? "transparent");
       button.classList.toggle("fresh", id === "new");
       button.setAttribute("aria-pressed", String(id === this.#chosen));
-      const where = `at ${Math.round(hint.x)}, ${Math.round(hint.y)}`;
-      const number = this.#list.indexOf(hint) + 1;
+      const where = { x: Math.round(hint.x), y: Math.round(hint.y) };
+      const place = { number: this.#list.indexOf(hint) + 1, count: this.#list.length, ...where };
       const text = id === "new"
-        ? `New point ${where}, without a colour yet`
-        : `Hint ${number} of ${this.#list.length}, ${nameOf(hint.color)}, ${where}`;
+        ? t("hints.fresh", where)
+        : t("hints.marker", { ...place, color: nameOf(hint.color) });
       if (button.getAttribute("aria-label") !== text) button.setAttribute("aria-label", text);
     }
   }

@@ -1,38 +1,33 @@
 // What tasks and models are called, and the lists of models: what each is for, recipes below.
 
-export const TASKS = {
-  chroma: {
-    title: "Chroma",
-    doing: "Rebuilds the colour detail that its file left out.",
-    because: "Its file stores colour coarsely: the detail is rebuilt.",
-    also: "Rebuild chroma",
-  },
-  enhance: {
-    title: "Brighten",
-    doing: "Brings out what is in the dark.",
-    because: "It is dark: it is brightened.",
-    also: "Brighten",
-  },
-  colorize: {
-    title: "Colour",
-    doing: "Gives it likely colours, and takes yours as hints.",
-    because: "It has no colours: it gets likely ones.",
-    also: "Colour",
-  },
-};
+import { decimal, has, listed, t } from "./texts.js";
+
+/** "Brighten", of a task. */
+export const titleOf = (task) => t(`${task}.title`);
 
 export const kibibytes = (bytes) =>
-  bytes < 1024 * 1000 ? `${Math.round(bytes / 1024)} KiB` : `${(bytes / 1048576).toFixed(1)} MiB`;
+  bytes < 1024 * 1000 ? `${Math.round(bytes / 1024)} KiB` : `${decimal(bytes / 1048576, 1)} MiB`;
 
-export const milliseconds = (ms) =>
-  ms === null || ms === undefined ? "not measured" : `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
+export const milliseconds = (ms) => t("milliseconds", { n: decimal(ms, ms < 10 ? 1 : 0) });
 
 const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
-/** "Vivid", for people. */
-export const wordOf = (model) => capital(model.word);
+/** A text on what a model is for; of one that the page does not know, what the server says. */
+function purpose(model, part) {
+  const key = `model.${model.preset.split("-")[0]}.${part}`;
+  return has(key) ? t(key) : model[part];
+}
 
-export const lineOf = (model) => capital(model.line);
+/** "vivid", and its size where two of a task are called so. */
+export function plainWord(model) {
+  const [, size] = model.word.split(", ");
+  return size ? listed([purpose(model, "word"), size]) : purpose(model, "word");
+}
+
+/** "Vivid", for people. */
+export const wordOf = (model) => capital(plainWord(model));
+
+export const lineOf = (model) => capital(purpose(model, "line"));
 
 /** "net-s.r1" of "colorize_net-s.r1.int8". */
 export const presetOf = (model) => model.preset.replace(new RegExp(`^${model.task}_`), "");
@@ -43,8 +38,9 @@ export const namesOf = (models) => models.map(({ name }) => name).join("+");
 /** "Best", or "Chroma best, Brighten fast" of a chain. */
 export const wordsOf = (models) =>
   models.length === 1
-    ? `${TASKS[models[0].task].title}, ${models[0].word}`
-    : models.map((model) => `${TASKS[model.task].title} ${model.word}`).join(", ");
+    ? t("models.one", { task: titleOf(models[0].task), word: plainWord(models[0]) })
+    : listed(models.map((model) =>
+      t("models.several", { task: titleOf(model.task), word: plainWord(model) })));
 
 /** The network of the same preset in another recipe, if there is one. */
 export const inRecipe = (models, model, recipe) =>
@@ -63,7 +59,7 @@ export function byPreset(models, chosen) {
 /** Rows of what there is to choose from, and below them the recipes of each preset. */
 export function drawList(root, models, chosen, choose) {
   root.querySelector(".purposes").replaceChildren(
-    ...byPreset(models, chosen).map((model) => purpose(model, model === chosen, choose)),
+    ...byPreset(models, chosen).map((model) => choiceOf(model, model === chosen, choose)),
   );
   const groups = new Map();
   for (const model of models) {
@@ -74,7 +70,7 @@ export function drawList(root, models, chosen, choose) {
   );
 }
 
-function purpose(model, checked, choose) {
+function choiceOf(model, checked, choose) {
   const label = document.createElement("label");
   label.className = "purpose";
   const text = cell("what", "");
@@ -100,8 +96,8 @@ function row(model, checked, choose) {
   const on = model.measured_on;
   label.title = [
     model.name,
-    on && `measured on ${on.width} × ${on.height}`,
-    model.metric && `${model.metric.value.toFixed(2)} ${model.metric.unit} on ${model.metric.data}`,
+    on && t("models.on", on),
+    model.metric && t("models.metric", { ...model.metric, value: decimal(model.metric.value, 2) }),
   ].filter(Boolean).join(", ");
   return label;
 }

@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { megabytes } from "./intake.js";
 import { namesOf } from "./models.js";
+import { t, whenSpoken } from "./texts.js";
 import { fields } from "./work.js";
 
 const byId = (id) => document.getElementById(id);
@@ -54,14 +55,14 @@ export class Output {
       save(blob, name); // what is on show is that file
       return;
     }
-    this.#calls.busy("Making the file…");
+    this.#calls.busy(() => t("status.writing"));
     try {
       const made = await api.process({ ...fields(job), image: job.picture.file, ...wishes });
       save(made.blob, name);
-      this.#calls.busy("");
-      this.#calls.say(`Saved, ${megabytes(made.blob.size)}.`);
+      this.#calls.busy(null);
+      this.#calls.say(() => t("status.saved", { size: megabytes(made.blob.size) }));
     } catch (error) {
-      this.#calls.busy("");
+      this.#calls.busy(null);
       this.#calls.fail(error, () => this.#save());
     }
   }

@@ -62,7 +62,7 @@ export class Picker {
       range.addEventListener("input", () => this.#choose(values(), true));
       range.addEventListener("change", () => this.#pick(this.#ab, false));
     }
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#draw());
+    document.addEventListener("theme", () => this.#draw()); // of js/theme.js
   }
 
   /** A lightness, the chosen [a, b], and other [a, b] to mark. */

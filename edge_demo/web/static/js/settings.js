@@ -1,25 +1,25 @@
 // Controls of the settings that a model takes; those that it does not are not there.
 
-const percent = (value) => `${Math.round(100 * value)} %`;
+import { percent, t, whenSpoken } from "./texts.js";
 
 // How each setting of /models is asked for, in this order. "often" ones follow the moving slider.
 const CONTROLS = {
   strength: {
-    label: "Strength", kind: "range", least: 0, most: 1, step: 0.05, start: 1, text: percent,
+    kind: "range", least: 0, most: 1, step: 0.05, start: 1, text: percent,
   },
   detail: {
-    label: "Detail", kind: "range", least: 0, most: 1, step: 0.05, start: 1, text: percent,
-    help: "How much of the detail that the model proposes is added.",
+    kind: "range", least: 0, most: 1, step: 0.05, start: 1, text: percent, helped: true,
   },
   fade: {
-    label: "Fade", kind: "range", least: 0, most: 60, step: 2, start: 0,
-    text: (value) => (value ? `half at a spread of ${value}` : "off"),
-    help: "Less colour where the model is unsure, its guesses being far apart.",
+    kind: "range", least: 0, most: 60, step: 2, start: 0, helped: true,
+    text: (value) => (value ? t("setting.fade.value", { n: value }) : t("setting.fade.off")),
   },
   render_size: {
-    label: "Render size", kind: "select", start: "",
-    choices: [["", "its own size"], ...[256, 384, 512, 768, 1024].map((side) => [side, `${side} × ${side}`])],
-    help: "To how many pixels a photograph is reduced for the network to see it.",
+    kind: "select", start: "", helped: true,
+    choices: () => [
+      ["", t("setting.render_size.own")],
+      ...[256, 384, 512, 768, 1024].map((side) => [side, `${side} × ${side}`]),
+    ],
   },
 };
 
@@ -33,6 +33,7 @@ export class Settings {
   constructor(root, changed) {
     this.#root = root;
     this.#changed = changed;
+    whenSpoken(() => this.#draw());
   }
 
   /** What differs from the start, of what the models take: the others are the server's own. */
@@ -66,16 +67,16 @@ export class Settings {
     const input = document.createElement(control.kind === "select" ? "select" : "input");
     input.id = `setting-${key}`;
     label.htmlFor = input.id;
-    label.textContent = control.label;
+    label.textContent = t(`setting.${key}`);
     if (control.kind === "select") {
       this.#select(input, key, control);
       box.append(label, input);
     } else box.append(label, this.#range(input, key, control), input);
-    if (control.help) {
+    if (control.helped) {
       const help = document.createElement("p");
       help.className = "quiet";
       help.id = `${input.id}-help`;
-      help.textContent = control.help;
+      help.textContent = t(`setting.${key}.help`);
       input.setAttribute("aria-describedby", help.id);
       box.append(help);
     }
@@ -83,7 +84,7 @@ export class Settings {
   }
 
   #select(input, key, { choices, start }) {
-    input.append(...choices.map(([value, text]) => new Option(text, value)));
+    input.append(...choices().map(([value, text]) => new Option(text, value)));
     input.value = this.#values[key] ?? start;
     input.addEventListener("change", () => this.#set(key, input.value, false));
   }

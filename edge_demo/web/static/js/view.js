@@ -1,5 +1,7 @@
 // The picture: two layers with a divider between, zoomed and moved together.
 
+import { t, whenSpoken } from "./texts.js";
+
 const MOST = 24; // CSS pixels for one of the picture
 const SQUARES = 3; // from here on pixels are shown as squares
 const ROUNDING = 1e-6; // of a place that was computed, in pixels
@@ -34,6 +36,7 @@ export class Viewer extends EventTarget {
     new ResizeObserver(() => this.#resized()).observe(box);
     this.#listen();
     this.#listenDivider();
+    whenSpoken(() => this.#drawSplit());
   }
 
   /** A picture of another size begins. */
@@ -298,7 +301,8 @@ export class Viewer extends EventTarget {
     this.#box.style.setProperty("--split", `${left + this.#split * (right - left)}px`);
     const percent = Math.round(100 * this.#split);
     this.#divider.setAttribute("aria-valuenow", percent);
-    this.#divider.setAttribute("aria-valuetext", `${percent} % before, ${100 - percent} % after`);
+    const shares = { before: percent, after: 100 - percent };
+    this.#divider.setAttribute("aria-valuetext", t("divider.value", shares));
   }
 
   #listenDivider() {

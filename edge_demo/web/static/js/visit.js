@@ -1,7 +1,8 @@
 // What was made in this visit, to come back to. It is kept in the page alone and goes with it.
 
 import { draw, load, toBlob } from "./intake.js";
-import { namesOf, TASKS } from "./models.js";
+import { namesOf, plainWord, titleOf } from "./models.js";
+import { listed, whenSpoken } from "./texts.js";
 
 const MOST = 16;
 const SIDE = 160;
@@ -11,10 +12,12 @@ export class Visit {
   #root;
   #back;
   #entries = [];
+  #shown = null;
 
   constructor(root, back) {
     this.#root = root;
     this.#back = back;
+    whenSpoken(() => this.#draw(this.#shown));
   }
 
   /** Keeps a result, one for each picture and its models, the newest first; its entry. */
@@ -42,6 +45,7 @@ export class Visit {
   }
 
   #draw(shown) {
+    this.#shown = shown;
     this.#root.replaceChildren(...this.#entries.map((entry) => this.#item(entry, shown)));
   }
 
@@ -55,8 +59,8 @@ export class Visit {
     const image = document.createElement("img");
     image.src = entry.thumbnail;
     image.alt = picture.name;
-    const words = [...models.map(({ task }) => TASKS[task].title), models.at(-1).word];
-    const texts = [words.slice(0, -1).join(", "), words.at(-1)].map((text) => {
+    const tasks = listed(models.map(({ task }) => titleOf(task)));
+    const texts = [tasks, plainWord(models.at(-1))].map((text) => {
       const span = document.createElement("span");
       span.textContent = text;
       return span;

@@ -3,6 +3,7 @@
 
 import * as api from "./api.js";
 import { scaled, toJson } from "./hints.js";
+import { t } from "./texts.js";
 
 // Milliseconds without a change before the full size is worked on: longer where that takes long,
 // because a quick answer has to wait for it.
@@ -14,7 +15,7 @@ const LOOK = 400; // ms between two looks at how far a request is
  * A job is frozen: {picture, models, state, settings, hints, reference, quick}; models are those of
  * its tasks, in order; reference is a photograph whose colours are borrowed, or null; quick says
  * that a small copy shows enough. calls: preview(blob, job), result({blob, seconds, job}),
- * busy(text or "", share), failed(error, job).
+ * busy(text() or null, share), failed(error, job).
  */
 export class Work {
   #calls;
@@ -35,7 +36,7 @@ export class Work {
     this.#full?.abort();
     this.#quick?.abort();
     this.#full = this.#quick = this.#waiting = this.#newest = null;
-    this.#calls.busy("");
+    this.#calls.busy(null);
   }
 
   /** Does a job. One that changes often, such as under a moving slider, waits for rest. */
@@ -48,7 +49,7 @@ export class Work {
       if (this.#quick) this.#waiting = job;
       else this.#preview(job);
     }
-    this.#calls.busy("Working…", 0);
+    this.#calls.busy(() => t("status.working"));
     this.#timer = setTimeout(() => this.#finish(job), often ? this.#idle() : 0);
   }
 
@@ -84,7 +85,7 @@ export class Work {
     const stop = (this.#full = new AbortController());
     const began = performance.now();
     const whenFull = (seconds) =>
-      this.#calls.busy(`The device is busy; trying again in ${seconds} s…`);
+      this.#calls.busy(() => t("status.full", { seconds }));
     try {
       const done = await followed(
         { ...fields(job), image: job.picture.file, format: "png" },
@@ -96,7 +97,7 @@ export class Work {
       this.#waiting = null;
       this.#quick?.abort();
       this.#full = null;
-      this.#calls.busy("");
+      this.#calls.busy(null);
       this.#calls.result({ ...done, job });
     } catch (error) {
       if (!stop.signal.aborted) this.#fail(error, job);
@@ -110,7 +111,7 @@ export class Work {
   }
 }
 
-/** api.process, which tells(text, share) meanwhile how far it is. */
+/** api.process, which tells(text(), share) meanwhile how far it is. */
 export async function followed(entries, options, tell) {
   const job = `job-${crypto.getRandomValues(new Uint32Array(4)).join("-")}`;
   let over = false;
@@ -122,7 +123,7 @@ export async function followed(entries, options, tell) {
       if (found) tell(progressText(found), found.share);
     }
   };
-  tell("Working…", 0);
+  tell(() => t("status.working"), 0);
   follow();
   try {
     return await api.process({ ...entries, job }, options);
@@ -131,8 +132,10 @@ export async function followed(entries, options, tell) {
   }
 }
 
-const progressText = ({ working, share }) =>
-  !working ? "Waiting for the device…" : share ? `Working… ${Math.floor(100 * share)} %` : "Working…";
+const progressText = ({ working, share }) => () => {
+  if (!working) return t("status.waiting");
+  return share ? t("status.share", { n: Math.floor(100 * share) }) : t("status.working");
+};
 
 /** What /process is sent of a job, the picture and the format aside. */
 export function fields(job) {

@@ -40,11 +40,18 @@ class Page:
 
     def __init__(self, driver: webdriver.Chrome, url: str, downloads: Path, pictures: Path) -> None:
         self.driver, self.url = driver, url
+        self.agent = str(driver.execute_script("return navigator.userAgent"))
         self.downloads, self.pictures = downloads, pictures
 
-    def visit(self, size: tuple[int, int] = DESKTOP, scheme: str = "light") -> None:
-        """Begin anew, on a screen of a size, in the light or dark scheme."""
+    def visit(
+        self, size: tuple[int, int] = DESKTOP, scheme: str = "light", language: str = "en"
+    ) -> None:
+        """Begin anew, as somebody who was never here: their screen, its scheme, their language."""
         command, mobile = self.driver.execute_cdp_cmd, size[0] < 600
+        origin = {"origin": self.url.rstrip("/"), "storageTypes": "local_storage,indexeddb"}
+        command("Storage.clearDataForOrigin", origin)
+        agent = {"userAgent": self.agent, "acceptLanguage": language}
+        command("Emulation.setUserAgentOverride", agent)
         command(
             "Emulation.setDeviceMetricsOverride",
             {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": mobile},
@@ -53,6 +60,11 @@ class Page:
         feature = {"name": "prefers-color-scheme", "value": scheme}
         command("Emulation.setEmulatedMedia", {"features": [feature]})
         self.driver.get(self.url)
+        self.until("document.body.dataset.ready === 'true'")
+
+    def reload(self) -> None:
+        """Come back to the page, with what it remembers."""
+        self.driver.refresh()
         self.until("document.body.dataset.ready === 'true'")
 
     # ------------------------------------------------------------------------------- looking

@@ -54,6 +54,17 @@ def coloured(page: Page, grey: Path) -> None:
     page.result(1)
 
 
+def speak(page: Page, language: str) -> None:
+    """Choose a language of the page."""
+    page.run(
+        """const select = document.querySelector("#language");
+        select.value = arguments[0];
+        select.dispatchEvent(new Event("change"));""",
+        language,
+    )
+    page.until(f"document.documentElement.lang === '{language}'")
+
+
 @pytest.fixture
 def phone(window: Page) -> Iterator[Page]:
     from tests.edge_demo.web.browser.page import PHONE
@@ -110,28 +121,43 @@ def test_a_narrow_phone(phone: Page, grey: Path) -> None:
     assert 0 <= top < bottom <= 0.6 * 740
 
 
-@pytest.mark.parametrize("size", [(320, 640), (768, 1024), (1440, 900)])
+# What is wider than the screen, or than what it stands in.
+BEYOND = """
+const seen = [...document.querySelectorAll("body *")]
+  .filter((one) => one.checkVisibility({ visibilityProperty: true }))
+  .filter((one) => !one.closest(".viewer, .skip, .sprite, #visit, [aria-hidden]"));
+const wide = seen.filter((one) => one.getBoundingClientRect().right > innerWidth + 0.5 ||
+  (one.matches("button, summary, .segments, .segments span, .card, .title, .choices, .menu") &&
+    one.scrollWidth > one.clientWidth + 1));
+if (document.documentElement.scrollWidth > innerWidth) wide.push(document.documentElement);
+return wide.map((one) => one.outerHTML.slice(0, 120));
+"""
+LANGUAGES = ("en", "de", "es", "zh")
+
+
+@pytest.mark.parametrize("size", [(320, 640), (360, 740), (768, 1024), (1440, 900)])
 def test_nothing_overflows(window: Page, grey: Path, size: tuple[int, int]) -> None:
-    """With letters wider than those here, too."""
+    """In every language, with letters wider than those here, too."""
     window.visit(size)
     window.run("document.body.style.letterSpacing = '0.04em'")
-    window.shot(f"welcome_{size[0]}")
+    beyond = {}
+
+    def look(part: str) -> None:
+        for language in LANGUAGES:
+            speak(window, language)
+            beyond[part, language] = window.run(BEYOND)
+            window.shot(f"{part}_{size[0]}_{language}")
+
+    look("welcome")
     coloured(window, grey)
-    window.shot(f"hints_{size[0]}")
+    window.click("#compare summary")
+    look("hints")
     window.click("#steps summary")
     window.click("#steps .more summary")
-    window.shot(f"recipes_{size[0]}")
-    beyond = window.run(
-        """const seen = [...document.querySelectorAll("body *")]
-          .filter((one) => one.checkVisibility({ visibilityProperty: true }))
-          .filter((one) => !one.closest(".viewer, .skip, .sprite, #visit, [aria-hidden]"));
-        const wide = seen.filter((one) => one.getBoundingClientRect().right > innerWidth + 0.5 ||
-          (one.matches("button, summary, .segments, .card, .title, .choices") &&
-            one.scrollWidth > one.clientWidth + 1));
-        return wide.map((one) => one.outerHTML.slice(0, 120));"""
-    )
-    assert beyond == []
-    assert window.run("return document.documentElement.scrollWidth <= innerWidth")
+    look("recipes")
+    window.click("#menu-open")
+    look("menu")
+    assert {place: wide for place, wide in beyond.items() if wide} == {}
 
 
 def test_fingers(phone: Page, grey: Path) -> None:
@@ -176,6 +202,117 @@ def test_text_can_be_read(window: Page, grey: Path, scheme: str) -> None:
     window.shot(f"{scheme}_hints")
 
 
+def test_light_or_dark_is_chosen_and_kept(window: Page) -> None:
+    def ground() -> int:
+        return int(
+            window.run("return getComputedStyle(document.body.parentElement).backgroundColor")
+            .split("(")[1].split(",")[0]
+        )  # fmt: skip
+
+    window.visit(scheme="dark")
+    assert ground() < 60
+    window.click("#menu-open")
+    assert window.run("return document.querySelector('#theme').value") == "system"
+    window.find("#theme").send_keys("L")
+    assert ground() > 200
+    window.reload()
+    assert ground() > 200
+    assert window.run("return document.querySelector('#theme').value") == "light"
+    window.click("#menu-open")
+    window.find("#theme").send_keys("A")  # as the system
+    assert ground() < 60
+    # Escape closes the menu, and the focus is where it was.
+    window.keys("ESCAPE")
+    assert not window.find("#menu").is_displayed()
+    assert window.run("return document.activeElement.id") == "menu-open"
+
+
+def test_it_speaks_the_language_of_the_browser_or_another(
+    window: Page, grey: Path, tmp_path: Path
+) -> None:
+    window.visit(language="fr,de-AT;q=0.8,es;q=0.5")
+    assert window.run("return document.documentElement.lang") == "de"
+    assert window.text("#choose") == "Foto auswählen"
+    broken = tmp_path / "kaputt.png"
+    broken.write_bytes(b"")
+    window.open(broken)
+    window.until("document.querySelector('#error').textContent === '„kaputt.png“ ist leer.'")
+    window.click("#menu-open")
+    window.find("#language").send_keys("中")
+    # What was said before is said again.
+    window.until("document.querySelector('#error').textContent === '“kaputt.png”是空文件。'")
+    window.reload()
+    assert window.run("return document.documentElement.lang") == "zh"
+    window.open(grey)
+    window.result(0)
+    assert re.match("用时 |与之前相同", window.text("#status"))
+    speak(window, "es")
+    assert re.match(r"Listo en \d+,\d\d s: 300|Como antes: 300", window.text("#status"))
+    names = [one.accessible_name for one in window.all("#tasks input")]
+    assert names == ["Auto", "Croma", "Aclarar", "Colorear"]
+    # A language that nobody translated to.
+    window.visit(language="fr")
+    assert window.run("return document.documentElement.lang") == "en"
+
+
+# Has the page speak a language whose texts are marked.
+MARKED = """
+const plain = window.fetch;
+const marked = (text) => typeof text === "string" ? `⟦${text}⟧`
+  : Object.fromEntries(Object.entries(text).map(([form, one]) => [form, marked(one)]));
+window.fetch = async (address, options) => {
+  const response = await plain(address, options);
+  if (!String(address).includes("/texts/")) return response;
+  return new Response(JSON.stringify(marked(await response.json())));
+};
+"""
+# What people see or hear without a mark: texts that stand in a module or in the page.
+UNMARKED = """
+const names = ["aria-label", "title", "alt", "aria-valuetext"];
+const found = [];
+for (const one of document.querySelectorAll("body *, template")) {
+  if (one.closest("noscript, .sprite, #language, h1, script")) continue;
+  for (const name of names) if (one.getAttribute(name)) found.push(one.getAttribute(name));
+  for (const node of one.childNodes) {
+    if (node.nodeType === Node.TEXT_NODE && node.data.trim()) found.push(node.data.trim());
+  }
+}
+return found.filter((text) => !text.includes("⟦") && /[\\p{L}]{2}/u.test(text));
+"""
+# Names of files, models, recipes and formats, sizes, colours.
+OTHERS = (
+    r"[\w.-]+\.(png|jpg)|#[0-9a-f]{6}.*|PNG|JPEG|WebP|[\d.]+ [KM]iB|\w+(-\w+)?\.r\d( \w+)?|"
+    r"int8|qat|mixed|dynamic|float\d\d"
+)
+
+
+def test_every_text_is_one_of_the_language(
+    window: Page, grey: Path, portrait: Path, tmp_path: Path
+) -> None:
+    added = window.driver.execute_cdp_cmd(
+        "Page.addScriptToEvaluateOnNewDocument", {"source": MARKED}
+    )
+    try:
+        window.visit()
+        found = set(window.run(UNMARKED))
+        coloured(window, grey)
+        window.click("#compare summary")
+        window.click("#steps summary")
+        window.click("#steps .more summary")
+        found |= set(window.run(UNMARKED))
+        broken = tmp_path / "broken.jpg"
+        broken.write_bytes(portrait.read_bytes()[:400])
+        before = window.done
+        window.open(portrait, broken)
+        window.result(before)
+        window.click("#batch-run")
+        window.until("document.querySelector('#batch-retry').checkVisibility()")
+        found |= set(window.run(UNMARKED))
+    finally:
+        window.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
+    assert sorted(text for text in found if not re.fullmatch(OTHERS, text)) == []
+
+
 def test_every_control_has_a_name_and_is_reached_by_tab(page: Page, grey: Path) -> None:
     coloured(page, grey)
     page.click("#compare summary")
@@ -198,7 +335,8 @@ def test_every_control_has_a_name_and_is_reached_by_tab(page: Page, grey: Path) 
         page.keys("TAB")
         if page.run("return document.activeElement === document.body"):
             break
-    order = ["skip", "open", "viewer", "divider", "zoom-out", "undo", "hex", "setting-strength",
+    order = ["skip", "open", "menu-open", "viewer", "divider", "zoom-out", "undo", "hex",
+             "setting-strength",
              "save", "compare-a"]  # fmt: skip
     assert [one for one in visited if one in order] == order
     # What has the focus shows it.

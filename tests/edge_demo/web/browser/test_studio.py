@@ -405,9 +405,8 @@ def test_after_a_timeout_it_is_tried_again(page: Page, portrait: Path) -> None:
         window.plain = plain;"""
     )
     page.open(portrait)
-    assert (
-        page.until("document.querySelector('#error').textContent") == "This took longer than 60 s"
-    )
+    line = page.until("document.querySelector('#error').textContent")
+    assert line.startswith("This took too long for the device.")
     # Nothing says that it works still.
     assert page.text("#status") == "" and not page.find("#progress").is_displayed()
     page.shot("try_again")
