@@ -44,6 +44,11 @@ export class Choice {
     return this.#known.models.filter((one) => one.task === task);
   }
 
+  /** The model of a name, if it is here. */
+  named(name) {
+    return this.#known.models.find((one) => one.name === name);
+  }
+
   /** The model that does a task. */
   modelOf(task) {
     return this.#models.get(task);
@@ -83,7 +88,7 @@ export class Choice {
     this.#look = look;
     this.#main = main;
     this.#also = new Set(also);
-    this.#models = new Map(models);
+    this.#models = new Map([...this.#models, ...models]);
     this.#chosen();
   }
 

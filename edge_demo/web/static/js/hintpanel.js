@@ -1,8 +1,8 @@
 // The panel of hints: likely colours of a point, all colours of its lightness, the list, files.
 
 import * as api from "./api.js";
-import { fromJson, nextId, scaled, toJson } from "./hints.js";
-import { open } from "./intake.js";
+import { fromJson, scaled, toJson } from "./hints.js";
+import { newId, open } from "./intake.js";
 import { fromHex, hexAt, intoGamut, isHex, rgbToLab } from "./lab.js";
 import { Markers } from "./markers.js";
 import { nameOf } from "./names.js";
@@ -221,7 +221,7 @@ export class HintPanel {
     if (this.#chosen === "new") {
       const place = this.#fresh;
       this.#fresh = null;
-      this.#chosen = nextId();
+      this.#chosen = newId();
       this.#hints.add({ id: this.#chosen, ...place, color }, passing);
     } else this.#hints.change(this.#chosen, { color }, passing);
     this.#show();

@@ -1,11 +1,9 @@
 // The hints of a picture: points with colours, with undo and redo. No page in here.
 
+import { newId } from "./intake.js";
 import { Told } from "./texts.js";
 
 const STEPS = 200;
-let last = 0;
-
-export const nextId = () => (last += 1);
 
 /** Told by "change" events; every list it hands out is frozen. */
 export class Hints extends EventTarget {
@@ -31,7 +29,7 @@ export class Hints extends EventTarget {
     this.#put(list);
   }
 
-  /** A hint with an id of ``nextId``. */
+  /** A hint with an id of its own. */
   add(hint, passing = false) {
     this.set([...this.list, Object.freeze(hint)], passing);
   }
@@ -108,7 +106,7 @@ export function fromJson(text, { width, height }, most) {
     if (size !== undefined && !(Number.isInteger(size) && size >= 1 && size <= 9)) {
       throw new Told("error.size", { number });
     }
-    return Object.freeze({ id: nextId(), x, y, color: color.toLowerCase(), size });
+    return Object.freeze({ id: newId(), x, y, color: color.toLowerCase(), size });
   });
 }
 

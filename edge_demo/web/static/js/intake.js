@@ -30,12 +30,26 @@ export async function check(file, limits) {
   }
 }
 
+/** A name that nothing else has. */
+export const newId = () => crypto.getRandomValues(new Uint32Array(4)).join("-");
+
 /**
  * A photograph that the page works on.
  *
- * file, name, url; width and height of the upright picture; look, what the server says of it;
- * preview(), a reduced copy {blob, width, height}, made once.
+ * id; file, name; shown, what the browser shows of it, and its url; width and height of the upright
+ * picture; look, what the server says of it; preview(), a reduced copy {blob, width, height}, made
+ * once.
  */
+export function photograph({ id = newId(), file, shown, width, height, look }) {
+  const url = URL.createObjectURL(shown ?? file);
+  let reduced = null;
+  const preview = () => (reduced ??= load(url).then(reduce));
+  return Object.freeze({
+    id, file, shown: shown ?? file, name: file.name, url, width, height, look, preview,
+  });
+}
+
+/** The photograph of a file; throws a Told of one that is not taken. */
 export async function open(file, limits, { signal } = {}) {
   await check(file, limits);
   const url = URL.createObjectURL(file);
@@ -47,15 +61,14 @@ export async function open(file, limits, { signal } = {}) {
       throw new Told("error.pixels", { name: file.name, pixels, most });
     }
     const look = await api.look({ image: file }, { signal });
-    let reduced = null;
-    const preview = () => (reduced ??= reduce(image));
-    return { file, name: file.name, url, width, height, preview, look };
+    return photograph({ file, width, height, look });
   } catch (error) {
-    URL.revokeObjectURL(url);
     if (error.name === "EncodingError") {
       throw new Told("error.damaged", { name: file.name }, { cause: error });
     }
     throw error;
+  } finally {
+    URL.revokeObjectURL(url);
   }
 }
 

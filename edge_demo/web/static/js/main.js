@@ -7,6 +7,7 @@ import { AUTO, Choice } from "./choice.js";
 import { Compare } from "./compare.js";
 import { HintPanel } from "./hintpanel.js";
 import { Hints } from "./hints.js";
+import { History } from "./history.js";
 import { incoming } from "./incoming.js";
 import { load, megabytes, megapixels, open } from "./intake.js";
 import { presetOf, wordOf, wordsOf } from "./models.js";
@@ -15,7 +16,6 @@ import { Settings } from "./settings.js";
 import * as texts from "./texts.js";
 import { decimal, listed, ofServer, percent, t, Told } from "./texts.js";
 import { Viewer } from "./view.js";
-import { Visit } from "./visit.js";
 import { largestChange } from "./where.js";
 import { fields, takes, Work } from "./work.js";
 
@@ -26,7 +26,7 @@ const CLOSE = 6; // CSS pixels for one of the picture, where the largest change 
 const viewer = new Viewer(byId("viewer"));
 const hints = new Hints();
 const settings = new Settings(byId("setting-list"), (often) => changed(often));
-const visit = new Visit(byId("visit"), (entry) => back(entry));
+const history = new History({ back, model: (name) => choice.named(name) });
 const work = new Work({ preview, result: finished, busy, failed });
 const compare = new Compare({ job, models: (task) => choice.of(task), show: showPair, fail });
 const output = new Output({ shown: () => shown, busy, say, fail });
@@ -231,7 +231,7 @@ function rest() {
   work.stop();
   quiet();
   shown = null;
-  visit.mark(null);
+  history.mark(null);
   viewer.show("right", null);
   drawResult();
 }
@@ -261,7 +261,7 @@ async function finished(result) {
       : t("status.done", { ...values, seconds: decimal(result.seconds, 2) });
     return [line, ...result.notes.map(ofServer)].join(" ");
   });
-  const entry = await visit.add(before);
+  const entry = await history.add(before);
   if (shown === before) shown = entry;
   if (!result.cached) choice.readTimes().catch(() => {}); // the next result brings them
 }
@@ -278,12 +278,12 @@ function failed(error, { models }) {
   const tasksOf = (list) => list.map(({ task }) => task).join();
   if (!shown || tasksOf(shown.job.models) === tasksOf(models)) return;
   shown = null;
-  visit.mark(null);
+  history.mark(null);
   viewer.show("right", null);
   drawResult();
 }
 
-/** Back to something of this visit, as it was. */
+/** Back to something that was made before, as it was. */
 function back(entry) {
   live.stop();
   opening?.abort();
@@ -299,7 +299,7 @@ function back(entry) {
   pair = null;
   shown = entry;
   drawResult();
-  visit.mark(entry);
+  history.mark(entry);
   quiet();
   const { name } = picture;
   say(() => t("status.back", { name }));
@@ -349,7 +349,8 @@ async function find() {
 
 /** "welcome", "viewer" or "camera". */
 function stage(name) {
-  for (const id of ["settings-box", "output", "visit-box"]) byId(id).hidden = name !== "viewer";
+  for (const id of ["settings-box", "output"]) byId(id).hidden = name !== "viewer";
+  byId("history-box").hidden = name === "camera" || (name === "welcome" && history.empty);
   byId("welcome").hidden = name !== "welcome";
   byId("viewer").hidden = byId("toolbar").hidden = name !== "viewer";
   document.body.dataset.stage = name;
@@ -528,6 +529,7 @@ async function start() {
   choice = new Choice(known, { chosen, changed, measure });
   chosen();
   listen();
+  await history.begin();
   stage("welcome");
   document.body.dataset.ready = "true";
 }

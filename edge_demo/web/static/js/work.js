@@ -3,6 +3,7 @@
 
 import * as api from "./api.js";
 import { scaled, toJson } from "./hints.js";
+import { newId } from "./intake.js";
 import { t } from "./texts.js";
 
 // Milliseconds without a change before the full size is worked on: longer where that takes long,
@@ -113,7 +114,7 @@ export class Work {
 
 /** api.process, which tells(text(), share) meanwhile how far it is. */
 export async function followed(entries, options, tell) {
-  const job = `job-${crypto.getRandomValues(new Uint32Array(4)).join("-")}`;
+  const job = `job-${newId()}`;
   let over = false;
   const follow = async () => {
     for (;;) {

@@ -117,7 +117,7 @@ class Page:
     def result(self, before: int) -> None:
         """Wait for one more full-size result than there were, and for it to be shown."""
         self.until(f"Number(document.querySelector('#viewer').dataset.done ?? 0) > {before}")
-        self.until("document.querySelector('#visit [aria-current]')")
+        self.until("document.querySelector('#history [aria-current]')")
         self.settled()
 
     def settled(self) -> None:

@@ -125,7 +125,7 @@ def test_a_narrow_phone(phone: Page, grey: Path) -> None:
 BEYOND = """
 const seen = [...document.querySelectorAll("body *")]
   .filter((one) => one.checkVisibility({ visibilityProperty: true }))
-  .filter((one) => !one.closest(".viewer, .skip, .sprite, #visit, [aria-hidden]"));
+  .filter((one) => !one.closest(".viewer, .skip, .sprite, #history, [aria-hidden]"));
 const wide = seen.filter((one) => one.getBoundingClientRect().right > innerWidth + 0.5 ||
   (one.matches("button, summary, .segments, .segments span, .card, .title, .choices, .menu") &&
     one.scrollWidth > one.clientWidth + 1));

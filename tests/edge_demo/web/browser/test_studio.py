@@ -268,7 +268,7 @@ def test_tasks_are_done_one_after_the_other(page: Page, grey: Path, tmp_path: Pa
     page.shot("chain")
     page.click("#also [value=enhance]")
     page.result(2)
-    page.click("#visit li:nth-child(2) button")
+    page.click("#history li:nth-child(2) button")
     page.shown()
     assert tasks_of(page) == ["enhance", "colorize"]
 
@@ -606,18 +606,82 @@ def test_two_models_are_compared(page: Page, portrait: Path, tmp_path: Path) -> 
     assert page.text("#compare-text") == ""
 
 
-def test_a_visit_has_a_memory(page: Page, portrait: Path, grey: Path) -> None:
+def test_every_variant_is_kept_and_outlasts_the_visit(
+    page: Page, portrait: Path, grey: Path, tmp_path: Path
+) -> None:
     started(page, portrait)
     first = page.pixel(150, 100)
     started(page, grey)
-    assert len(page.all("#visit button")) == 2
-    page.click("#visit li:last-child button")
+    hint = hinted(page, 60, 150, 2)
+    page.result(2)
+    hinted_pixel = page.pixel(60, 150)
+    page.find("#setting-strength").send_keys(*["\ue012"] * 10)  # to the left
+    page.result(3)
+    texts = [one.text for one in page.all("#history button")]
+    assert texts == ["Colour\nbest, 50 %, 1 hint", "Colour\nbest, 1 hint", "Colour\nbest",
+                     "Chroma\nbest"]  # fmt: skip
+    page.shot("history")
+
+    page.until("document.querySelector('#history-note').textContent.startsWith('Kept in this')")
+    page.reload()
+    assert page.find("#welcome").is_displayed()
+    assert [one.text for one in page.all("#history button")] == texts
+    page.shot("history_welcome")
+    page.click("#history li:last-child button")
     page.until("document.querySelector('#status').textContent === 'Back to portrait.jpg.'")
     page.shown()
     assert page.pixel(150, 100) == first
     assert tasks_of(page) == ["chroma"]
-    assert page.done == 2  # nothing was worked on again
-    page.shot("visit")
+    page.click("#history li:nth-child(2) button")
+    page.shown()
+    assert page.pixel(60, 150) == hinted_pixel
+    assert hints(page) == [{"x": 60, "y": 150, "color": hint}]
+    assert page.done == 0  # nothing was worked on again
+    (tmp_path / "hints.json").write_text(json.dumps({"hints": hints(page)}))
+    run(grey, tmp_path / "cli.png", "--model", model_of(page), "--hints", tmp_path / "hints.json")
+    assert page.save("#save").read_bytes() == (tmp_path / "cli.png").read_bytes()
+    # It goes on from there, also after it was kept.
+    page.click("#hints-clear")
+    page.result(0)
+
+    page.click("#history-clear")
+    page.driver.switch_to.alert.accept()
+    page.until("!document.querySelector('#history button')")
+    page.reload()
+    assert not page.find("#history-box").is_displayed()
+
+
+def test_what_is_kept_has_a_bound(page: Page, portrait: Path, grey: Path) -> None:
+    """The oldest go first; and where the browser keeps nothing, the page says so."""
+    started(page, portrait)
+    found = page.run(
+        """const { History } = await import("/static/js/history.js");
+        const { load, toBlob, draw } = await import("/static/js/intake.js");
+        const image = await load(document.querySelector(".right img").src);
+        const blob = await toBlob(draw(image, 8).canvas);
+        const picture = (id, size) => {
+          const file = new File([blob], `${id}.png`);
+          Object.defineProperty(file, "size", { value: size });
+          return { id, file, shown: file, name: file.name, width: 8, height: 8, look: {} };
+        };
+        const job = (id, size) => ({ picture: picture(id, size), settings: {}, hints: [],
+          models: [{ name: "a", task: "chroma", preset: "a", word: "a" }], reference: null,
+          state: { main: "auto", also: [], models: new Map() }, quick: false });
+        const history = new History({ back() {}, model() {} });
+        const left = [];
+        for (const [id, size] of [["a", 90e6], ["b", 90e6], ["c", 90e6], ["d", 250e6]]) {
+          await history.add({ job: job(id, size), blob, url: URL.createObjectURL(blob), seconds: 1,
+            cached: false, notes: [] });
+          left.push([...document.querySelectorAll("#history img")].map(({ alt }) => alt).join());
+        }
+        IDBFactory.prototype.open = () => { throw new DOMException("full", "QuotaExceededError"); };
+        const other = new History({ back() {}, model() {} });
+        await other.add({ job: job("e", 1), blob, url: URL.createObjectURL(blob), seconds: 1,
+          cached: false, notes: [] });
+        return [left, document.querySelector("#history-note").textContent];"""
+    )
+    assert found[0] == ["a.png", "b.png,a.png", "c.png,b.png", "d.png"]
+    assert found[1].startswith("This browser keeps nothing")
 
 
 # ---------------------------------------------------------------------------------- the hints
