@@ -20,6 +20,7 @@ from studies import (
     before_after,
     colour,
     colour_sheet,
+    drawn,
     flicker_picture,
     hint_borders,
     night_sheet,
@@ -27,6 +28,7 @@ from studies import (
     size_sheet,
     tune_hints,
 )
+from studies.command import RESULTS
 from tests.videos import moving
 
 pytestmark = pytest.mark.slow  # draws with what ships
@@ -189,3 +191,18 @@ def test_the_night_sheet_is_drawn_from_what_ships() -> None:
     assert all(cell.mean() > 1.5 * cells[0].mean() for cell in cells[1:])
     committed = cv2.imread(str(night_sheet.PICTURE))
     assert committed is not None and committed.shape[1] == drawn.shape[1]
+
+
+def test_drawn_pictures_are_the_same_each_time_and_of_every_kind() -> None:
+    first, again = drawn.pictures(), drawn.pictures()
+    assert len(first) == 20 and len({path.name for path, _ in first}) == 20
+    for (path, picture), (_, same) in zip(first, again, strict=True):
+        assert picture.shape == (512, 512, 3) and np.array_equal(picture, same), path
+        assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 100, path
+
+
+def test_the_floor_stands_first_in_the_table_of_drawn_pictures() -> None:
+    found = json.loads((RESULTS / "drawn.json").read_text())
+    header, _, floor, *others = drawn.table(found).splitlines()
+    assert "soft frames" in header and floor.startswith("| lanczos4_bp | ")
+    assert floor.count("+0.00") == 7 and any("chroma_bitrate" in line for line in others)
