@@ -294,6 +294,7 @@ def _api(app: Flask, studio: Studio) -> None:
     for path, method, answer in (
         ("/models", "GET", _models),
         ("/look", "POST", _look),
+        ("/preview", "POST", _preview),
         ("/process", "POST", _process),
         ("/compare", "POST", _compare),
         ("/palette", "POST", _palette),
@@ -342,6 +343,17 @@ def _look(studio: Studio) -> Response:
             lambda values: len(json.dumps(values)),
         )  # fmt: skip
     return _timed(_json(found), hit, {"queue": place.waited})
+
+
+def _preview(studio: Studio) -> Response:
+    limits = studio.limits
+    with studio.pool.place(_gone()) as place:
+        values = forms.fields(request, forms.PREVIEW, ("image",))
+        (upload,) = forms.uploads(request, limits)
+        kind, quality = forms.encoding(values)
+        data = place.run(lambda _: work.preview(upload, kind, quality, limits))
+    response = Response(data, content_type=work.TYPES[kind])
+    return _timed(response, False, {"queue": place.waited})
 
 
 def _process(studio: Studio) -> Response:

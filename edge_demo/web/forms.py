@@ -31,6 +31,7 @@ COMPARE = ("model_a", "model_b", "hints", "strength", "fade", "detail", "render_
 PALETTE = ("model", "x", "y", "k", "hints")
 COLORS = ("k",)
 LOOK: tuple[str, ...] = ()
+PREVIEW = ("format", "quality")
 # What a client may call its request, to ask how far it is.
 _JOB = re.compile(r"[\w-]{8,64}", re.ASCII)
 
@@ -133,18 +134,22 @@ def asked(
                 raise Refused(422, f"{name} is a model of {task}; mode names {', '.join(names)}")
     usual = catalog.defaults if names is None else {n: catalog.find(None, n).name for n in names
                                                     if n not in named}  # fmt: skip
+    return Asked(
+        {**usual, **named}, names, wanted, *encoding(values), flag(values, "keep_metadata")
+    )
+
+
+def encoding(values: Mapping[str, str]) -> tuple[str, int]:
+    """The format of an answer, and the quality of a JPEG.
+
+    Raises:
+        Refused: an unknown format, or a quality out of range (400).
+    """
     kind = values.get("format", "png")
     if kind not in TYPES:
         raise Refused(400, f"format: {kind[:80]!r} is not one of {', '.join(TYPES)}")
     quality = integer(values, "quality", 1, 100)
-    return Asked(
-        {**usual, **named},
-        names,
-        wanted,
-        kind,
-        95 if quality is None else quality,
-        flag(values, "keep_metadata"),
-    )
+    return kind, 95 if quality is None else quality
 
 
 def _named(text: str | None, catalog: Catalog) -> dict[str, str]:

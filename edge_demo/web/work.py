@@ -176,6 +176,24 @@ def looked(upload: Upload, limits: Limits) -> dict[str, Any]:
     }
 
 
+def preview(upload: Upload, kind: str, quality: int, limits: Limits) -> bytes:
+    """A picture as it is, upright, as a file that every browser shows: for ``POST /preview``.
+
+    Args:
+        upload: of any kind that is read.
+        kind: ``png``, ``jpeg`` or ``webp``.
+        quality: of a JPEG.
+        limits: of the server.
+
+    Raises:
+        Refused: as ``opened``.
+        UserError: cannot be decoded.
+    """
+    found = picture.of_file(opened(upload, limits))
+    data, _ = found.encoded(kind, quality, exif=False, name=upload.name)
+    return data
+
+
 def process(upload: Upload, asked: Asked, models: Models, limits: Limits, tick: Tick) -> Made:
     """One picture, as ``python -m edge_demo run`` makes it, byte for byte.
 

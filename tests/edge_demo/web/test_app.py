@@ -26,6 +26,7 @@ from edge_demo.colour.lab import rgb_to_lab
 from edge_demo.device import palette
 from edge_demo.device.restorer import Restorer
 from edge_demo.measure import metrics
+from edge_demo.pictures.containers import inspect
 from edge_demo.pictures.images import read_rgb
 from edge_demo.web import app as web
 from edge_demo.web import forms, work
@@ -274,6 +275,35 @@ def test_a_look_refuses(client: Any) -> None:
     assert "picture.jpg: is not a" in error(post(client, "/look", b"<html>"), 415)
     form = {"k": "5", "image": (io.BytesIO(b"x"), "a.png")}
     assert "field 'k' is not known here" in error(client.post("/look", data=form), 400)
+
+
+def test_a_preview_is_the_picture_as_it_is(client: Any, pictures: dict[str, bytes]) -> None:
+    """Upright, of every kind that is read, without what tells of persons."""
+    tall = cv2.imdecode(np.frombuffer(pictures["dark.tif"], np.uint8), cv2.IMREAD_COLOR)
+    found = post(client, "/preview", pictures["dark.tif"])
+    assert (found.status_code, found.mimetype) == (200, "image/png")
+    assert np.array_equal(cv2.imdecode(np.frombuffer(found.data, np.uint8), 1), tall)
+
+    # EXIF that tells nothing but orientation 6: to be turned to the right.
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
+    data = pictures["chroma.jpg"]
+    side = data[:2] + b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif + data[2:]
+    small = post(client, "/preview", side, format="jpeg", quality="30")
+    assert small.mimetype == "image/jpeg" and b"Exif" not in small.data
+    info = inspect(small.data, "small").info
+    assert (info.width, info.height, info.orientation) == (128, 160, 1)
+    large = post(client, "/preview", side, format="jpeg", quality="95")
+    assert len(small.data) < len(large.data)
+
+
+def test_a_preview_refuses(client: Any, pictures: dict[str, bytes]) -> None:
+    grey = pictures["grey.png"]
+    assert "is not one of png" in error(post(client, "/preview", grey, format="gif"), 400)
+    assert "quality: must be" in error(post(client, "/preview", grey, quality="0"), 400)
+    assert "field 'mode' is not known" in error(post(client, "/preview", grey, mode="chroma"), 400)
+    assert "picture.jpg: is not a" in error(post(client, "/preview", b"<html>"), 415)
+    wide = encoded(".png", np.zeros((2, 30_001), np.uint8))
+    assert "30,000 pixels a side" in error(post(client, "/preview", wide), 413)
 
 
 def test_what_needs_nothing_comes_back(

@@ -93,6 +93,9 @@ export async function process(entries, options) {
 /** What a picture is and what can be done for it, as openapi.json's Look. */
 export const look = async (entries, options) => (await post("look", entries, options)).json();
 
+/** A picture as it is, in a format that browsers show, as a Blob. */
+export const preview = async (entries, options) => (await post("preview", entries, options)).blob();
+
 /** How far a named request is, {working, share}; null where nobody knows. */
 export async function progress(job, signal) {
   const response = await fetch(`progress/${job}`, { signal });

@@ -5,10 +5,17 @@ import { decimal, t, Told } from "./texts.js";
 
 const PREVIEW = 256; // pixels of the longer side of the copy that quick answers are made of
 
-// How files begin that browsers show and the server reads.
+// How files begin that the server reads, and whether every browser shows these.
 const KINDS = [
-  [0, "\xff\xd8\xff"], [0, "\x89PNG"], [0, "RIFF"], [0, "GIF8"], [0, "BM"], [4, "ftypavif"],
+  [/^\xff\xd8\xff/, true], [/^\x89PNG/, true], [/^RIFF....WEBP/s, true], [/^GIF8/, true],
+  [/^BM/, true], [/^(II[*+]\0|MM\0[*+])/, false], [/^(\xff\x0a|\0\0\0\x0cJXL )/, false],
+  [/^....ftyp(avi[fs]|hei[cmsx]|hev[cx]|m[is]f1)/s, false],
 ];
+const VIDEO = /^(....ftyp|....moov|....mdat|\x1aE\xdf\xa3|RIFF....AVI |\0\0\x01\xba|FLV)/s;
+
+// A picture that the browser cannot show is made one that it can: exactly, up to so many pixels.
+const EXACT = 4e6;
+const QUALITY = 95;
 
 export const megabytes = (bytes) =>
   t("megabytes", { n: decimal(bytes / 1e6, bytes < 1e7 ? 1 : 0) });
@@ -16,7 +23,7 @@ export const megabytes = (bytes) =>
 export const megapixels = (pixels) =>
   t("megapixels", { n: +(pixels / 1e6).toFixed(pixels < 1e7 ? 1 : 0) });
 
-/** Throws a Told for a file that the server would not take. */
+/** Whether every browser shows a file; throws a Told for one that the server would not take. */
 export async function check(file, limits) {
   const { name } = file;
   if (file.size === 0) throw new Told("error.empty", { name });
@@ -25,9 +32,9 @@ export async function check(file, limits) {
     throw new Told("error.large", { name, size, most });
   }
   const head = String.fromCharCode(...new Uint8Array(await file.slice(0, 12).arrayBuffer()));
-  if (!KINDS.some(([at, text]) => head.startsWith(text, at))) {
-    throw new Told("error.kind", { name });
-  }
+  const kind = KINDS.find(([start]) => start.test(head));
+  if (!kind) throw new Told(VIDEO.test(head) ? "error.video" : "error.kind", { name });
+  return kind[1];
 }
 
 /** A name that nothing else has. */
@@ -51,22 +58,31 @@ export function photograph({ id = newId(), file, shown, width, height, look }) {
 
 /** The photograph of a file; throws a Told of one that is not taken. */
 export async function open(file, limits, { signal } = {}) {
-  await check(file, limits);
+  const plain = await check(file, limits);
+  const { name } = file;
+  const size = await sizeOf(file);
+  if (!size && plain) throw new Told("error.damaged", { name });
+  if (size && size.width * size.height > limits.pixels) {
+    const [pixels, most] = [size.width * size.height, limits.pixels].map(megapixels);
+    throw new Told("error.pixels", { name, pixels, most });
+  }
+  const look = await api.look({ image: file }, { signal });
+  if (size) return photograph({ file, ...size, look });
+  const { width, height } = look;
+  const format = width * height > EXACT ? "jpeg" : "png";
+  const shown = await api.preview({ image: file, format, quality: QUALITY }, { signal });
+  return photograph({ file, shown, width, height, look });
+}
+
+/** Width and height of a picture as the browser shows it; null where it cannot. */
+async function sizeOf(file) {
   const url = URL.createObjectURL(file);
   try {
     const image = await load(url);
-    const [width, height] = [image.naturalWidth, image.naturalHeight];
-    if (width * height > limits.pixels) {
-      const [pixels, most] = [width * height, limits.pixels].map(megapixels);
-      throw new Told("error.pixels", { name: file.name, pixels, most });
-    }
-    const look = await api.look({ image: file }, { signal });
-    return photograph({ file, width, height, look });
+    return { width: image.naturalWidth, height: image.naturalHeight };
   } catch (error) {
-    if (error.name === "EncodingError") {
-      throw new Told("error.damaged", { name: file.name }, { cause: error });
-    }
-    throw error;
+    if (error.name !== "EncodingError") throw error;
+    return null;
   } finally {
     URL.revokeObjectURL(url);
   }

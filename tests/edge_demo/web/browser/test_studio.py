@@ -288,6 +288,38 @@ def test_what_is_saved_is_what_the_command_line_writes(
         assert saved.read_bytes() == (tmp_path / name).read_bytes()
 
 
+def test_what_no_browser_shows_is_shown_all_the_same(
+    page: Page, grey: Path, portrait: Path, tmp_path: Path
+) -> None:
+    Image = pytest.importorskip("PIL.Image")
+    pytest.importorskip("pillow_heif").register_heif_opener()
+    pytest.importorskip("pillow_jxl")
+    picture = Image.open(grey).convert("RGB")
+    for name in ("a.tif", "b.jxl", "c.heic", "d.avif"):
+        picture.save(tmp_path / name)
+        started(page, tmp_path / name)
+        size = page.run("const i = document.querySelector('.left img');"
+                        "return [i.naturalWidth, i.naturalHeight]")  # fmt: skip
+        assert (size, tasks_of(page), page.text("#error")) == ([300, 200], ["colorize"], ""), name
+        assert abs(page.pixel(150, 100, "left")[1] - picture.getpixel((150, 100))[1]) < 8
+    page.shot("heic")
+    run(tmp_path / "d.avif", tmp_path / "cli.png")
+    assert page.save("#save").read_bytes() == (tmp_path / "cli.png").read_bytes()
+    # It is shown after a reload, too.
+    page.reload()
+    page.click("#history li:last-child button")
+    page.shown()
+    assert page.pixel(150, 100, "left") == list(picture.getpixel((150, 100)))
+    # 16 bits; and one of another kind that is damaged.
+    deep = written(tmp_path, "deep.png", np.asarray(cv2.imread(str(portrait)), np.uint16) * 64)
+    started(page, deep)
+    assert tasks_of(page) == ["enhance"]
+    (tmp_path / "cut.tif").write_bytes((tmp_path / "a.tif").read_bytes()[:300])
+    page.open(tmp_path / "cut.tif")
+    assert "cut.tif" in page.until("document.querySelector('#error').textContent")
+    assert all("422" in complaint for complaint in page.complaints())
+
+
 def test_each_of_several_photographs_is_treated_by_what_it_is(
     page: Page, portrait: Path, grey: Path, tmp_path: Path
 ) -> None:
@@ -378,7 +410,11 @@ def test_files_that_are_refused_leave_what_is_there(
         "empty.png": (b"", r"“empty\.png” is empty\."),
         "notes.png": (
             b"not a picture",
-            r"“notes\.png” is no JPEG, PNG, WebP, AVIF, GIF or BMP picture\.",
+            r"“notes\.png” is no JPEG, PNG, WebP, HEIC, AVIF, TIFF, JPEG XL, GIF or BMP picture\.",
+        ),
+        "clip.mp4": (
+            make_clip(tmp_path, "clip.mp4", 2, (32, 48)).path.read_bytes(),
+            r"“clip\.mp4” is a video\. The command line .*: python -m edge_demo run clip\.mp4",
         ),
     }
     wide = np.zeros((5000, 5000), np.uint8)
