@@ -9,9 +9,8 @@ const TRIES = 4; // of a request that meets a full queue
  * 0: there was no answer.
  */
 export class Refusal extends Told {
-  constructor(status = 0, line = "") {
-    const known = status ? `error.${status}` : "error.unreachable";
-    super(has(known) ? known : "error.other", { status, line });
+  constructor(status = 0, line = "", key = status ? `error.${status}` : "error.unreachable") {
+    super(has(key) ? key : "error.other", { status, line });
     this.status = status;
   }
 
@@ -95,6 +94,21 @@ export const look = async (entries, options) => (await post("look", entries, opt
 
 /** A picture as it is, in a format that browsers show, as a Blob. */
 export const preview = async (entries, options) => (await post("preview", entries, options)).blob();
+
+/** Why the camera shows nothing: an element of a picture is not told. */
+export async function cameraRefusal() {
+  const stop = new AbortController();
+  try {
+    const response = await fetch("camera", { signal: stop.signal });
+    if (response.ok) return new Refusal(0, "", "error.camera");
+    const key = response.status === 503 ? "error.viewers" : undefined;
+    return new Refusal(response.status, await reason(response), key);
+  } catch {
+    return new Refusal();
+  } finally {
+    stop.abort(); // it would go on for ever
+  }
+}
 
 /** How far a named request is, {working, share}; null where nobody knows. */
 export async function progress(job, signal) {

@@ -1,9 +1,11 @@
 // The live picture of the device's camera, where the server has one.
 
+import * as api from "./api.js";
+
 const byId = (id) => document.getElementById(id);
 
-/** Shows the button if there is a camera; calls toggled(on). */
-export function camera(available, toggled) {
+/** Shows the button if there is a camera; calls toggled(on), and fail(error, again). */
+export function camera(available, { toggled, fail }) {
   const button = byId("camera-toggle");
   const picture = byId("camera-picture");
   button.hidden = !available;
@@ -16,8 +18,10 @@ export function camera(available, toggled) {
     toggled(on);
   };
   button.addEventListener("click", () => set(button.getAttribute("aria-pressed") !== "true"));
-  picture.addEventListener("error", () => {
-    if (picture.hasAttribute("src")) set(false);
+  picture.addEventListener("error", async () => {
+    if (!picture.hasAttribute("src")) return;
+    set(false);
+    fail(await api.cameraRefusal(), () => set(true));
   });
   return { stop: () => button.getAttribute("aria-pressed") === "true" && set(false) };
 }

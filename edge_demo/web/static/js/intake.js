@@ -17,8 +17,10 @@ const VIDEO = /^(....ftyp|....moov|....mdat|\x1aE\xdf\xa3|RIFF....AVI |\0\0\x01\
 const EXACT = 4e6;
 const QUALITY = 95;
 
-export const megabytes = (bytes) =>
-  t("megabytes", { n: decimal(bytes / 1e6, bytes < 1e7 ? 1 : 0) });
+export const fileSize = (bytes) =>
+  bytes < 1e6
+    ? t("kilobytes", { n: Math.ceil(bytes / 1e3) })
+    : t("megabytes", { n: decimal(bytes / 1e6, bytes < 1e7 ? 1 : 0) });
 
 export const megapixels = (pixels) =>
   t("megapixels", { n: +(pixels / 1e6).toFixed(pixels < 1e7 ? 1 : 0) });
@@ -28,7 +30,7 @@ export async function check(file, limits) {
   const { name } = file;
   if (file.size === 0) throw new Told("error.empty", { name });
   if (file.size > limits.upload_bytes) {
-    const [size, most] = [file.size, limits.upload_bytes].map(megabytes);
+    const [size, most] = [file.size, limits.upload_bytes].map(fileSize);
     throw new Told("error.large", { name, size, most });
   }
   const head = String.fromCharCode(...new Uint8Array(await file.slice(0, 12).arrayBuffer()));

@@ -9,9 +9,10 @@ import { HintPanel } from "./hintpanel.js";
 import { Hints } from "./hints.js";
 import { History } from "./history.js";
 import { incoming } from "./incoming.js";
-import { load, megabytes, megapixels, open } from "./intake.js";
+import { load, fileSize, megapixels, open } from "./intake.js";
 import { presetOf, wordOf, wordsOf } from "./models.js";
 import { Output, save } from "./output.js";
+import { remember, remembered } from "./remember.js";
 import { Settings } from "./settings.js";
 import * as texts from "./texts.js";
 import { decimal, listed, ofServer, percent, t, Told } from "./texts.js";
@@ -244,7 +245,7 @@ function preview(blob, { picture: of }) {
   previewUrl = URL.createObjectURL(blob);
   count("preview");
   viewer.show("right", previewUrl, { kind: "colours", alt: t("after.quick") });
-  viewer.divided = true;
+  divide(true);
   if (before) setTimeout(() => URL.revokeObjectURL(before), 2000);
 }
 
@@ -350,6 +351,7 @@ async function find() {
 /** "welcome", "viewer" or "camera". */
 function stage(name) {
   for (const id of ["settings-box", "output"]) byId(id).hidden = name !== "viewer";
+  byId("controls").hidden = name === "camera"; // none of them is of the camera
   byId("history-box").hidden = name === "camera" || (name === "welcome" && history.empty);
   byId("welcome").hidden = name !== "welcome";
   byId("viewer").hidden = byId("toolbar").hidden = name !== "viewer";
@@ -368,8 +370,9 @@ function drawHints() {
 }
 
 function drawResult() {
-  for (const id of ["save", "compare-run"]) byId(id).disabled = !shown;
-  byId("find").hidden = byId("original").hidden = !shown;
+  for (const id of ["save", "copy", "compare-run"]) byId(id).disabled = !shown;
+  byId("find").hidden = !shown;
+  output.draw();
   view("result");
 }
 
@@ -383,15 +386,28 @@ function view(name) {
     viewer.show("left", picture.url, { alt: t("before.of", picture) });
     if (shown) viewer.show("right", shown.url, { alt: t("after.of", picture) });
     chips(t("before"), t("after"));
-    viewer.divided = Boolean(shown);
+    divide(Boolean(shown));
   } else {
     const [left, right] = [pair.left.text(), pair.right.text()];
     viewer.show("left", pair.left.url, { alt: left });
     viewer.show("right", pair.right.url, { alt: right });
     chips(left, right);
-    viewer.divided = name === "pair";
+    divide(name === "pair");
   }
   if (pair) byId("pair-name").textContent = listed([pair.left.text(), pair.right.text()]);
+}
+
+/** Whether there are two pictures to tell apart, by a divider or beside each other. */
+function divide(two) {
+  viewer.divided = two;
+  byId("beside").hidden = !two;
+  byId("original").hidden = !shown || viewer.beside;
+}
+
+function setBeside(on) {
+  viewer.beside = on;
+  byId("beside").setAttribute("aria-pressed", String(on));
+  byId("original").hidden = !shown || on;
 }
 
 function chips(left, right) {
@@ -409,6 +425,12 @@ function listen() {
   on("zoom-out", () => viewer.zoom(1 / 1.5));
   on("fit", () => viewer.fit());
   on("find", () => find());
+  on("beside", () => {
+    setBeside(!viewer.beside);
+    remember("beside", String(viewer.beside));
+  });
+  setBeside(remembered("beside") === "true");
+  listenFullScreen();
   on("cancel", () => cancel());
   on("again", () => again?.());
   on("hints-on", () => {
@@ -424,6 +446,19 @@ function listen() {
   document.addEventListener("keydown", (event) => {
     if (!picture || !takesHints()) return;
     if (hintKey(event)) event.preventDefault();
+  });
+}
+
+/** Not on every phone, and not in every frame. */
+function listenFullScreen() {
+  const button = byId("full");
+  button.hidden = !document.fullscreenEnabled;
+  button.addEventListener("click", () => {
+    if (document.fullscreenElement) document.exitFullscreen();
+    else byId("work").requestFullscreen();
+  });
+  document.addEventListener("fullscreenchange", () => {
+    button.setAttribute("aria-pressed", String(Boolean(document.fullscreenElement)));
   });
 }
 
@@ -456,7 +491,7 @@ function drawLimits() {
   if (!limits) return;
   const { upload_bytes: bytes, pixels } = limits;
   byId("limits").textContent = t("welcome.limits", {
-    size: megabytes(bytes),
+    size: fileSize(bytes),
     pixels: megapixels(pixels),
   });
 }
@@ -525,7 +560,13 @@ async function start() {
     save,
     borrow,
   });
-  live = camera(known.camera, (on) => stage(on ? "camera" : picture ? "viewer" : "welcome"));
+  live = camera(known.camera, {
+    toggled: (on) => {
+      quiet();
+      stage(on ? "camera" : picture ? "viewer" : "welcome");
+    },
+    fail,
+  });
   choice = new Choice(known, { chosen, changed, measure });
   chosen();
   listen();

@@ -24,6 +24,8 @@ export class Viewer extends EventTarget {
   #pointers = new Map();
   #press = null;
   #split = 0.5;
+  #beside = false;
+  #two = false; // whether there are two layers to tell apart
   #latest = {}; // layer to what was asked for last
 
   constructor(box) {
@@ -75,10 +77,45 @@ export class Viewer extends EventTarget {
     return this.#size;
   }
 
+  /** Whether the layers are beside each other, or one below the other where that shows more. */
+  get beside() {
+    return this.#beside;
+  }
+
+  set beside(on) {
+    this.#beside = on;
+    this.#resized();
+  }
+
+  /** How many parts of the box are beside each other, and how many below. */
+  get #parts() {
+    if (!this.#beside || !this.#two) return { across: 1, down: 1 };
+    const { width, height } = this.#size;
+    const [wide, high] = [this.#box.clientWidth / width, this.#box.clientHeight / height];
+    const across = Math.min(wide / 2, high) >= Math.min(wide, high / 2);
+    return across ? { across: 2, down: 1 } : { across: 1, down: 2 };
+  }
+
+  /** Width and height of what a layer is shown in. */
+  get #extent() {
+    const { across, down } = this.#parts;
+    return { width: this.#box.clientWidth / across, height: this.#box.clientHeight / down };
+  }
+
   /** Whether there are two layers to tell apart. */
   set divided(on) {
-    this.#divider.hidden = !on;
-    this.#box.classList.toggle("divided", on);
+    const other = on !== this.#two;
+    this.#two = on;
+    if (other && this.#beside) this.#resized();
+    else this.#drawParts();
+  }
+
+  #drawParts() {
+    const { across, down } = this.#parts;
+    this.#divider.hidden = !this.#two || across * down > 1;
+    this.#box.classList.toggle("divided", this.#two);
+    this.#box.classList.toggle("across", across > 1);
+    this.#box.classList.toggle("down", down > 1);
   }
 
   /** Where a place of the picture is in the box, in CSS pixels. */
@@ -91,9 +128,9 @@ export class Viewer extends EventTarget {
 
   /** The pixel of the picture below a place on the page; null outside. */
   toPicture({ clientX, clientY }) {
-    const { left, top } = this.#box.getBoundingClientRect();
-    const x = Math.floor((clientX - left - this.#offset.x) / this.#scale);
-    const y = Math.floor((clientY - top - this.#offset.y) / this.#scale);
+    const at = this.#at({ clientX, clientY });
+    const x = Math.floor((at.x - this.#offset.x) / this.#scale);
+    const y = Math.floor((at.y - this.#offset.y) / this.#scale);
     const { width, height } = this.#size;
     return x >= 0 && y >= 0 && x < width && y < height ? { x, y } : null;
   }
@@ -104,14 +141,19 @@ export class Viewer extends EventTarget {
     const at = (length, extent, offset) =>
       clamp(Math.floor((extent / 2 - offset) / this.#scale + ROUNDING), 0, length - 1);
     return {
-      x: at(width, this.#box.clientWidth, this.#offset.x),
-      y: at(height, this.#box.clientHeight, this.#offset.y),
+      x: at(width, this.#extent.width, this.#offset.x),
+      y: at(height, this.#extent.height, this.#offset.y),
     };
+  }
+
+  get #center() {
+    const { width, height } = this.#extent;
+    return { x: width / 2, y: height / 2 };
   }
 
   #least() {
     const { width, height } = this.#size;
-    const fit = Math.min(this.#box.clientWidth / width, this.#box.clientHeight / height);
+    const fit = Math.min(this.#extent.width / width, this.#extent.height / height);
     return Math.min(fit, MOST) || 1;
   }
 
@@ -122,11 +164,11 @@ export class Viewer extends EventTarget {
   }
 
   /** Zooms by a factor around a place in the box, by default its middle. */
-  zoom(factor, at = { x: this.#box.clientWidth / 2, y: this.#box.clientHeight / 2 }) {
+  zoom(factor, at = this.#center) {
     this.zoomTo(this.#scale * factor, at);
   }
 
-  zoomTo(scale, at = { x: this.#box.clientWidth / 2, y: this.#box.clientHeight / 2 }) {
+  zoomTo(scale, at = this.#center) {
     const least = this.#least();
     const next = clamp(scale, least, Math.max(MOST, least));
     const ratio = next / this.#scale;
@@ -142,9 +184,10 @@ export class Viewer extends EventTarget {
   /** Puts a pixel into the middle at a scale. */
   lookAt({ x, y }, scale) {
     this.zoomTo(scale);
+    const center = this.#center;
     this.#offset = {
-      x: this.#box.clientWidth / 2 - (x + 0.5) * this.#scale,
-      y: this.#box.clientHeight / 2 - (y + 0.5) * this.#scale,
+      x: center.x - (x + 0.5) * this.#scale,
+      y: center.y - (y + 0.5) * this.#scale,
     };
     this.#apply();
   }
@@ -164,8 +207,8 @@ export class Viewer extends EventTarget {
     const inside = (offset, extent, length) =>
       length <= extent ? (extent - length) / 2 : clamp(offset, extent - length, 0);
     this.#offset = {
-      x: inside(this.#offset.x, this.#box.clientWidth, width * this.#scale),
-      y: inside(this.#offset.y, this.#box.clientHeight, height * this.#scale),
+      x: inside(this.#offset.x, this.#extent.width, width * this.#scale),
+      y: inside(this.#offset.y, this.#extent.height, height * this.#scale),
     };
     for (const layer of Object.values(this.#layers)) {
       const image = layer.querySelector("img");
@@ -173,6 +216,7 @@ export class Viewer extends EventTarget {
       image.style.height = `${height * this.#scale}px`;
       image.style.transform = `translate(${this.#offset.x}px, ${this.#offset.y}px)`;
     }
+    this.#drawParts();
     this.#box.classList.toggle("squares", this.#scale >= SQUARES);
     this.#box.classList.toggle("zoomed", !this.#fitted);
     this.#drawSplit();
@@ -181,9 +225,12 @@ export class Viewer extends EventTarget {
 
   // ------------------------------------------------------------------------ pointer and keys
 
+  /** A place on the page as one of the part of the box that it is in. */
   #at({ clientX, clientY }) {
     const { left, top } = this.#box.getBoundingClientRect();
-    return { x: clientX - left, y: clientY - top };
+    const { width, height } = this.#extent;
+    const inPart = (value, length) => (value >= length && value < 2 * length ? value - length : value);
+    return { x: inPart(clientX - left, width), y: inPart(clientY - top, height) };
   }
 
   #listen() {

@@ -47,11 +47,16 @@ class Page:
         self, size: tuple[int, int] = DESKTOP, scheme: str = "light", language: str = "en"
     ) -> None:
         """Begin anew, as somebody who was never here: their screen, its scheme, their language."""
-        command, mobile = self.driver.execute_cdp_cmd, size[0] < 600
+        command = self.driver.execute_cdp_cmd
         origin = {"origin": self.url.rstrip("/"), "storageTypes": "local_storage,indexeddb"}
         command("Storage.clearDataForOrigin", origin)
         agent = {"userAgent": self.agent, "acceptLanguage": language}
         command("Emulation.setUserAgentOverride", agent)
+        self.visit_again(size, scheme)
+
+    def visit_again(self, size: tuple[int, int] = DESKTOP, scheme: str = "light") -> None:
+        """Come back, with what the browser remembers."""
+        command, mobile = self.driver.execute_cdp_cmd, size[0] < 600
         command(
             "Emulation.setDeviceMetricsOverride",
             {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": mobile},
@@ -60,11 +65,6 @@ class Page:
         feature = {"name": "prefers-color-scheme", "value": scheme}
         command("Emulation.setEmulatedMedia", {"features": [feature]})
         self.driver.get(self.url)
-        self.until("document.body.dataset.ready === 'true'")
-
-    def reload(self) -> None:
-        """Come back to the page, with what it remembers."""
-        self.driver.refresh()
         self.until("document.body.dataset.ready === 'true'")
 
     # ------------------------------------------------------------------------------- looking

@@ -215,7 +215,7 @@ def test_light_or_dark_is_chosen_and_kept(window: Page) -> None:
     assert window.run("return document.querySelector('#theme').value") == "system"
     window.find("#theme").send_keys("L")
     assert ground() > 200
-    window.reload()
+    window.visit_again(scheme="dark")
     assert ground() > 200
     assert window.run("return document.querySelector('#theme').value") == "light"
     window.click("#menu-open")
@@ -241,7 +241,7 @@ def test_it_speaks_the_language_of_the_browser_or_another(
     window.find("#language").send_keys("中")
     # What was said before is said again.
     window.until("document.querySelector('#error').textContent === '“kaputt.png”是空文件。'")
-    window.reload()
+    window.visit_again()
     assert window.run("return document.documentElement.lang") == "zh"
     window.open(grey)
     window.result(0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import urllib.request
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 from edge_demo import __main__ as command
+from edge_demo.camera.stream import MOST_VIEWERS
 from edge_demo.colour.lab import lab_to_rgb, rgb_to_lab
 from edge_demo.measure import metrics
 from tests.videos import make_clip
@@ -96,6 +98,99 @@ def test_a_photograph_is_restored_and_looked_at(page: Page, portrait: Path) -> N
             kind,
         )
         assert sees_the_original() is (kind == "keydown")
+
+
+def test_before_and_after_are_side_by_side(page: Page, portrait: Path) -> None:
+    started(page, portrait)
+    page.click("#beside")
+    assert not page.find(".divider").is_displayed() and not page.find("#original").is_displayed()
+
+    def spots() -> list[list[float]]:
+        """Where the middle of the picture is in either half, and what is seen there."""
+        return page.run(
+            """return ["left", "right"].map((side) => {
+              const { x, y, width, height } =
+                document.querySelector(`.${side} img`).getBoundingClientRect();
+              const [left, top] = [x + width / 2, y + height / 2];
+              const seen = document.elementFromPoint(left, top);
+              return [left, top, seen.closest(".layer").dataset.layer === side];
+            });"""
+        )
+
+    left, right = spots()
+    box = page.run("return document.querySelector('#viewer').clientWidth")
+    assert left[2] and right[2]
+    assert right[0] - left[0] == pytest.approx(box / 2, abs=1) and right[1] == left[1]
+    page.shot("beside")
+    # Both move together, and a place of either is the picture's.
+    page.find("#viewer").send_keys(*"++")
+    page.drag((round(right[0]), round(right[1])), (round(right[0]) + 30, round(right[1]) + 10))
+    assert spots()[1][0] - spots()[0][0] == pytest.approx(box / 2, abs=1)
+    page.click("#tasks [value=colorize]")
+    page.result(1)
+    page.click("#fit")
+    x, y = page.place(60, 150)
+    page.drag((x + round(box / 2), y))
+    page.until("document.querySelector('.marker')")
+    assert "at 60, 150" in page.find(".marker").accessible_name
+    # On a tall screen one is below the other; it is remembered.
+    page.visit_again((360, 740))
+    started(page, portrait)
+    (x, top, _), (other, bottom, _) = spots()
+    assert x == pytest.approx(other, abs=1) and bottom > top + 100
+    page.shot("beside_phone")
+
+
+def test_the_picture_fills_the_screen_and_its_menu_is_the_browsers(
+    page: Page, portrait: Path
+) -> None:
+    started(page, portrait)
+    page.click("#full")
+    page.until("document.fullscreenElement?.id === 'work'")
+    assert page.run("return document.querySelector('#stage').clientWidth") >= 1270
+    assert page.find("#full").get_attribute("aria-pressed") == "true"
+    page.shot("full_screen")
+    page.click("#full")
+    page.until("!document.fullscreenElement")
+    # A right click on the result meets the result, which can so be saved or copied.
+    x, y = page.middle(".right img", 0.75)
+    sources = page.run(
+        """const [x, y] = arguments;
+        return [document.elementFromPoint(x, y).src, document.querySelector(".right img").src];""",
+        x, y,
+    )  # fmt: skip
+    assert sources[0] == sources[1] != ""
+
+
+def test_the_result_is_copied_and_its_size_is_told(page: Page, portrait: Path) -> None:
+    page.driver.execute_cdp_cmd(
+        "Browser.grantPermissions",
+        {"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"],
+         "origin": page.url.rstrip("/")},
+    )  # fmt: skip
+    started(page, portrait)
+    page.click("#copy")
+    page.until("document.querySelector('#status').textContent === 'Copied.'")
+    size = page.run(
+        """const [item] = await navigator.clipboard.read();
+        const bitmap = await createImageBitmap(await item.getType("image/png"));
+        return [bitmap.width, bitmap.height];"""
+    )
+    assert size == [300, 200]
+
+    def told() -> float:
+        page.until("document.querySelector('#size').textContent")
+        return float(re.search(r"([\d.]+) kB", page.text("#size"))[1])  # type: ignore[index]
+
+    assert page.text("#size").startswith("The file has")
+    assert told() == pytest.approx(page.save("#save").stat().st_size / 1e3, abs=1)
+    choose(page, "#format", "jpeg")
+    best = told()
+    assert page.text("#size").startswith("The file will have about")
+    assert best == pytest.approx(page.save("#save").stat().st_size / 1e3, rel=0.03)
+    page.run("const q = document.querySelector('#quality'); q.value = 60; "
+             "q.dispatchEvent(new Event('input'))")  # fmt: skip
+    assert told() < 0.6 * best
 
 
 def test_zoom_and_pan_by_pointer_and_keys(page: Page, portrait: Path) -> None:
@@ -306,7 +401,7 @@ def test_what_no_browser_shows_is_shown_all_the_same(
     run(tmp_path / "d.avif", tmp_path / "cli.png")
     assert page.save("#save").read_bytes() == (tmp_path / "cli.png").read_bytes()
     # It is shown after a reload, too.
-    page.reload()
+    page.visit_again()
     page.click("#history li:last-child button")
     page.shown()
     assert page.pixel(150, 100, "left") == list(picture.getpixel((150, 100)))
@@ -659,7 +754,7 @@ def test_every_variant_is_kept_and_outlasts_the_visit(
     page.shot("history")
 
     page.until("document.querySelector('#history-note').textContent.startsWith('Kept in this')")
-    page.reload()
+    page.visit_again()
     assert page.find("#welcome").is_displayed()
     assert [one.text for one in page.all("#history button")] == texts
     page.shot("history_welcome")
@@ -683,7 +778,7 @@ def test_every_variant_is_kept_and_outlasts_the_visit(
     page.click("#history-clear")
     page.driver.switch_to.alert.accept()
     page.until("!document.querySelector('#history button')")
-    page.reload()
+    page.visit_again()
     assert not page.find("#history-box").is_displayed()
 
 
@@ -930,9 +1025,22 @@ def test_the_camera_is_looked_at(
         page.click("#camera-toggle")
         page.until("document.querySelector('#camera-picture').naturalWidth === 128")
         page.shot("camera")
+        assert not page.find("#controls").is_displayed()  # none of them is of the camera
         page.click("#camera-toggle")
         assert page.find("#welcome").is_displayed()
         page.click("#camera-toggle")
+        page.until("document.querySelector('#camera-picture').naturalWidth === 128")
+        # One viewer too many is told why, and can try again.
+        page.click("#camera-toggle")
+        page.run("document.querySelector('#camera-picture').removeAttribute('src')")
+        viewers = [urllib.request.urlopen(f"{page.url}camera") for _ in range(MOST_VIEWERS)]
+        page.click("#camera-toggle")
+        line = page.until("document.querySelector('#error').textContent")
+        assert line.startswith("As many as can are watching the camera already.")
+        for viewer in viewers:
+            viewer.close()
+        assert all("503" in complaint for complaint in page.complaints())
+        page.click("#again")
         page.until("document.querySelector('#camera-picture').naturalWidth === 128")
         page.open(portrait)  # a photograph takes its place
         page.result(0)
