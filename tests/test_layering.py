@@ -29,7 +29,7 @@ ROOMS: dict[str, set[str]] = {
     "report": {"colour", "tasks", "pictures", "measure"},
     "video": {"colour", "tasks", "model", "device"},
     "camera": {"colour", "tasks", "model", "device", "video"},
-    "web": {"colour", "tasks", "pictures", "model", "device", "measure", "camera"},
+    "web": {"colour", "tasks", "pictures", "model", "device", "measure", "camera", "video"},
     "benchmark": {"colour", "tasks", "pictures", "model", "device", "measure", "report"},
 }
 LIBRARIES: dict[str, set[str]] = {

@@ -83,6 +83,7 @@ def restore_video(
     smoothing: float = temporal.STRENGTH,
     threads: int = 2,
     progress: Callable[[Progress], None] | None = None,
+    shown: Callable[[np.ndarray, np.ndarray, Coding], None] | None = None,
 ) -> RestoredVideo:
     """What a restorer does to every frame of a video.
 
@@ -97,6 +98,8 @@ def restore_video(
         smoothing: of effects over time, 0 (none) to 1, see ``temporal.Smoother``.
         threads: of the encoder.
         progress: told after each frame.
+        shown: given each restored frame: planes (H, W) and (H, W, 2) as they are written, and what
+            their numbers mean.
 
     Raises:
         UserError: as ``Reader`` and ``Writer``; nothing to restore.
@@ -118,6 +121,8 @@ def restore_video(
                         continue
                     y, cbcr = _restored(item, restorer, smoother, clock)
                     writer.write(item, y, cbcr)
+                    if shown:
+                        shown(y, cbcr, item.coding)
                     clock.lap("write")
                     state = Progress(
                         state.frames + 1,

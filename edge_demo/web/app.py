@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hmac
 import io
 import ipaddress
@@ -12,10 +11,11 @@ import re
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from flask import Flask, Response, g, request, send_file, send_from_directory
 from werkzeug.exceptions import HTTPException
@@ -30,8 +30,10 @@ from .cache import Cache
 from .catalog import Catalog
 from .limits import Limits, Refused
 from .measures import Measures
-from .pool import Models, Place, Pool
+from .pool import Place, Pool
+from .videos import Videos
 from .work import Asked, Made, Upload
+from .worker import Job
 
 HERE = Path(__file__).parent
 # A text field may hold all hints that are allowed.
@@ -71,8 +73,8 @@ class Studio:
     Attributes:
         catalog: of its models.
         pool: of its workers.
-        models: of its interpreters.
         cache: of its results.
+        videos: that are worked on.
         limits: of a request.
         names: in lower case, that ``Host`` may have beside addresses.
         camera: where the server has one.
@@ -82,8 +84,8 @@ class Studio:
 
     catalog: Catalog
     pool: Pool
-    models: Models
     cache: Cache
+    videos: Videos
     limits: Limits = field(default_factory=Limits)
     names: frozenset[str] = frozenset({"localhost"})
     camera: Stream | None = None
@@ -146,7 +148,7 @@ def _check_host(studio: Studio) -> None:
             403, f"this server is not called {request.host[:80]!r}; serve --name adds one"
         )
     origin = request.headers.get("Origin")
-    if request.method == "POST" and origin is not None:
+    if request.method in ("POST", "DELETE") and origin is not None:
         scheme, _, host = origin.partition("://")
         if scheme not in ("http", "https") or host != request.host:
             raise Refused(403, "only the page of this server may send this")
@@ -286,21 +288,37 @@ def _parts(frames: Iterable[bytes]) -> Iterator[bytes]:
 def _api(app: Flask, studio: Studio) -> None:
     @app.get("/progress/<job>")
     def progress(job: str) -> Response:
+        if (video := studio.videos.find(job)) is not None:
+            return _json(video.told())
         place = studio.pool.jobs.get(job)
         # One that is not known is still on its way here, or over.
         working, share = (place.working, place.share) if place else (False, 0.0)
         return _json({"working": working, "share": round(share, 4)})
+
+    @app.get("/video/<job>")
+    def result(job: str) -> Response:
+        return _download(studio.videos.taken(job))
+
+    @app.delete("/video/<job>")
+    def cancel(job: str) -> Response:
+        studio.videos.cancel(job)
+        return _json({"cancelled": True})
+
+    @app.get("/video/<job>/preview")
+    def frame(job: str) -> Response:
+        return Response(studio.videos.preview(job), content_type="image/jpeg")
 
     for path, method, answer in (
         ("/models", "GET", _models),
         ("/look", "POST", _look),
         ("/preview", "POST", _preview),
         ("/process", "POST", _process),
+        ("/video", "POST", _video),
         ("/compare", "POST", _compare),
         ("/palette", "POST", _palette),
         ("/colors", "POST", _colors),
     ):
-        view = functools.partial(answer, studio)
+        view = partial(answer, studio)
         app.add_url_rule(path, path.strip("/"), view, methods=[method])
 
 
@@ -327,6 +345,12 @@ def _models(studio: Studio) -> Response:
                 "files": limits.files,
                 "hints": limits.hints,
                 "seconds": limits.seconds,
+                "video_bytes": limits.video_bytes,
+                "video_pixels": limits.video_pixels,
+                "video_seconds": limits.video_seconds,
+                "video_frames": limits.video_frames,
+                "video_work_seconds": limits.video_work_seconds,
+                "video_result_bytes": limits.video_result_bytes,
             },
         }
     )
@@ -338,8 +362,8 @@ def _look(studio: Studio) -> Response:
         forms.fields(request, forms.LOOK, ("image",))
         (upload,) = forms.uploads(request, limits)
         found, hit = _kept(
-            studio, place, f"look {upload.sha256}",
-            lambda _: work.looked(upload, limits),
+            studio, place, f"look {upload.sha256}", (upload,),
+            partial(work.looked, upload, limits),
             lambda values: len(json.dumps(values)),
         )  # fmt: skip
     return _timed(_json(found), hit, {"queue": place.waited})
@@ -351,7 +375,8 @@ def _preview(studio: Studio) -> Response:
         values = forms.fields(request, forms.PREVIEW, ("image",))
         (upload,) = forms.uploads(request, limits)
         kind, quality = forms.encoding(values)
-        data = place.run(lambda _: work.preview(upload, kind, quality, limits))
+        job = partial(work.preview, upload, kind, quality, limits)
+        data = place.run(job, work.need((upload,), limits))
     response = Response(data, content_type=work.TYPES[kind])
     return _timed(response, False, {"queue": place.waited})
 
@@ -372,6 +397,26 @@ def _process(studio: Studio) -> Response:
     return _picture(made, hit, {"receive": received, "queue": place.waited})
 
 
+def _video(studio: Studio) -> Response:
+    with studio.videos.slot():
+        values = forms.fields(request, forms.VIDEO, ("video",))
+        name = forms.needed(forms.job(values), "job")
+        wanted = forms.video(values, studio.catalog, studio.limits)
+        studio.videos.begin(name, forms.video_file(request), wanted)
+    response = _json({"job": name})
+    response.status_code = 202
+    return response
+
+
+def _download(file: IO[bytes]) -> Response:
+    """A file that nobody else has a name for any more."""
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    response = send_file(file, "video/mp4", as_attachment=True, download_name="restored.mp4")
+    response.content_length = size
+    return response
+
+
 def _compare(studio: Studio) -> Response:
     limits = studio.limits
     with studio.pool.place(_gone()) as place:
@@ -387,8 +432,8 @@ def _compare(studio: Studio) -> Response:
         one, other = (Asked({e.task: e.name}, (e.task,), given) for e in (first, second))
         key = f"compare {one.key(upload)} {other.key(upload)}"
         found, hit = _kept(
-            studio, place, key,
-            lambda tick: work.compare(upload, one, other, studio.models, limits, tick),
+            studio, place, key, (upload,),
+            partial(work.compare, upload, one, other, limits),
             lambda values: len(values["difference_png"]),
         )  # fmt: skip
     response = _json({"model_a": first.name, "model_b": second.name, **found})
@@ -409,8 +454,8 @@ def _palette(studio: Studio) -> Response:
             raise Refused(422, f"{entry.name} suggests no colours; models that list palette do")
         key = f"answer {upload.sha256} {entry.name}"
         found, hit = _kept(
-            studio, place, key,
-            lambda _: work.answer(upload, entry.name, studio.models, limits),
+            studio, place, key, (upload,),
+            partial(work.answer, upload, entry.name, limits),
             lambda answer: answer.bytes,
         )  # fmt: skip
         response = _json(work.suggest(found, x, y, count))
@@ -423,7 +468,8 @@ def _colors(studio: Studio) -> Response:
         values = forms.fields(request, forms.COLORS, ("image",))
         (upload,) = forms.uploads(request, limits)
         count = forms.integer(values, "k", 1, limits.colors) or 5
-        found = place.run(lambda _: work.colours_of(upload, count, limits))
+        job = partial(work.colours_of, upload, count, limits)
+        found = place.run(job, work.need((upload,), limits))
     return _json(found)
 
 
@@ -431,7 +477,8 @@ def _kept(
     studio: Studio,
     place: Place,
     key: str,
-    job: Callable[[Callable[..., None]], Any],
+    pictures: Sequence[Upload],
+    job: Job,
     size: Callable[[Any], int],
 ) -> tuple[Any, bool]:
     """What a job gives, and whether it was done before."""
@@ -439,15 +486,15 @@ def _kept(
     studio.measures.looked_up(found is not None)
     if found is not None:
         return found, True
-    found = place.run(job)
+    found = place.run(job, work.need(pictures, studio.limits))
     studio.cache.put(key, found, size(found))
     return found, False
 
 
 def _processed(studio: Studio, place: Place, upload: Upload, wanted: Asked) -> tuple[Made, bool]:
     made, hit = _kept(
-        studio, place, wanted.key(upload),
-        lambda tick: work.process(upload, wanted, studio.models, studio.limits, tick),
+        studio, place, wanted.key(upload), (upload, *wanted.others),
+        partial(work.process, upload, wanted, studio.limits),
         lambda made: len(made.data),
     )  # fmt: skip
     if not hit:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import ipaddress
+import os
 import secrets
 import socket
 import sys
@@ -53,6 +54,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="for a picture, its wait included; default: 60")  # fmt: skip
     parser.add_argument("--megapixels", type=float, default=24.0, metavar="N",
                         help="the largest picture that is taken; default: 24")  # fmt: skip
+    parser.add_argument("--memory-mib", type=int, metavar="MIB",
+                        help="that all workers together may take; default: what the largest "
+                        "picture may take for each, at most three quarters of the device's "
+                        "memory")  # fmt: skip
     parser.add_argument("--cache-mib", type=int, default=64, metavar="MIB",
                         help="of results that are kept; default: 64, 0: none")  # fmt: skip
     parser.add_argument("--camera", metavar="DEVICE|FILE",
@@ -80,6 +85,7 @@ def run(options: argparse.Namespace) -> int:
         ) from None
     studio = make_studio(options)
     server = listening(studio, options.host, options.port)
+    studio.pool.warm()
     host, port = server.effective_host, int(server.effective_port)
     query = f"?{urlencode({'token': studio.token})}" if studio.token else ""
     print(f"serving on {address(host, port)}{query} (Ctrl-C stops)", flush=True)
@@ -99,6 +105,8 @@ def _check(options: argparse.Namespace) -> None:
         value = getattr(options, name)
         if not low <= value <= high:
             raise UserError(f"--{name.replace('_', '-')} is from {low} to {high}, not {value}")
+    if options.memory_mib is not None and not 512 <= options.memory_mib <= 1 << 20:
+        raise UserError(f"--memory-mib is from 512 to {1 << 20}, not {options.memory_mib}")
     if options.workers is not None and not 1 <= options.workers <= 64:
         raise UserError(f"--workers is from 1 to 64, not {options.workers}")
     if not 0.01 <= options.megapixels <= MAX_PIXELS / 1e6:
@@ -140,6 +148,11 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def memory() -> int:
+    """Bytes of memory that the device has."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
 def make_studio(options: argparse.Namespace) -> Any:
     """The ``app.Studio`` that ``serve`` serves with these options.
 
@@ -151,21 +164,31 @@ def make_studio(options: argparse.Namespace) -> Any:
     from .cache import Cache
     from .catalog import Catalog
     from .limits import Limits
-    from .pool import Models, Pool
+    from .models import KEPT, LEAST_KEPT
+    from .pool import Pool
+    from .videos import Videos
+    from .worker import Setup
 
     catalog = Catalog()
     if not catalog.entries:
         raise UserError("there are no models to serve beside the code")
     workers = options.workers or max(1, cli.cores() // options.threads)
     paths = {name: entry.path for name, entry in catalog.entries.items()}
+    limits = Limits(seconds=options.timeout, pixels=round(options.megapixels * 1e6))
+    setup = Setup(paths, options.threads, max(LEAST_KEPT, KEPT // workers))
+    budget = (
+        options.memory_mib * _MIB
+        if options.memory_mib
+        else min(workers * limits.worker_bytes(limits.pixels), memory() * 3 // 4)
+    )
     own = socket.gethostname()
     names = ["localhost", own, f"{own}.local", options.host, *options.name]
     return Studio(
         catalog,
-        Pool(workers, options.queue, options.timeout),
-        Models(paths, options.threads),
+        Pool(workers, options.queue, options.timeout, setup, budget),
         Cache(options.cache_mib * _MIB),
-        Limits(seconds=options.timeout, pixels=round(options.megapixels * 1e6)),
+        Videos(setup, limits),
+        limits,
         frozenset(name.lower() for name in names),
         stream(options.camera, options.camera_model, options.threads) if options.camera else None,
         token=None if options.token is None else options.token or secrets.token_urlsafe(9),

@@ -5,31 +5,38 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import IO, Any, TypeVar
 
 from flask import Request
 
-from ..device import plan
+from ..device import plan, temporal
 from ..device.hints import Hints, loads
 from ..device.options import TABLE
 from ..errors import UserError
 from ..pictures import picture
 from ..pictures.picture import Picture
+from ..video.options import CRF
 from .catalog import Catalog
 from .limits import Limits, Refused
+from .videos import Wanted
 from .work import TYPES, Asked, Upload, opened
+
+_Any = TypeVar("_Any")
 
 # What a picture is called where its upload has no name that can be shown.
 _NAMELESS = "picture"
 _NAME_CHARACTERS = 80
 # Of an option without a bound of its own.
 _MOST = 1000.0
+# How good a video is where nothing is said: what looks the same, at a size that can be sent.
+_CRF = 18
 
 PROCESS = ("mode", "model", "hints", "average", "strength", "fade", "detail", "render_size",
            "resample", "format", "quality", "keep_metadata", "job")  # fmt: skip
 COMPARE = ("model_a", "model_b", "hints", "strength", "fade", "detail", "render_size", "resample")
 PALETTE = ("model", "x", "y", "k", "hints")
 COLORS = ("k",)
+VIDEO = ("mode", "model", "strength", "fade", "average", "detail", "temporal", "crf", "job")
 LOOK: tuple[str, ...] = ()
 PREVIEW = ("format", "quality")
 # What a client may call its request, to ask how far it is.
@@ -174,6 +181,46 @@ def _tasks(text: str | None, of_models: tuple[str, ...]) -> tuple[str, ...] | No
         raise Refused(400, f"mode: {text[:80]!r} is not one of {known}, or several") from None
 
 
+def video(values: Mapping[str, str], catalog: Catalog, limits: Limits) -> Wanted:
+    """What ``POST /video`` asks for.
+
+    Raises:
+        Refused, UserError: as ``asked``.
+    """
+    wanted = {
+        name: value
+        for name, value in options(values, limits).items()
+        if name in ("average", "strength", "fade", "detail")
+    }
+    mode = values.get("mode")
+    if mode is not None and mode not in plan.ORDER:
+        raise Refused(400, f"mode: {mode[:80]!r} is not one of {', '.join(plan.ORDER)}")
+    entry = catalog.for_video(values.get("model"), mode)
+    plan.check_taken(wanted, (entry.task,))
+    smoothing = number(values, "temporal", 0.0, 1.0)
+    crf = integer(values, "crf", CRF[0], CRF[-1])
+    return Wanted(
+        entry.name,
+        wanted,
+        temporal.STRENGTH if smoothing is None else smoothing,
+        _CRF if crf is None else crf,
+    )
+
+
+def video_file(request: Request) -> IO[bytes]:
+    """The video of a form.
+
+    Raises:
+        Refused: none (400), or several (413).
+    """
+    found = [one for one in request.files.getlist("video") if one.filename]
+    if not found:
+        raise Refused(400, "video: a file is needed")
+    if len(found) > 1:
+        raise Refused(413, f"video: {len(found)} files, but one is taken")
+    return found[0].stream
+
+
 def job(values: Mapping[str, str]) -> str | None:
     """What a client calls its request, None where it does not.
 
@@ -278,8 +325,8 @@ def integer(values: Mapping[str, str], name: str, low: float, high: float) -> in
     return None if found is None else int(found)
 
 
-def needed(found: float | None, name: str) -> float:
-    """A number that must be given.
+def needed(found: _Any | None, name: str) -> _Any:
+    """A value that must be given.
 
     Raises:
         Refused: it is not (400).

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from ..device.hints import MOST
 
@@ -21,6 +22,14 @@ class Limits:
         hints: of a picture.
         colors: that may be asked for at once.
         seconds: for one picture, the wait for a worker included.
+        video_bytes: of a video,
+        video_pixels: of its frames,
+        video_seconds, video_frames: that it may last,
+        video_work_seconds: that may be worked on it,
+        video_result_bytes: of what becomes of it,
+        video_worker_bytes: of memory that the work on it may take.
+        base_bytes: of memory that a worker takes whatever the picture, its code and its models,
+        pixel_worker_bytes: and for each pixel.
     """
 
     upload_bytes: int = 10 << 20
@@ -32,11 +41,24 @@ class Limits:
     hints: int = MOST
     colors: int = 12
     seconds: float = 60.0
+    video_bytes: int = 60 << 20
+    video_pixels: int = 1920 * 1088
+    video_seconds: float = 120.0
+    video_frames: int = 7200
+    video_work_seconds: float = 3600.0
+    video_result_bytes: int = 512 << 20
+    video_worker_bytes: int = 1 << 30
+    base_bytes: int = 300 << 20
+    pixel_worker_bytes: int = 50
 
     @property
     def decoded_bytes(self) -> int:
         """That a picture may take decoded."""
         return self.pixels * self.pixel_bytes
+
+    def worker_bytes(self, pixels: int) -> int:
+        """Of memory that a worker may take for a picture of so many pixels."""
+        return self.base_bytes + self.pixel_worker_bytes * pixels
 
 
 class Refused(Exception):
@@ -45,3 +67,7 @@ class Refused(Exception):
     def __init__(self, status: int, why: str, retry_after: int | None = None) -> None:
         super().__init__(why)
         self.status, self.retry_after = status, retry_after
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For a worker, which is another process."""
+        return Refused, (self.status, str(self), self.retry_after)

@@ -37,6 +37,7 @@ class Measures:
         for name, text, value in (
             ("places_taken", "Requests that are worked on or wait.", lambda: pool.taken),
             ("places", "Requests that may be worked on or wait.", lambda: pool.places),
+            ("workers_bytes", "Bytes of memory that the workers have.", lambda: pool.bytes),
             ("cache_bytes", "Bytes of results kept.", lambda: cache.used),
             ("cache_limit_bytes", "Bytes of results that may be kept.", lambda: cache.limit),
         ):

@@ -88,7 +88,8 @@ def listening(studio: Studio, host: str, port: int, patience: Patience | None = 
 def serve(server: Any, studio: Studio) -> None:
     """Answer requests until Ctrl-C or a kill; then those that are in progress, and no others.
 
-    A second Ctrl-C or kill ends the process where it is: nothing of a request is on a disk.
+    A second Ctrl-C or kill ends the process where it is, and the workers with it: of all requests
+    only a video's files are on a disk, and these are removed.
     """
     stopping, at_once = threading.Event(), threading.Event()
     # A worker that loads a model holds back all that is written to the error output meanwhile.
@@ -123,7 +124,9 @@ def serve(server: Any, studio: Studio) -> None:
     ):
         _turn(server, 0.1)
     if at_once.is_set():
+        studio.videos.close()  # its files, which nothing else would remove
         os._exit(128 + signal.SIGINT)
+    studio.videos.close()
     studio.pool.abandon()
     for number, handler in before.items():
         signal.signal(number, handler)

@@ -1,6 +1,7 @@
 """What the workers do: encoded pictures in, encoded pictures or plain values out.
 
-Nothing here knows of HTTP, and nothing here touches a file but those of the models.
+Nothing here knows of HTTP, and nothing here touches a file but those of the models. Each is given
+what can be sent to another process first, and there the worker's models and its tick.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,9 +29,9 @@ from ..pictures.images import decode_rgb, encode_image, in_srgb, to_uint8
 from ..pictures.picture import Picture
 from ..tasks import colorize
 from .limits import Limits, Refused
-from .pool import Models
+from .models import Models
+from .worker import Tick
 
-Tick = Callable[..., None]
 TYPES = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
 # What the difference of two pictures may be multiplied by.
 _MOST_GAIN = 64
@@ -73,6 +74,12 @@ class Asked:
     kind: str = "png"
     quality: int = 95
     exif: bool = False
+
+    @property
+    def others(self) -> tuple[Upload, ...]:
+        """Pictures that are decoded beside the one that is processed."""
+        reference = self.options.get("reference")
+        return (Upload(reference.file.data, reference.name),) if reference else ()
 
     def key(self, upload: Upload) -> str:
         """Of the result in a cache: what is the same for the same content and wishes."""
@@ -119,14 +126,34 @@ def opened(upload: Upload, limits: Limits) -> containers.ImageFile:
         Refused: no picture of a known kind (415), or too many pixels (413).
         UserError: damaged.
     """
+    _stated(upload, limits)
+    file = containers.inspect(upload.data, upload.name)
+    _check(file.info, upload.name, limits)  # of the JPEG in a JPEG XL, say
+    return file
+
+
+def need(uploads: Sequence[Upload], limits: Limits) -> int:
+    """Bytes of memory that work on pictures may take, by what their headers say.
+
+    Raises:
+        Refused, UserError: as ``opened``.
+    """
+    pixels = 0
+    for upload in uploads:
+        info = _stated(upload, limits)
+        pixels += info.width * info.height
+    return limits.worker_bytes(pixels)
+
+
+def _stated(upload: Upload, limits: Limits) -> containers.ImageInfo:
+    """What a picture's header says, where it may be as large as that."""
     try:
         containers.kind(upload.data, upload.name)
     except UserError as error:
         raise Refused(415, str(error)) from None
-    _check(containers.described(upload.data, upload.name), upload.name, limits)
-    file = containers.inspect(upload.data, upload.name)
-    _check(file.info, upload.name, limits)  # of the JPEG in a JPEG XL, say
-    return file
+    info = containers.described(upload.data, upload.name)
+    _check(info, upload.name, limits)
+    return info
 
 
 def _check(info: containers.ImageInfo, name: str, limits: Limits) -> None:
@@ -147,7 +174,7 @@ def _check(info: containers.ImageInfo, name: str, limits: Limits) -> None:
         )
 
 
-def looked(upload: Upload, limits: Limits) -> dict[str, Any]:
+def looked(upload: Upload, limits: Limits, models: Models, tick: Tick) -> dict[str, Any]:
     """What a picture is, and what can be done for it: for ``POST /look``.
 
     Raises:
@@ -176,7 +203,9 @@ def looked(upload: Upload, limits: Limits) -> dict[str, Any]:
     }
 
 
-def preview(upload: Upload, kind: str, quality: int, limits: Limits) -> bytes:
+def preview(
+    upload: Upload, kind: str, quality: int, limits: Limits, models: Models, tick: Tick
+) -> bytes:
     """A picture as it is, upright, as a file that every browser shows: for ``POST /preview``.
 
     Args:
@@ -184,6 +213,7 @@ def preview(upload: Upload, kind: str, quality: int, limits: Limits) -> bytes:
         kind: ``png``, ``jpeg`` or ``webp``.
         quality: of a JPEG.
         limits: of the server.
+        models, tick: of the worker.
 
     Raises:
         Refused: as ``opened``.
@@ -194,7 +224,7 @@ def preview(upload: Upload, kind: str, quality: int, limits: Limits) -> bytes:
     return data
 
 
-def process(upload: Upload, asked: Asked, models: Models, limits: Limits, tick: Tick) -> Made:
+def process(upload: Upload, asked: Asked, limits: Limits, models: Models, tick: Tick) -> Made:
     """One picture, as ``python -m edge_demo run`` makes it, byte for byte.
 
     Raises:
@@ -265,7 +295,7 @@ def upright(info: containers.ImageInfo) -> tuple[int, int]:
 
 
 def compare(
-    upload: Upload, first: Asked, second: Asked, models: Models, limits: Limits, tick: Tick
+    upload: Upload, first: Asked, second: Asked, limits: Limits, models: Models, tick: Tick
 ) -> dict[str, Any]:
     """How two models differ on a picture: for ``POST /compare``.
 
@@ -318,7 +348,7 @@ class Answer:
         return self.lightness.nbytes + self.distribution.nbytes
 
 
-def answer(upload: Upload, name: str, models: Models, limits: Limits) -> Answer:
+def answer(upload: Upload, name: str, limits: Limits, models: Models, tick: Tick) -> Answer:
     """What a network that suggests colours says of a picture.
 
     Raises:
@@ -378,7 +408,9 @@ def _colour(lightness: float, a: float, b: float) -> dict[str, Any]:
     return {"color": f"#{bytes(rgb.tolist()).hex()}", "a": round(a, 2), "b": round(b, 2)}
 
 
-def colours_of(upload: Upload, count: int, limits: Limits) -> dict[str, Any]:
+def colours_of(
+    upload: Upload, count: int, limits: Limits, models: Models, tick: Tick
+) -> dict[str, Any]:
     """The colours that a photograph is made of: for ``POST /colors``.
 
     Raises:

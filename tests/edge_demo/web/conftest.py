@@ -15,7 +15,9 @@ from edge_demo.web.app import Studio, create_app
 from edge_demo.web.cache import Cache
 from edge_demo.web.catalog import Catalog
 from edge_demo.web.limits import Limits
-from edge_demo.web.pool import Models, Pool
+from edge_demo.web.pool import Pool
+from edge_demo.web.videos import Videos
+from edge_demo.web.worker import Setup
 
 _HALF = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420]
 
@@ -78,14 +80,21 @@ def make_studio(files: dict[str, Path], catalog: Catalog) -> Iterator[Make]:
         workers: int = 1, queue: int = 2, seconds: float = 30.0, cache: int = 1 << 22, **more: Any
     ) -> Studio:
         limits = more.pop("limits", Limits(seconds=seconds))
+        setup = Setup(files)
         studio = Studio(
-            catalog, Pool(workers, queue, seconds), Models(files, 1), Cache(cache), limits, **more
+            catalog,
+            Pool(workers, queue, seconds, setup),
+            Cache(cache),
+            Videos(setup, limits),
+            limits,
+            **more,
         )
         made.append(studio)
         return studio
 
     yield make
     for studio in made:
+        studio.videos.close()
         studio.pool.close()
 
 

@@ -134,8 +134,9 @@ def test_a_request_in_progress_is_finished(server: tuple[subprocess.Popen[str], 
             if found and end > 0 and len(answer) - end - 4 == int(found[1]):
                 break
     assert answer.startswith(b"HTTP/1.1 200 OK") and answer.endswith(b"IEND\xaeB`\x82")
-    said, complained = process.communicate(timeout=20)
-    assert process.returncode == 0
+    assert process.wait(20) == 0
+    assert process.stdout is not None and process.stderr is not None
+    said, complained = process.stdout.read(), process.stderr.read()
     port = address.rpartition(":")[2]
     assert said.splitlines() == [
         f"from other devices: http://{one}:{port}/" for one in command.own_addresses()

@@ -181,10 +181,19 @@ def test_an_answer_that_nobody_reads_is_given_up(running: Callable[..., Running]
 def occupied(running: Callable[..., Running]) -> Iterator[tuple[Running, threading.Event]]:
     """A server whose only worker is busy until the event."""
     studio, go = running(of_one=4), threading.Event()
-    busy = studio.studio.pool.submit(lambda: go.wait(20))
+    taken = threading.Event()
+
+    def occupy() -> None:
+        with studio.studio.pool.worker(bool):
+            taken.set()
+            go.wait(60)
+
+    busy = threading.Thread(target=occupy)
+    busy.start()
+    assert taken.wait(10)
     yield studio, go
     go.set()
-    assert busy.result(10)
+    busy.join(10)
 
 
 def asked(studio: Running, picture: bytes) -> socket.socket:

@@ -34,7 +34,7 @@ def test_every_route_is_described(make_studio: Any) -> None:
         (re.sub(r"<(\w+)>", r"{\1}", rule.rule), method.lower())
         for rule in rules
         for method in rule.methods or ()
-        if rule.endpoint != "static" and method in ("GET", "POST")
+        if rule.endpoint != "static" and method in ("GET", "POST", "DELETE")
     }
     assert routes == {
         (path, verb) for path, verbs in DESCRIPTION["paths"].items() for verb in verbs
@@ -93,3 +93,7 @@ def test_whatever_the_description_allows(make_studio: Any, pictures: dict[str, b
     }
     # It came through to the work, too.
     assert found.statuses["POST /process"].get(200, 0) > 0
+    # Too large, and outside of the picture.
+    for path in ("/look", "/process", "/palette", "/colors"):
+        assert found.statuses[f"POST {path}"][413] > 0
+    assert found.statuses["POST /palette"][422] > 0

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,41 @@ import pytest
 from edge_demo.errors import UserError
 from edge_demo.web.cache import Cache
 from edge_demo.web.limits import Refused
-from edge_demo.web.pool import Interrupted, Models, Pool, Stopped
+from edge_demo.web.models import Models, Stopped
+from edge_demo.web.pool import Pool
+from edge_demo.web.worker import Setup
+from tests.edge_demo.web import jobs
+
+Make = Callable[..., Pool]
+
+
+@pytest.fixture
+def make_pool() -> Iterator[Make]:
+    made: list[Pool] = []
+
+    def make(workers: int = 1, queue: int = 0, seconds: float = 30.0, **more: Any) -> Pool:
+        made.append(Pool(workers, queue, seconds, Setup({}), **more))
+        return made[-1]
+
+    yield make
+    for pool in made:
+        pool.close()
+
+
+def asked(pool: Pool, job: Any, gone: Callable[[], bool] = bool, need: int = 0) -> Any:
+    """What a job gives, or the status that it is refused with."""
+    try:
+        with pool.place(gone) as place:
+            return place.run(job, need)
+    except Refused as error:
+        return error.status
+
+
+def wait_for(holds: Callable[[], bool], seconds: float = 20.0) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.005)
 
 
 def test_each_user_has_a_model_alone(files: dict[str, Path]) -> None:
@@ -47,189 +84,155 @@ def test_a_model_survives_a_users_mistake_but_no_other(files: dict[str, Path]) -
             assert (after is model) is survives
 
 
-def test_places_are_given_at_once_or_not_at_all() -> None:
-    pool = Pool(workers=1, queue=1, seconds=10)
+def test_places_are_given_at_once_or_not_at_all(make_pool: Make) -> None:
+    pool = make_pool(queue=1)
     with pool.place(bool) as first, pool.place(bool) as second:
         began = time.perf_counter()
         with pytest.raises(Refused) as refused, pool.place(bool):
             pass
         assert time.perf_counter() - began < 1
         assert (refused.value.status, refused.value.retry_after) == (503, 2)
-        assert [place.run(lambda tick: 7) for place in (first, second)] == [7, 7]
-    assert pool.taken == 0
-    with pool.place(bool) as place, pytest.raises(ZeroDivisionError):
-        place.run(lambda tick: 1 // 0)
-    assert pool.taken == 0
-    pool.close()
-
-
-def test_a_job_that_was_given_up_keeps_its_place_until_it_ends() -> None:
-    pool = Pool(workers=1, queue=0, seconds=0.05)
-    go = threading.Event()
-
-    def deaf(tick: Any) -> None:
-        assert go.wait(10)  # one instruction, as a decoder is
-
-    with pytest.raises(Refused) as refused, pool.place(bool) as place:
-        place.run(deaf)
-    assert refused.value.status == 504
-    with pytest.raises(Refused) as refused, pool.place(bool):
-        pass
-    assert refused.value.status == 503
-    go.set()
-    pool.close()
+        assert [place.run(jobs.seven) for place in (first, second)] == [7, 7]
     assert pool.taken == 0
 
 
-@pytest.mark.parametrize("leaves", [False, True])
-def test_work_that_never_says_how_far_it_is_frees_its_worker(leaves: bool) -> None:
-    """Whether its time is over or its client has left; and the worker goes on to other jobs."""
-    pool = Pool(workers=1, queue=0, seconds=10 if leaves else 0.1)
-    left = threading.Event()
-    undone = []
-
-    def endless(tick: Any) -> None:
-        left.set()
-        try:
-            while True:
-                sum(range(1000))
-        finally:
-            undone.append(time.monotonic())
-
-    began = time.monotonic()
-    with pytest.raises(Refused) as refused, pool.place(left.is_set if leaves else bool) as place:
-        place.run(endless)
-    assert refused.value.status == (499 if leaves else 504)
-    while pool.taken:
-        assert time.monotonic() < began + 5
-        time.sleep(0.005)
-    assert len(undone) == 1 and time.monotonic() - began < 0.1 + 1
-    with pool.place(bool) as place:
-        names = [place.run(lambda _: threading.current_thread().name) for _ in range(50)]
-    assert set(names) == {"worker_0"}
-    pool.close()
+def test_what_a_job_raises_is_raised_here(make_pool: Make) -> None:
+    pool = make_pool()
+    with pytest.raises(UserError, match="a mistake"):
+        asked(pool, jobs.mistaken)
+    with pytest.raises(RuntimeError, match="ZeroDivisionError: secret") as raised:
+        asked(pool, jobs.broken)
+    assert "jobs.py" in raised.value.__notes__[0]
+    # Neither was the end of the worker.
+    assert asked(pool, jobs.process_id) == asked(pool, jobs.process_id) != os.getpid()
+    assert pool.taken == 0
 
 
-def test_a_model_that_was_interrupted_is_not_used_again(files: dict[str, Path]) -> None:
-    models = Models(files, threads=1)
-    with pytest.raises(Interrupted), models.use("tiny.int8") as model:
-        raise Interrupted
-    with models.use("tiny.int8") as after:
-        assert after is not model
+def test_a_job_that_ends_its_worker_ends_no_other(make_pool: Make) -> None:
+    pool = make_pool()
+    assert asked(pool, jobs.killed) == 422
+    assert asked(pool, jobs.seven) == 7
 
 
-def test_a_job_whose_time_was_over_in_the_queue_is_not_begun() -> None:
-    pool = Pool(workers=1, queue=1, seconds=0.1)
-    go, begun = threading.Event(), threading.Event()
+def test_a_job_that_takes_more_memory_than_it_may_is_ended(make_pool: Make) -> None:
+    pool = make_pool()
+    first = asked(pool, jobs.process_id)
+    before = pool.bytes
+    assert before > 10 << 20
+    assert asked(pool, jobs.greedy, need=before + (50 << 20)) == 413
+    assert pool.bytes == 0
+    assert asked(pool, jobs.process_id) != first
 
-    def slow(tick: Any) -> None:
-        begun.set()
-        assert go.wait(10)
+
+def test_jobs_together_take_no_more_memory_than_there_is(make_pool: Make, tmp_path: Path) -> None:
+    pool = make_pool(workers=2, queue=1, budget=1000 << 20)
+    assert asked(pool, jobs.seven, need=1001 << 20) == 413
+    go, marks = tmp_path / "go", [tmp_path / "first", tmp_path / "second"]
+    told: list[Any] = []
+    asking = [
+        threading.Thread(
+            target=lambda mark=mark: told.append(
+                asked(pool, partial(jobs.until, go, mark), need=600 << 20)
+            )
+        )
+        for mark in marks
+    ]
+    asking[0].start()
+    jobs.wait_for(marks[0])
+    asking[1].start()
+    time.sleep(0.3)
+    assert not marks[1].exists()
+    go.touch()
+    for one in asking:
+        one.join(20)
+    assert told == [200, 200] and marks[1].exists()
+
+
+@pytest.mark.parametrize("job", [jobs.steps, jobs.deaf])
+@pytest.mark.parametrize("why", ["late", "left", "closed"])
+def test_work_that_nobody_waits_for_frees_its_worker(
+    job: Any, why: str, make_pool: Make, tmp_path: Path
+) -> None:
+    """Whether it says how far it is, or is in one call of a library for ever."""
+    pool = make_pool(seconds=1.5 if why == "late" else 30.0)
+    first = asked(pool, jobs.process_id)
+    mark, left = tmp_path / "mark", threading.Event()
+    told: list[Any] = []
+    ended: list[float] = []
 
     def ask() -> None:
-        with pytest.raises(Refused), pool.place(bool) as place:
-            place.run(slow)
-
-    first = threading.Thread(target=ask)
-    first.start()
-    assert begun.wait(10)
-    ran = []
-    with pytest.raises(Refused) as refused, pool.place(bool) as place:
-        place.run(lambda tick: ran.append(1))
-    assert refused.value.status == 504
-    assert place.waited >= 0.1
-    go.set()
-    first.join()
-    pool.close()
-    assert not ran and pool.taken == 0
-
-
-@pytest.mark.parametrize("waits", [False, True])
-def test_work_of_a_client_that_left_is_given_up(waits: bool) -> None:
-    """Between its steps where it runs; without having begun where it waits."""
-    pool = Pool(workers=1, queue=1, seconds=30)
-    begun, left, ended = threading.Event(), threading.Event(), threading.Event()
-    go = threading.Event()
-
-    def occupy(tick: Any) -> None:
-        begun.set()
-        assert go.wait(10)
-
-    def step(tick: Any) -> None:
-        begun.set()
-        try:
-            while True:
-                tick()
-                time.sleep(0.01)
-        finally:
-            ended.set()
-
-    def first() -> None:
-        with pool.place(bool) as place:
-            place.run(occupy)
-
-    other = threading.Thread(target=first)
-    if waits:
-        other.start()
-        assert begun.wait(10)
-    told: list[int] = []
-
-    def ask() -> None:
-        try:
-            with pool.place(left.is_set) as place:
-                place.run(step)
-        except Refused as error:
-            told.append(error.status)
+        told.append(asked(pool, partial(job, mark), left.is_set))
+        ended.append(time.monotonic())
 
     asking = threading.Thread(target=ask)
+    asked_at = time.monotonic()
     asking.start()
-    if not waits:
-        assert begun.wait(10)
-    left.set()
-    asking.join(1)
-    assert told == [499]
-    assert ended.wait(1) is not waits
-    go.set()
-    if waits:
-        other.join(10)
+    jobs.wait_for(mark)
+    over = asked_at + 1.5 if why == "late" else time.monotonic()
+    if why == "left":
+        left.set()
+    elif why == "closed":
+        pool.abandon()
+    asking.join(20)
+    assert told == [{"late": 504, "left": 499, "closed": 503}[why]]
+    assert ended[0] - over < 1.0 and pool.taken == 0
+    if why != "closed":
+        pool.seconds = 30.0
+        # A worker that ended its work by itself keeps its models.
+        assert (asked(pool, jobs.process_id) == first) is (job is jobs.steps)
+
+
+def test_work_whose_time_was_over_in_the_queue_is_not_begun(
+    make_pool: Make, tmp_path: Path
+) -> None:
+    pool = make_pool(queue=1, seconds=30)
+    go, begun, second = (tmp_path / name for name in ("go", "begun", "second"))
+    first = threading.Thread(target=asked, args=(pool, partial(jobs.until, go, begun)))
+    first.start()
+    jobs.wait_for(begun)
+    pool.seconds = 0.1
+    with pytest.raises(Refused) as refused, pool.place(bool) as place:
+        place.run(partial(jobs.until, go, second))
+    assert refused.value.status == 504 and place.waited >= 0.1
+    first.join(20)
+    assert not second.exists() and pool.taken == 0
+
+
+def test_who_leaves_while_waiting_is_not_waited_for(make_pool: Make, tmp_path: Path) -> None:
+    pool = make_pool(queue=1)
+    go, begun, second = (tmp_path / name for name in ("go", "begun", "second"))
+    told: list[Any] = []
+    first = threading.Thread(
+        target=lambda: told.append(asked(pool, partial(jobs.until, go, begun)))
+    )
+    first.start()
+    jobs.wait_for(begun)
+    assert asked(pool, partial(jobs.until, go, second), lambda: True) == 499
+    go.touch()
+    first.join(20)
+    assert told == [200] and not second.exists() and pool.taken == 0
+
+
+def test_closing_drops_what_runs_and_what_waits(make_pool: Make, tmp_path: Path) -> None:
+    pool = make_pool(queue=1)
+    begun, second = tmp_path / "begun", tmp_path / "second"
+    told: list[Any] = []
+    asking = [
+        threading.Thread(
+            target=lambda mark=mark: told.append(asked(pool, partial(jobs.deaf, mark)))
+        )
+        for mark in (begun, second)
+    ]
+    for one in asking:
+        one.start()
+        wait_for(lambda: begun.exists() or second.exists())
+    began = time.monotonic()
     pool.close()
-    assert pool.taken == 0 and ended.is_set() is not waits
-
-
-def test_closing_drops_what_waits() -> None:
-    pool = Pool(workers=1, queue=1, seconds=10)
-    go, begun = threading.Event(), threading.Event()
-    told: list[int] = []
-
-    def slow(tick: Any) -> int:
-        begun.set()
-        assert go.wait(10)
-        return 200
-
-    def ask() -> None:
-        try:
-            with pool.place(bool) as place:
-                told.append(place.run(slow))
-        except Refused as error:
-            told.append(error.status)
-
-    running = threading.Thread(target=ask)
-    running.start()
-    assert begun.wait(10)
-    waiting = threading.Thread(target=ask)
-    waiting.start()
-    until = time.monotonic() + 10
-    while pool.taken < 2 and time.monotonic() < until:
-        time.sleep(0.005)
-    time.sleep(0.05)  # until its job is in the queue
-    closing = threading.Thread(target=pool.close)
-    closing.start()
-    waiting.join(10)
-    assert told == [503]
-    go.set()
-    running.join(10)
-    closing.join(10)
-    assert told == [503, 200]
+    assert time.monotonic() - began < 2
+    for one in asking:
+        one.join(20)
+    assert told == [503, 503] and begun.exists() and not second.exists()
+    assert pool.bytes == 0
 
 
 def test_the_cache_keeps_what_was_used_last_within_its_limit() -> None:
