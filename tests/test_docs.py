@@ -17,6 +17,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 import types
 from pathlib import Path
 from typing import Any
@@ -183,7 +184,12 @@ class Reader:
                 value = (self.folder / value[1:]).read_text()
             form.setdefault(name, []).append(value)
         response = self.studio().open(path, method="POST" if form else "GET", data=form or None)
-        assert response.status_code == 200, (words, response.data[:200])
+        assert response.status_code in (200, 202), (words, response.data[:200])
+        while (
+            response.status_code == 202
+            and self.studio().get(f"/progress/{response.get_json()['job']}").get_json()["working"]
+        ):
+            time.sleep(0.1)
         if options.o:
             (self.folder / options.o).write_bytes(response.data)
 

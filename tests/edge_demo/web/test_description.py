@@ -94,6 +94,6 @@ def test_whatever_the_description_allows(make_studio: Any, pictures: dict[str, b
     # It came through to the work, too.
     assert found.statuses["POST /process"].get(200, 0) > 0
     # Too large, and outside of the picture.
-    for path in ("/look", "/process", "/palette", "/colors"):
+    for path in ("/look", "/preview", "/process", "/compare", "/palette", "/colors"):
         assert found.statuses[f"POST {path}"][413] > 0
     assert found.statuses["POST /palette"][422] > 0
