@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 # Names of quantise.CHOICES, the default first: that module would import TensorFlow.
 CHOICES = ("least-error", "extremes", "percentile")
 # What players take, and the siting that video has unless it says something else.
-FORMATS = ("onnx",)
+FORMATS = ("onnx", "glsl")
+RANGES = ("limited", "full")
 _VIDEO = "left"
 
 
@@ -109,10 +110,14 @@ def _parser() -> argparse.ArgumentParser:
         "player", help="write a residual chroma network for other people's programs"
     )
     player.add_argument("run", type=Path, metavar="RUN", help="a run's folder, or a preset")
-    player.add_argument("--format", required=True, choices=FORMATS, help="onnx: for onnxruntime")
+    player.add_argument("--format", required=True, choices=FORMATS,
+                        help="onnx: for onnxruntime; glsl: a user shader for mpv")  # fmt: skip
     player.add_argument("--siting", choices=SITINGS, default=_VIDEO,
                         help="of the chroma that it will be given (default: "
                         f"{_VIDEO}, as most video has it)")  # fmt: skip
+    player.add_argument("--range", choices=RANGES,
+                        help=f"of the planes that a shader will be given (default: {RANGES[0]}, "
+                        "as most video has it)")  # fmt: skip
     player.add_argument("--out", required=True, type=Path, metavar="FILE")
     player.add_argument("--overwrite", action="store_true")
 
@@ -345,11 +350,17 @@ def _remake(options: argparse.Namespace) -> int:
 
 
 def _player(options: argparse.Namespace) -> int:
-    from . import player, player_onnx
+    from . import player, player_glsl, player_onnx
 
     check_free(options.overwrite, options.out)
+    if options.format == "onnx" and options.range:
+        raise UserError("--range is of glsl; an ONNX graph takes planes in full-range codes")
     network = player.network(options.run)
-    made = player_onnx.written(network, options.siting)
+    if options.format == "onnx":
+        made = player_onnx.written(network, options.siting)
+    else:
+        levels = options.range or RANGES[0]
+        made = player_glsl.written(network, options.siting, levels).encode()
     results.write_bytes(options.out, made, options.overwrite)
     print(f"wrote {options.out} ({options.out.stat().st_size / 1024:.0f} KiB)")
     return 0
