@@ -202,6 +202,39 @@ def test_text_can_be_read(window: Page, grey: Path, scheme: str) -> None:
     window.shot(f"{scheme}_hints")
 
 
+def test_axe_has_nothing_to_say(window: Page, grey: Path, portrait: Path) -> None:
+    """axe-core's rules on accessibility, in the light and in the dark, in two languages."""
+    axe = Path(pytest.importorskip("axe_core_python").__file__).with_name("axe.min.js").read_text()
+    violations = {}
+
+    def look(part: str) -> None:
+        window.run(axe)
+        found = window.run("return axe.run(document, { resultTypes: ['violations'] })")
+        assert len(found["passes"]) > 10
+        for one in found["violations"]:
+            where = [node["html"] for node in one["nodes"]]
+            violations[part, one["id"]] = where
+
+    for scheme, language in (("light", "en"), ("dark", "zh")):
+        window.visit(scheme=scheme, language=language)
+        look(f"welcome {scheme}")
+        window.open(grey, portrait)
+        window.result(0)
+        window.click_picture(60, 60)
+        window.until("document.querySelector('#swatches button')")
+        window.click("#swatches button:nth-child(2)")
+        window.result(1)
+        window.click("#compare summary")
+        look(f"hints {scheme}")
+        window.click("#beside")
+        window.click("#steps summary")
+        window.click("#steps .more summary")
+        look(f"models {scheme}")
+        window.click("#menu-open")
+        look(f"menu {scheme}")
+    assert violations == {}
+
+
 def test_light_or_dark_is_chosen_and_kept(window: Page) -> None:
     def ground() -> int:
         return int(
