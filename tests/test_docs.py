@@ -100,6 +100,8 @@ def is_well_formed(words: list[str], folder: Path) -> bool:
             return True
         case ["sudo", "apt", "update"] | ["sudo", "apt", "install", "--yes", "python3-venv"]:
             return True
+        case ["openssl", "req", "-x509", *_]:
+            return True
         case ["pip", "install", "-r", file]:
             return (folder / file).is_file()
         case ["pip", "install", ("./edge_demo" | "edge_demo/") as project]:

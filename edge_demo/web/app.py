@@ -164,7 +164,8 @@ def _let_in(studio: Studio) -> Response | None:
     given = request.args.get("token")
     if request.path == "/" and given is not None and _same(given, studio.token):
         response = Response(status=303, headers={"Location": "."})
-        response.set_cookie(_COOKIE, _sealed(studio.token), httponly=True, samesite="Strict")
+        response.set_cookie(_COOKIE, _sealed(studio.token), httponly=True, samesite="Strict",
+                            secure=request.is_secure)  # fmt: skip
         return response
     scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer" and _same(bearer.strip(), studio.token):

@@ -9,6 +9,7 @@ import os
 import secrets
 import socket
 import sys
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -43,6 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--token", nargs="?", const="", metavar="TEXT",
                         help="let in only who knows it: it stands in the address that is printed; "
                         "without TEXT a new one; default: none is needed")  # fmt: skip
+    parser.add_argument("--tls", nargs=2, type=Path, metavar=("CERT", "KEY"),
+                        help="encrypt by a certificate and its key, two PEM files; default: "
+                        "nothing is encrypted")  # fmt: skip
     parser.add_argument("--threads", type=int, default=2,
                         help="of each interpreter; default: 2")  # fmt: skip
     parser.add_argument("--workers", type=int,
@@ -76,6 +80,7 @@ def run(options: argparse.Namespace) -> int:
     _check(options)
     try:
         from .server import listening, serve
+        from .tls import context
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package not in _PACKAGES:
@@ -83,17 +88,20 @@ def run(options: argparse.Namespace) -> int:
         raise UserError(
             f"{package} is not installed; pip install -r edge_demo/requirements.txt has it"
         ) from None
+    secure = context(*options.tls) if options.tls else None
     studio = make_studio(options)
-    server = listening(studio, options.host, options.port)
+    server = listening(studio, options.host, options.port, secure=secure)
     studio.pool.warm()
     host, port = server.effective_host, int(server.effective_port)
     query = f"?{urlencode({'token': studio.token})}" if studio.token else ""
-    print(f"serving on {address(host, port)}{query} (Ctrl-C stops)", flush=True)
+    scheme = "http" if secure is None else "https"
+    print(f"serving on {address(host, port, scheme)}{query} (Ctrl-C stops)", flush=True)
     if host in ("0.0.0.0", "::"):
         for one in own_addresses():
-            print(f"from other devices: {address(one, port)}{query}", flush=True)
+            print(f"from other devices: {address(one, port, scheme)}{query}", flush=True)
     if not is_loopback(options.host):
-        print(_OPEN if studio.token is None else _TOLD, file=sys.stderr, flush=True)
+        for line in warnings(studio.token is not None, secure is not None):
+            print(line, file=sys.stderr, flush=True)
     serve(server, studio)
     return 0
 
@@ -117,9 +125,16 @@ def _check(options: argparse.Namespace) -> None:
         raise UserError(f"--timeout is more than 0 seconds, not {options.timeout:g}")
 
 
-def address(host: str, port: int) -> str:
+def warnings(token: bool, tls: bool) -> list[str]:
+    """What who opens a server to others should know, a line or none."""
+    if not token:
+        return [_OPEN if not tls else _OPEN.replace("unencrypted and ", "")]
+    return [] if tls else [_TOLD]
+
+
+def address(host: str, port: int, scheme: str = "http") -> str:
     """What a browser opens."""
-    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}/"
 
 
 def own_addresses() -> list[str]:

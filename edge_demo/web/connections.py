@@ -10,8 +10,9 @@ room for who comes, first of all from the address that has most.
 from __future__ import annotations
 
 import json
+import socket
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ from waitress.task import ErrorTask
 from waitress.utilities import Error
 
 from .app import HEADERS
+from .tls import Front
 
 
 @dataclass(frozen=True)
@@ -156,10 +158,22 @@ class Server(TcpWSGIServer):
 
     Attributes:
         patience: how long it waits for its clients.
+        front: accepts in its place, where there is TLS.
     """
 
     channel_class = Channel
     patience = Patience()
+    front: Front | None = None
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        """See ``TcpWSGIServer``."""
+        self._adopted: deque[tuple[socket.socket, tuple[Any, ...]]] = deque()
+        super().__init__(*arguments, **more)
+
+    def adopt(self, connected: socket.socket, address: tuple[Any, ...]) -> None:
+        """Serve a connection that was accepted elsewhere; from any thread."""
+        self._adopted.append((connected, address))
+        self.pull_trigger()
 
     def handle_accept(self) -> None:
         """Accept a connection; who is late, or has too many, loses one for it."""
@@ -176,7 +190,13 @@ class Server(TcpWSGIServer):
         """
 
     def tend(self) -> None:
-        """Give up connections that have had their time; to be called between two turns."""
+        """Take connections that were accepted elsewhere, and give up those that had their time.
+
+        To be called between two turns.
+        """
+        while self._adopted:
+            connected, address = self._adopted.popleft()
+            self._make_room(self.channel_class(self, connected, address, self.adj, map=self._map))
         moment = time.monotonic()
         for channel in list(self.active_channels.values()):
             if not channel.overdue(moment, self.patience):

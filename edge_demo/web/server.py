@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -18,6 +19,7 @@ from waitress.task import ThreadedTaskDispatcher
 from ..errors import UserError
 from .app import Studio, create_app
 from .connections import Patience, Server
+from .tls import Front
 
 # Threads that read requests and answer those that need no worker, and those that watch the camera.
 _SPARE = 12
@@ -31,7 +33,13 @@ _MOST_SOCKETS = 4096
 _GRACE = 30.0
 
 
-def listening(studio: Studio, host: str, port: int, patience: Patience | None = None) -> Server:
+def listening(
+    studio: Studio,
+    host: str,
+    port: int,
+    patience: Patience | None = None,
+    secure: ssl.SSLContext | None = None,
+) -> Server:
     """Waitress' server of a studio, bound to an address.
 
     Args:
@@ -40,6 +48,7 @@ def listening(studio: Studio, host: str, port: int, patience: Patience | None = 
         port: 0 for any that is free.
         patience: with its clients; None: as many connections as the studio has places for, and
             more, and a few of the largest bodies at once.
+        secure: of TLS; None: there is none.
 
     Raises:
         UserError: the address cannot be had.
@@ -68,6 +77,7 @@ def listening(studio: Studio, host: str, port: int, patience: Patience | None = 
         connection_limit=_MOST_SOCKETS,
         asyncore_use_poll=True,
         clear_untrusted_proxy_headers=True,
+        url_scheme="http" if secure is None else "https",
     )
     dispatcher = ThreadedTaskDispatcher()
     dispatcher.set_thread_count(adjustments.threads)
@@ -78,10 +88,18 @@ def listening(studio: Studio, host: str, port: int, patience: Patience | None = 
         adj=adjustments,
         sockinfo=(family, bound.type, bound.proto, address),
         bind_socket=False,
+        _start=secure is None,
     )
     server.patience = patience or Patience(
         connections=studio.pool.places + _IDLE, body_bytes=_BODIES * studio.limits.request_bytes
     )
+    if secure is not None:
+        accepting = bound.dup()
+        accepting.listen(adjustments.backlog)
+        server.front = Front(
+            accepting, secure, server.adopt, server.patience.head_seconds,
+            server.patience.read_seconds, server.patience.connections, server.patience.of_one,
+        )  # fmt: skip
     return server
 
 
@@ -110,6 +128,8 @@ def serve(server: Any, studio: Studio) -> None:
         file=told,
         flush=True,
     )
+    if server.front is not None:
+        server.front.close_listening()
     server.accepting = False
     server.del_channel()
     server.socket.close()
@@ -131,6 +151,8 @@ def serve(server: Any, studio: Studio) -> None:
     for number, handler in before.items():
         signal.signal(number, handler)
     studio.pool.close()
+    if server.front is not None:
+        server.front.close()
     server.task_dispatcher.shutdown(timeout=1)
     told.close()
 

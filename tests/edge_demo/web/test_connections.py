@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,9 +25,11 @@ BODY = form_head("127.0.0.1").decode()
 class Running:
     """A studio's server in a thread."""
 
-    def __init__(self, studio: Studio, patience: Patience) -> None:
+    def __init__(
+        self, studio: Studio, patience: Patience, secure: ssl.SSLContext | None = None
+    ) -> None:
         self.studio = studio
-        self.server = serving.listening(studio, "127.0.0.1", 0, patience)
+        self.server = serving.listening(studio, "127.0.0.1", 0, patience, secure)
         self.port = int(self.server.effective_port)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._turn)
