@@ -139,7 +139,7 @@ def test_the_page_names_texts_that_there_are_and_all_of_them(page: Reader) -> No
         key for text in code.values() for key in re.findall(r'\b(?:t|Told)\(\s*"([^"]+)"', text)
     }
     assert named - set(ENGLISH) == set()
-    strings = {string for text in code.values() for string in re.findall(r'"([^"\n]+)"', text)}
+    strings = {string for text in code.values() for string in re.findall(r'"([^"\n]*)"', text)}
     patterns = [
         re.compile(re.sub(r"\\\$\\\{.*?\\\}", r"[\\w-]+", re.escape(template)))
         for text in code.values()

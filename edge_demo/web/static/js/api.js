@@ -50,13 +50,17 @@ async function ask(path, options = {}, whenFull = () => {}) {
 }
 
 async function reason(response) {
+  return lineOf(await response.text()) ?? (response.statusText || String(response.status));
+}
+
+/** The error of an answer; null where it has none, as of a proxy on the way. */
+function lineOf(text) {
   try {
-    const { error } = await response.json();
-    if (error) return ofServer(error);
+    const { error } = JSON.parse(text);
+    return error ? ofServer(error) : null;
   } catch {
-    // Not JSON: a proxy on the way, say.
+    return null;
   }
-  return response.statusText || String(response.status);
 }
 
 /** A form of the entries that have a value. */
@@ -115,6 +119,38 @@ export async function progress(job, signal) {
   const response = await fetch(`progress/${job}`, { signal });
   return response.ok ? response.json() : null;
 }
+
+/** Sends a video, and tells(share) how much of it is sent. */
+export function sendVideo(entries, signal, tell) {
+  // The one way to know that in every browser.
+  const request = new XMLHttpRequest();
+  return new Promise((resolve, reject) => {
+    request.upload.onprogress = ({ loaded, total }) => tell(loaded / total);
+    request.onerror = () => reject(new Refusal());
+    request.onload = () => {
+      const { status, responseText } = request;
+      if (status === 202) resolve();
+      else if (status === 503) reject(new Refusal(status, "", "error.videos"));
+      else reject(new Refusal(status, lineOf(responseText) ?? String(status)));
+    };
+    signal.addEventListener("abort", () => {
+      request.abort();
+      reject(signal.reason);
+    });
+    request.open("POST", "video");
+    request.send(form(entries));
+  });
+}
+
+/** The newest frame of a video, restored, as a Blob. */
+export const videoFrame = async (job, options) =>
+  (await ask(`video/${job}/preview`, options)).blob();
+
+/** What became of a video, once, as a Blob. */
+export const videoResult = async (job, options) => (await ask(`video/${job}`, options)).blob();
+
+/** Ends the work on a video, also while the page is being left. */
+export const cancelVideo = (job) => fetch(`video/${job}`, { method: "DELETE", keepalive: true });
 
 export const palette = async (entries, options) => (await post("palette", entries, options)).json();
 

@@ -25,6 +25,14 @@ export const fileSize = (bytes) =>
 export const megapixels = (pixels) =>
   t("megapixels", { n: +(pixels / 1e6).toFixed(pixels < 1e7 ? 1 : 0) });
 
+const headOf = async (file) =>
+  String.fromCharCode(...new Uint8Array(await file.slice(0, 12).arrayBuffer()));
+
+export async function isVideo(file) {
+  const head = await headOf(file);
+  return VIDEO.test(head) && !KINDS.some(([start]) => start.test(head));
+}
+
 /** Whether every browser shows a file; throws a Told for one that the server would not take. */
 export async function check(file, limits) {
   const { name } = file;
@@ -33,7 +41,7 @@ export async function check(file, limits) {
     const [size, most] = [file.size, limits.upload_bytes].map(fileSize);
     throw new Told("error.large", { name, size, most });
   }
-  const head = String.fromCharCode(...new Uint8Array(await file.slice(0, 12).arrayBuffer()));
+  const head = await headOf(file);
   const kind = KINDS.find(([start]) => start.test(head));
   if (!kind) throw new Told(VIDEO.test(head) ? "error.video" : "error.kind", { name });
   return kind[1];
@@ -98,9 +106,10 @@ export async function load(url) {
   return image;
 }
 
-/** A canvas context with an image drawn to at most so many pixels a side, never enlarged. */
+/** A canvas context with an image, or a frame, of at most so many pixels a side, never enlarged. */
 export function draw(image, side) {
-  const [width, height] = [image.naturalWidth, image.naturalHeight];
+  const width = image.naturalWidth ?? image.videoWidth;
+  const height = image.naturalHeight ?? image.videoHeight;
   const scale = Math.min(1, side / Math.max(width, height));
   const canvas = document.createElement("canvas");
   canvas.width = Math.max(1, Math.round(scale * width));

@@ -9,13 +9,14 @@ import { HintPanel } from "./hintpanel.js";
 import { Hints } from "./hints.js";
 import { History } from "./history.js";
 import { incoming } from "./incoming.js";
-import { load, fileSize, megapixels, open } from "./intake.js";
+import { fileSize, isVideo, load, megapixels, open } from "./intake.js";
 import { presetOf, wordOf, wordsOf } from "./models.js";
 import { Output, save } from "./output.js";
 import { remember, remembered } from "./remember.js";
 import { Settings } from "./settings.js";
 import * as texts from "./texts.js";
 import { decimal, listed, ofServer, percent, t, Told } from "./texts.js";
+import { limitsText, Video } from "./video.js";
 import { Viewer } from "./view.js";
 import { largestChange } from "./where.js";
 import { fields, takes, Work } from "./work.js";
@@ -37,6 +38,20 @@ const batch = new Batch({
   settings: (task) => (choice.tasks.includes(task) ? settings.values : {}),
   wishes: () => output.wishes,
   show: (file) => take([file], false),
+  fail,
+});
+
+const video = new Video({
+  limits: () => limits,
+  tasks: () => choice.all,
+  open: () => {
+    live.stop();
+    work.stop();
+    measuring?.abort();
+    stage("video");
+  },
+  busy,
+  say,
   fail,
 });
 
@@ -110,6 +125,12 @@ function busy(text, share = 0) {
 }
 
 function cancel() {
+  if (video.working) {
+    video.cancel();
+    busy(null);
+    say(() => t("status.cancelled"));
+    return;
+  }
   opening?.abort();
   measuring?.abort();
   const stopped = Boolean(picture) && !shown;
@@ -123,6 +144,7 @@ function cancel() {
 
 /** Opens photographs, the first to look at; of several a list is shown. */
 async function take(files, several = true) {
+  if (video.working && !confirm(t("video.sure"))) return;
   quiet();
   opening?.abort();
   const stop = (opening = new AbortController());
@@ -131,6 +153,11 @@ async function take(files, several = true) {
       throw new Told("error.many", { count: files.length, most: MOST });
     }
     busy(() => t("status.looking"));
+    if (files.length === 1 && (await isVideo(files[0]))) {
+      await video.begin(files[0]);
+      busy(null);
+      return;
+    }
     const next = await open(files[0], limits, { signal: stop.signal });
     if (stop.signal.aborted) return;
     busy(null);
@@ -146,6 +173,7 @@ async function take(files, several = true) {
 
 function begin(next) {
   live.stop();
+  video.close();
   measuring?.abort();
   work.stop();
   picture = next;
@@ -287,6 +315,7 @@ function failed(error, { models }) {
 /** Back to something that was made before, as it was. */
 function back(entry) {
   live.stop();
+  video.close();
   opening?.abort();
   measuring?.abort();
   work.stop();
@@ -348,11 +377,14 @@ async function find() {
 
 // ------------------------------------------------------------------------- what is on show
 
-/** "welcome", "viewer" or "camera". */
+/** "welcome", "viewer", "video" or "camera". */
 function stage(name) {
   for (const id of ["settings-box", "output"]) byId(id).hidden = name !== "viewer";
+  for (const id of ["video", "video-card"]) byId(id).hidden = name !== "video";
+  byId("task-card").hidden = name === "video";
   byId("controls").hidden = name === "camera"; // none of them is of the camera
-  byId("history-box").hidden = name === "camera" || (name === "welcome" && history.empty);
+  byId("history-box").hidden =
+    ["camera", "video"].includes(name) || (name === "welcome" && history.empty);
   byId("welcome").hidden = name !== "welcome";
   byId("viewer").hidden = byId("toolbar").hidden = name !== "viewer";
   document.body.dataset.stage = name;
@@ -362,7 +394,7 @@ function stage(name) {
 function drawHints() {
   const inTask = choice.tasks.includes("colorize") && Boolean(choice.hinted);
   const taken = inTask && takesHints();
-  byId("hints").hidden = !inTask || !picture;
+  byId("hints").hidden = !inTask || !picture || document.body.dataset.stage !== "viewer";
   byId("hints-off").hidden = taken;
   byId("hints-in").hidden = !taken;
   byId("markers").hidden = !taken;
@@ -494,6 +526,7 @@ function drawLimits() {
     size: fileSize(bytes),
     pixels: megapixels(pixels),
   });
+  byId("limits-video").textContent = limitsText(limits);
 }
 
 /** As long as a button or the key O is held, the picture is as it was. */
@@ -563,7 +596,7 @@ async function start() {
   live = camera(known.camera, {
     toggled: (on) => {
       quiet();
-      stage(on ? "camera" : picture ? "viewer" : "welcome");
+      stage(on ? "camera" : video.file ? "video" : picture ? "viewer" : "welcome");
     },
     fail,
   });

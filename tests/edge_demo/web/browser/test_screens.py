@@ -12,6 +12,7 @@ import pytest
 
 from edge_demo.colour.lab import rgb_to_lab
 from edge_demo.device import palette
+from tests.videos import make_clip
 
 pytestmark = pytest.mark.slow  # starts a browser and a server
 
@@ -136,7 +137,7 @@ LANGUAGES = ("en", "de", "es", "zh")
 
 
 @pytest.mark.parametrize("size", [(320, 640), (360, 740), (768, 1024), (1440, 900)])
-def test_nothing_overflows(window: Page, grey: Path, size: tuple[int, int]) -> None:
+def test_nothing_overflows(window: Page, grey: Path, tmp_path: Path, size: tuple[int, int]) -> None:
     """In every language, with letters wider than those here, too."""
     window.visit(size)
     window.run("document.body.style.letterSpacing = '0.04em'")
@@ -157,6 +158,10 @@ def test_nothing_overflows(window: Page, grey: Path, size: tuple[int, int]) -> N
     look("recipes")
     window.click("#menu-open")
     look("menu")
+    window.keys("ESCAPE")
+    window.open(make_clip(tmp_path, "clip.mp4", 3, (96, 128)).path)
+    window.until("document.querySelector('#video-run').checkVisibility()")
+    look("video")
     assert {place: wide for place, wide in beyond.items() if wide} == {}
 
 

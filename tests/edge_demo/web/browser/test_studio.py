@@ -507,10 +507,6 @@ def test_files_that_are_refused_leave_what_is_there(
             b"not a picture",
             r"“notes\.png” is no JPEG, PNG, WebP, HEIC, AVIF, TIFF, JPEG XL, GIF or BMP picture\.",
         ),
-        "clip.mp4": (
-            make_clip(tmp_path, "clip.mp4", 2, (32, 48)).path.read_bytes(),
-            r"“clip\.mp4” is a video\. The command line .*: python -m edge_demo run clip\.mp4",
-        ),
     }
     wide = np.zeros((5000, 5000), np.uint8)
     files["wide.png"] = (
@@ -1004,6 +1000,75 @@ def test_a_point_is_set_without_a_pointer(page: Page, grey: Path) -> None:
     assert not page.find("#palette").is_displayed()
     # The focus goes to the point, not to nowhere.
     assert page.run("return document.activeElement.className") == "marker"
+
+
+# ---------------------------------------------------------------------------------- a video
+
+
+def test_a_video_is_restored_and_saved(page: Page, grey: Path, tmp_path: Path) -> None:
+    clip = make_clip(tmp_path, "clip.mp4", 8, (96, 128)).path
+    assert "Videos up to 63 MB, 120 s and 1920 × 1080 pixels" in page.text("#limits-video")
+    page.open(clip)
+    page.until("document.querySelector('#video-run').checkVisibility()")
+    page.until("document.querySelector('#progress').hidden")
+    assert page.text("#video-name").startswith("clip.mp4 · 128 × 96 · ")
+    assert [one.accessible_name for one in page.all("#video-tasks input")] == [
+        "Chroma", "Brighten", "Colour",
+    ]  # fmt: skip
+    assert not page.find("#task-card").is_displayed()  # it is of photographs
+    page.shot("video_ready")
+    page.click("#video-run")
+    page.until("document.querySelector('#video-save').checkVisibility()")
+    assert page.text("#status").startswith("Done: ") and page.text("#error") == ""
+    page.shot("video_done")
+    saved = page.save("#video-save")
+    assert saved.name == "clip.chroma.mp4"
+    run(clip, tmp_path / "cli.mp4", "--crf", 18)
+    assert saved.read_bytes() == (tmp_path / "cli.mp4").read_bytes()
+    # A photograph takes its place.
+    started(page, grey)
+    assert page.find("#task-card").is_displayed() and not page.find("#video-card").is_displayed()
+
+
+def test_a_video_is_followed_and_cancelled(page: Page, tmp_path: Path) -> None:
+    clip = make_clip(tmp_path, "clip.mp4", 4, (96, 128)).path
+    page.open(clip)
+    page.until("document.querySelector('#video-run').checkVisibility()")
+    page.run(
+        """const plain = window.fetch;
+        window.ended = [];
+        window.fetch = async (path, options) => {
+          if (options?.method === "DELETE") window.ended.push(path);
+          else if (path.startsWith("progress/")) {
+            const told = { working: true, share: 0.25, state: "working", error: null, notes: [] };
+            return new Response(JSON.stringify(told));
+          } else if (path.endsWith("/preview")) {
+            return plain("sample/colorize");
+          }
+          return plain(path, options);
+        };
+        window.plain = plain;"""
+    )
+    page.click("#video-run")
+    page.until("document.querySelector('#status').textContent.startsWith('Working… 25 %')")
+    page.until("document.querySelector('#video-frame').naturalWidth > 0")
+    page.shot("video_working")
+    page.click("#cancel")
+    page.until("window.ended.length === 1")
+    assert page.text("#status") == "Cancelled." and page.find("#video-run").is_displayed()
+    assert not page.find("#progress").is_displayed()
+    # One that fails is told why; and one among photographs is to be opened by itself.
+    page.run(
+        """window.fetch = async (path, options) => path.startsWith("progress/")
+          ? new Response('{"state": "failed", "error": "video: is cut", "share": 0, "notes": []}')
+          : window.plain(path, options);"""
+    )
+    page.click("#video-run")
+    page.until("document.querySelector('#error').textContent === 'video: is cut'")
+    page.run("window.fetch = window.plain")
+    page.open(clip, clip)
+    line = page.until("document.querySelector('#error').textContent.includes('by itself')")
+    assert line
 
 
 # --------------------------------------------------------------------------------- the camera
