@@ -73,6 +73,7 @@ class Worker:
         self._setup = setup
         self._process: Any = None
         self._connection: Connection | None = None
+        self._used = False  # whether its process has had a job
 
     @property
     def pid(self) -> int | None:
@@ -98,7 +99,7 @@ class Worker:
             )
             with _LAUNCHING:
                 self._process.start()
-        self._connection = ours
+        self._connection, self._used = ours, False
 
     def do(
         self,
@@ -119,9 +120,27 @@ class Worker:
         Raises:
             Stopped: it was ended.
             Died: the process ended by itself.
-            TooLarge: it took more memory than it may.
+            TooLarge: it took more memory than it may, in a process that did nothing else.
         """
         self.start()
+        used, self._used = self._used, True
+        try:
+            return self._do(job, told, over, most)
+        except TooLarge:
+            if not used:
+                raise
+        # What earlier jobs left behind, such as models, is not this one's: it gets a new process.
+        self.start()
+        self._used = True
+        return self._do(job, told, over, most)
+
+    def _do(
+        self,
+        job: Job,
+        told: Callable[[float], None],
+        over: Callable[[], bool],
+        most: int | None,
+    ) -> Any:
         connection = self._connection
         assert connection is not None
         try:

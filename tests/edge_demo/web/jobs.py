@@ -42,6 +42,20 @@ def greedy(models: Any, tick: Any) -> None:
     del held
 
 
+_LEFT = []
+
+
+def untidy(models: Any, tick: Any) -> None:
+    """Leaves memory behind, as models do that stay loaded."""
+    _LEFT.append(np.ones(100 << 20, np.uint8))
+
+
+def modest(models: Any, tick: Any) -> int:
+    held = np.ones(30 << 20, np.uint8)
+    time.sleep(0.3)
+    return held.size
+
+
 def steps(mark: Path, models: Any, tick: Any) -> None:
     """Says how far it is, without end; the mark is there from the first step on."""
     while True:

@@ -124,6 +124,15 @@ def test_a_job_that_takes_more_memory_than_it_may_is_ended(make_pool: Make) -> N
     assert asked(pool, jobs.process_id) != first
 
 
+def test_what_earlier_jobs_left_is_not_a_jobs_own(make_pool: Make) -> None:
+    pool = make_pool()
+    first = asked(pool, jobs.process_id)
+    need = pool.bytes + (80 << 20)
+    assert asked(pool, jobs.untidy) is None
+    assert asked(pool, jobs.modest, need=need) == 30 << 20
+    assert asked(pool, jobs.process_id) != first
+
+
 def test_jobs_together_take_no_more_memory_than_there_is(make_pool: Make, tmp_path: Path) -> None:
     pool = make_pool(workers=2, queue=1, budget=1000 << 20)
     assert asked(pool, jobs.seven, need=1001 << 20) == 413
