@@ -210,7 +210,7 @@ def post(
 @contextlib.contextmanager
 def connected(server: Server) -> Iterator[http.client.HTTPConnection]:
     """A connection to a server."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=900)
     try:
         yield connection
     finally:
@@ -452,9 +452,11 @@ def largest(options: argparse.Namespace) -> tuple[dict[str, Any], bool]:
 
             watching = threading.Thread(target=watch)
             watching.start()
-            answer = post(connection, data, **fields)
-            over.set()
-            watching.join()
+            try:
+                answer = post(connection, data, **fields)
+            finally:
+                over.set()
+                watching.join()
             rows.append(
                 {"name": name, "bytes": len(data), "status": answer.status,
                  "seconds": round(answer.seconds, 1), "mib": max(peak) >> 20}

@@ -35,7 +35,7 @@ ROOMS: dict[str, set[str]] = {
 LIBRARIES: dict[str, set[str]] = {
     "report": {"numpy", "cv2", "jinja2", "markupsafe"},
     "video": {"numpy", "cv2", "av"},
-    "web": {"numpy", "cv2", "flask", "waitress", "werkzeug", "prometheus_client"},
+    "web": {"numpy", "cv2", "flask", "waitress", "werkzeug", "prometheus_client", "segno"},
 }
 # What training is proven with, beside what the device runs.
 PROVEN = BASE | {

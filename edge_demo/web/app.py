@@ -7,6 +7,7 @@ import io
 import ipaddress
 import json
 import logging
+import math
 import re
 import tempfile
 import time
@@ -28,6 +29,7 @@ from ..errors import UserError
 from . import forms, work
 from .cache import Cache
 from .catalog import Catalog
+from .clients import Rates
 from .limits import Limits, Refused
 from .measures import Measures
 from .pool import Place, Pool
@@ -64,6 +66,7 @@ _FIELDS |= {"task": "mode", "model": "model"}
 _FLAG = re.compile(rf"(?<!\S)--({'|'.join(map(re.escape, _FIELDS))})(?![\w.-])")
 
 log = logging.getLogger("chromaedge")
+requests_log = logging.getLogger("chromaedge.requests")
 
 
 @dataclass
@@ -78,6 +81,7 @@ class Studio:
         limits: of a request.
         names: in lower case, that ``Host`` may have beside addresses.
         camera: where the server has one.
+        rates: at which clients may ask for work.
         token: that a client must know; None: none.
         closing: whether it is being stopped.
     """
@@ -89,6 +93,7 @@ class Studio:
     limits: Limits = field(default_factory=Limits)
     names: frozenset[str] = frozenset({"localhost"})
     camera: Stream | None = None
+    rates: Rates = field(default_factory=lambda: Rates(0))
     token: str | None = None
     closing: bool = False
 
@@ -118,6 +123,8 @@ def _guard(app: Flask, studio: Studio) -> None:
         _check_host(studio)
         if (answer := _let_in(studio)) is not None:
             return answer
+        if request.method in ("POST", "DELETE"):
+            _not_too_often(studio)
         length = request.content_length or 0
         if length > studio.limits.request_bytes:
             raise Refused(
@@ -137,7 +144,13 @@ def _guard(app: Flask, studio: Studio) -> None:
             response.headers.setdefault("Cache-Control", "no-store")
         endpoint = request.url_rule.rule if request.url_rule else "none"
         began = g.get("began", time.perf_counter())
-        studio.measures.answered(endpoint, response.status_code, time.perf_counter() - began)
+        seconds = time.perf_counter() - began
+        studio.measures.answered(endpoint, response.status_code, seconds)
+        # The path as the description has it, in which there is nothing of the client's.
+        requests_log.info(
+            "%s %s %s %d %.0f ms", request.remote_addr, request.method, endpoint,
+            response.status_code, 1000 * seconds,
+        )  # fmt: skip
         return response
 
 
@@ -172,7 +185,14 @@ def _let_in(studio: Studio) -> Response | None:
         return None
     if _same(request.cookies.get(_COOKIE, ""), _sealed(studio.token)):
         return None
+    _not_too_often(studio)  # who guesses
     raise Refused(401, "this server wants its token: open the address that it printed")
+
+
+def _not_too_often(studio: Studio) -> None:
+    seconds = studio.rates.wait(request.remote_addr or "")
+    if seconds:
+        raise Refused(429, "too many requests; try again", math.ceil(seconds))
 
 
 def _same(given: str, wanted: str) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import ipaddress
+import io
+import logging
 import os
 import secrets
 import socket
@@ -17,6 +18,7 @@ from .. import cli
 from ..camera.command import MODEL as CAMERA_MODEL
 from ..errors import UserError
 from ..pictures.containers import MAX_PIXELS
+from .clients import is_loopback
 
 # What no other command needs.
 _PACKAGES = ("flask", "waitress", "prometheus_client")
@@ -62,6 +64,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="that all workers together may take; default: what the largest "
                         "picture may take for each, at most three quarters of the device's "
                         "memory")  # fmt: skip
+    parser.add_argument("--rate", type=float, default=300.0, metavar="N",
+                        help="requests for work of one client a minute, on average, this device "
+                        "aside; default: 300, 0: any number")  # fmt: skip
+    parser.add_argument("--log", action="store_true",
+                        help="a line for each request to standard error: who, which path, status, "
+                        "time; no name, token or content")  # fmt: skip
     parser.add_argument("--cache-mib", type=int, default=64, metavar="MIB",
                         help="of results that are kept; default: 64, 0: none")  # fmt: skip
     parser.add_argument("--camera", metavar="DEVICE|FILE",
@@ -91,14 +99,18 @@ def run(options: argparse.Namespace) -> int:
     secure = context(*options.tls) if options.tls else None
     studio = make_studio(options)
     server = listening(studio, options.host, options.port, secure=secure)
+    if options.log:
+        log_requests()
     studio.pool.warm()
     host, port = server.effective_host, int(server.effective_port)
     query = f"?{urlencode({'token': studio.token})}" if studio.token else ""
     scheme = "http" if secure is None else "https"
     print(f"serving on {address(host, port, scheme)}{query} (Ctrl-C stops)", flush=True)
-    if host in ("0.0.0.0", "::"):
-        for one in own_addresses():
-            print(f"from other devices: {address(one, port, scheme)}{query}", flush=True)
+    others = own_addresses() if host in ("0.0.0.0", "::") else []
+    for one in others:
+        print(f"from other devices: {address(one, port, scheme)}{query}", flush=True)
+    if not is_loopback(host) and sys.stdout.isatty():
+        print(qr_code(f"{address((*others, host)[0], port, scheme)}{query}"), end="", flush=True)
     if not is_loopback(options.host):
         for line in warnings(studio.token is not None, secure is not None):
             print(line, file=sys.stderr, flush=True)
@@ -121,6 +133,8 @@ def _check(options: argparse.Namespace) -> None:
         raise UserError(
             f"--megapixels is from 0.01 to {MAX_PIXELS / 1e6:g}, not {options.megapixels:g}"
         )
+    if not 0 <= options.rate < float("inf"):
+        raise UserError(f"--rate is 0 or more requests a minute, not {options.rate:g}")
     if not options.timeout > 0:
         raise UserError(f"--timeout is more than 0 seconds, not {options.timeout:g}")
 
@@ -135,6 +149,27 @@ def warnings(token: bool, tls: bool) -> list[str]:
 def address(host: str, port: int, scheme: str = "http") -> str:
     """What a browser opens."""
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}/"
+
+
+def qr_code(text: str) -> str:
+    """A text as lines of blocks for a terminal, that a phone reads; empty without ``segno``."""
+    try:
+        import segno
+    except ModuleNotFoundError:
+        return ""
+    lines = io.StringIO()
+    segno.make(text, error="l", micro=False).terminal(lines, compact=True)
+    return lines.getvalue()
+
+
+def log_requests() -> None:
+    """A line for each request to standard error, with its time."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    log = logging.getLogger("chromaedge.requests")
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.propagate = False
 
 
 def own_addresses() -> list[str]:
@@ -153,16 +188,6 @@ def own_addresses() -> list[str]:
     return [one for one in dict.fromkeys(map(str, found)) if not is_loopback(one)]
 
 
-def is_loopback(host: str) -> bool:
-    """Whether an address is this device's own, that no other can reach."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def memory() -> int:
     """Bytes of memory that the device has."""
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
@@ -178,6 +203,7 @@ def make_studio(options: argparse.Namespace) -> Any:
     from .app import Studio
     from .cache import Cache
     from .catalog import Catalog
+    from .clients import Rates
     from .limits import Limits
     from .models import KEPT, LEAST_KEPT
     from .pool import Pool
@@ -206,5 +232,6 @@ def make_studio(options: argparse.Namespace) -> Any:
         limits,
         frozenset(name.lower() for name in names),
         stream(options.camera, options.camera_model, options.threads) if options.camera else None,
+        rates=Rates(options.rate),
         token=None if options.token is None else options.token or secrets.token_urlsafe(9),
     )

@@ -23,6 +23,8 @@ from waitress.task import ErrorTask
 from waitress.utilities import Error
 
 from .app import HEADERS
+from .app import requests_log as log
+from .clients import client_of
 from .tls import Front
 
 
@@ -79,6 +81,7 @@ class Refusal(ErrorTask):
         self.set_close_on_finish()
         self.content_length = len(body)
         self.write(body)
+        log.info("%s refused %s", self.channel.addr[0], self.status)
 
 
 class Channel(HTTPChannel):
@@ -86,6 +89,8 @@ class Channel(HTTPChannel):
 
     Attributes:
         since: when the request that is being received began, or the wait for one.
+        asked: whether anything has come.
+        client: whose it is.
     """
 
     error_task_class = Refusal
@@ -95,6 +100,7 @@ class Channel(HTTPChannel):
         """See ``HTTPChannel``."""
         self.since = time.monotonic()
         self.asked = False
+        self.client = client_of(str(addr[0]))
         super().__init__(server, sock, addr, adj, map=map)
 
     def received(self, data: bytes) -> bool:
@@ -216,13 +222,12 @@ class Server(TcpWSGIServer):
     def _make_room(self, newest: Channel) -> None:
         """Close one connection where there are too many: an idle one, the longest so."""
         channels: list[Channel] = list(self.active_channels.values())
-        by_address = Counter(one.addr[0] for one in channels)
-        own = by_address[newest.addr[0]]
-        if own > self.patience.of_one:
-            crowd: Iterable[Channel] = (one for one in channels if one.addr[0] == newest.addr[0])
+        by_client = Counter(one.client for one in channels)
+        if by_client[newest.client] > self.patience.of_one:
+            crowd: Iterable[Channel] = (one for one in channels if one.client == newest.client)
         elif len(channels) > self.patience.connections:
-            most, _ = by_address.most_common(1)[0]
-            crowd = (one for one in channels if one.addr[0] == most)
+            most, _ = by_client.most_common(1)[0]
+            crowd = (one for one in channels if one.client == most)
         else:
             return
         free = [one for one in crowd if one.is_free and one is not newest]

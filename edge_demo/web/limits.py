@@ -7,6 +7,9 @@ from typing import Any
 
 from ..device.hints import MOST
 
+# Of memory that the server itself takes at most, with its results and the bodies on their way.
+SERVER_BYTES = 512 << 20
+
 
 @dataclass(frozen=True)
 class Limits:

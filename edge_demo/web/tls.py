@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
+from .clients import client_of
 
 # Bytes that are passed on at a time, and that wait for a client that reads slowly.
 _PIECE = 1 << 16
@@ -88,7 +89,7 @@ class Front:
         self._listening, self._secure, self._adopt = listening, secure, adopt
         self._head_seconds, self._read_seconds = head_seconds, read_seconds
         self._most, self._of_one = most, of_one
-        # By address, the oldest first.
+        # By client, the oldest first.
         self._shaking: dict[str, list[asyncio.Task[None]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
@@ -117,24 +118,25 @@ class Front:
                 continue
             task = self._loop.create_task(self._serve(taken, address))
             self._tasks.add(task)
-            self._shaking.setdefault(address[0], []).append(task)
-            task.add_done_callback(partial(self._over, taken, address[0]))
-            self._make_room(address[0])
+            client = client_of(address[0])
+            self._shaking.setdefault(client, []).append(task)
+            task.add_done_callback(partial(self._over, taken, client))
+            self._make_room(client)
 
-    def _over(self, taken: socket.socket, address: str, task: asyncio.Task[None]) -> None:
+    def _over(self, taken: socket.socket, client: str, task: asyncio.Task[None]) -> None:
         """A task may be cancelled before it has begun."""
         self._tasks.discard(task)
-        self._shaken(address, task)
+        self._shaken(client, task)
         if task.cancelled():
             taken.close()
 
-    def _shaken(self, address: str, task: asyncio.Task[None]) -> None:
+    def _shaken(self, client: str, task: asyncio.Task[None]) -> None:
         """A handshake is over."""
-        shaking = self._shaking.get(address, [])
+        shaking = self._shaking.get(client, [])
         if task in shaking:
             shaking.remove(task)
             if not shaking:
-                del self._shaking[address]
+                del self._shaking[client]
 
     def _make_room(self, newest: str) -> None:
         """Leave one handshake where there are too many, as the server does with connections."""
@@ -156,7 +158,7 @@ class Front:
             return
         task = asyncio.current_task()
         assert task is not None
-        self._shaken(address[0], task)
+        self._shaken(client_of(address[0]), task)
         client = asyncio.StreamWriter(transport, protocol, outer, self._loop)
         with contextlib.suppress(OSError):
             await self._between(outer, client, address)

@@ -141,7 +141,8 @@ def need(uploads: Sequence[Upload], limits: Limits) -> int:
     pixels = 0
     for upload in uploads:
         info = _stated(upload, limits)
-        pixels += info.width * info.height
+        # Of more than 8 bits, each counts as several.
+        pixels += max(info.width * info.height, info.decoded_bytes // limits.pixel_bytes)
     return limits.worker_bytes(pixels)
 
 

@@ -91,8 +91,8 @@ def slow_process(go: Path, mark: Path) -> Any:
     return partial(slow, go, mark)
 
 
-def deaf_video(mark: Path, *arguments: Any) -> None:
-    """In place of ``videos.restored``: one call for ever."""
+def deaf_work(mark: Path, *arguments: Any) -> None:
+    """In place of ``work.process`` or ``videos.restored``: one call for ever."""
     deaf(mark, *arguments[-2:])
 
 

@@ -42,6 +42,8 @@ def test_wrong_options_are_one_line(
         ("--timeout", "0", "--timeout is more than 0"),
         ("--megapixels", "1000", "--megapixels is from 0.01 to 120"),
         ("--cache-mib", "-1", "--cache-mib is from 0"),
+        ("--memory-mib", "100", "--memory-mib is from 512"),
+        ("--rate", "-1", "--rate is 0 or more"),
         ("--camera", str(tmp_path / "none.mp4"), "none.mp4: no such file"),
         ("--host", "no.such.host.invalid", "cannot listen on no.such.host.invalid"),
     ):
@@ -77,6 +79,18 @@ def test_an_address_can_be_opened_by_others() -> None:
     assert command.address("::1", 80) == "http://[::1]:80/"
     for one in command.own_addresses():
         assert not command.is_loopback(one) and not ipaddress.ip_address(one).is_unspecified
+
+
+def test_a_phone_can_read_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "http://192.168.1.5:8080/?token=abcdefghijkl"
+    lines = command.qr_code(text).splitlines()
+    # Two modules to a character.
+    light = {"█": (1, 1), "▀": (1, 0), "▄": (0, 1), " ": (0, 0)}
+    rows = [[light[one][half] for one in line] for line in lines for half in (0, 1)]
+    code = np.kron(np.array(rows, np.uint8) * 255, np.ones((8, 8), np.uint8))
+    assert cv2.QRCodeDetector().detectAndDecode(code)[0] == text
+    monkeypatch.setitem(sys.modules, "segno", None)
+    assert command.qr_code(text) == ""
 
 
 def test_a_token_is_the_users_or_a_new_one() -> None:

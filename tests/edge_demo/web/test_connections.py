@@ -10,13 +10,17 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from edge_demo.web import server as serving
+from edge_demo.web import work
 from edge_demo.web.app import Studio
 from edge_demo.web.connections import Patience
+from tests.edge_demo.web import jobs
 from tests.posts import form_head, posted
 
 BODY = form_head("127.0.0.1").decode()
@@ -232,3 +236,25 @@ def test_who_leaves_gives_the_place_back(
     studio, _ = occupied
     asked(studio, pictures["chroma.jpg"]).close()
     wait_for(lambda: studio.studio.pool.taken == 0, 1.0)
+
+
+def test_a_newer_request_does_not_wait_for_one_that_was_left(
+    running: Callable[..., Running],
+    pictures: dict[str, bytes],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """As when a page asks anew: its worker is in one call of a library that does not end."""
+    studio, mark = running(), tmp_path / "mark"
+    with monkeypatch.context() as patched:
+        patched.setattr(work, "process", partial(jobs.deaf_work, mark))
+        first = studio.connect()
+        first.sendall(posted("127.0.0.1", pictures["chroma.jpg"]))
+        jobs.wait_for(mark)
+    first.close()
+    began = time.monotonic()
+    wait_for(lambda: studio.studio.pool.taken == 0, 5.0)
+    assert time.monotonic() - began < 1.0
+    second = studio.connect()
+    second.sendall(posted("127.0.0.1", pictures["chroma.jpg"]))
+    assert second.recv(1 << 16).startswith(b"HTTP/1.1 200 ")

@@ -87,7 +87,7 @@ def test_a_video_is_restored_as_run_does(
 def endless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Work on a video is one call that takes for ever; the file says that it has begun."""
     mark = tmp_path / "mark"
-    monkeypatch.setattr(videos, "restored", partial(jobs.deaf_video, mark))
+    monkeypatch.setattr(videos, "restored", partial(jobs.deaf_work, mark))
     return mark
 
 
