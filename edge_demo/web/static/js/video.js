@@ -5,12 +5,12 @@ import { draw, fileSize, newId, toBlob } from "./intake.js";
 import { titleOf } from "./models.js";
 import { save, stem } from "./output.js";
 import { t, Told, whenSpoken } from "./texts.js";
+import { shareText } from "./work.js";
 
 const byId = (id) => document.getElementById(id);
 
 const FRAME = 512; // pixels a side of the frame that is looked at
 const MISSES = 20; // answers in a row that do not come, before the device is taken for gone
-const SURE = 5; // seconds of work before it is told how long the rest takes
 
 /**
  * calls: limits(); tasks(), those that there are models of; open(), it is to be on show;
@@ -147,7 +147,7 @@ export class Video {
         if (found.state !== "working") throw new api.Refusal(0, "", "error.video.gone");
         const { share } = found;
         const seconds = (performance.now() - began) / 1000;
-        this.#calls.busy(() => workText(share, seconds), share);
+        this.#calls.busy(() => shareText(share, seconds), share);
         if (share) this.#frame(await api.videoFrame(job, { signal }));
       }
     } finally {
@@ -228,15 +228,6 @@ export const limitsText = (limits) =>
 function sides(pixels) {
   const height = 8 * Math.floor(Math.sqrt((pixels * 9) / 16) / 8);
   return `${Math.round((height * 16) / 9)} × ${height}`;
-}
-
-function workText(share, seconds) {
-  const n = Math.floor(100 * share);
-  if (!share || seconds < SURE) return t("status.share", { n });
-  const left = (seconds * (1 - share)) / share;
-  return left < 90
-    ? t("video.seconds", { n, left: Math.ceil(left) })
-    : t("video.minutes", { n, left: Math.round(left / 60) });
 }
 
 /** What the browser knows of a video, and a frame of it; nulls where it cannot show it. */

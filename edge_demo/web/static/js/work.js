@@ -10,6 +10,7 @@ import { t } from "./texts.js";
 // because a quick answer has to wait for it.
 const IDLE = { least: 450, most: 2000 };
 
+const SURE = 5; // seconds of work before it is told how long the rest takes
 const LOOK = 400; // ms between two looks at how far a request is
 
 /**
@@ -116,12 +117,17 @@ export class Work {
 export async function followed(entries, options, tell) {
   const job = `job-${newId()}`;
   let over = false;
+  let began = null; // when it was found to be worked on
   const follow = async () => {
     for (;;) {
       await new Promise((done) => setTimeout(done, LOOK));
       const found = over ? null : await api.progress(job, options.signal).catch(() => null);
       if (over) return;
-      if (found) tell(progressText(found), found.share);
+      if (!found) continue;
+      if (found.working) began ??= performance.now();
+      const seconds = (performance.now() - began) / 1000;
+      const text = () => (found.working ? shareText(found.share, seconds) : t("status.waiting"));
+      tell(text, found.share);
     }
   };
   tell(() => t("status.working"), 0);
@@ -133,10 +139,16 @@ export async function followed(entries, options, tell) {
   }
 }
 
-const progressText = ({ working, share }) => () => {
-  if (!working) return t("status.waiting");
-  return share ? t("status.share", { n: Math.floor(100 * share) }) : t("status.working");
-};
+/** How much is done, and, once that is sure, how long the rest takes. */
+export function shareText(share, seconds) {
+  if (!share) return t("status.working");
+  const n = Math.floor(100 * share);
+  if (seconds < SURE) return t("status.share", { n });
+  const left = (seconds * (1 - share)) / share;
+  return left < 90
+    ? t("status.seconds", { n, left: Math.ceil(left) })
+    : t("status.minutes", { n, left: Math.round(left / 60) });
+}
 
 /** What /process is sent of a job, the picture and the format aside. */
 export function fields(job) {

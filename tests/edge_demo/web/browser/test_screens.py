@@ -147,7 +147,8 @@ def test_nothing_overflows(window: Page, grey: Path, tmp_path: Path, size: tuple
         for language in LANGUAGES:
             speak(window, language)
             beyond[part, language] = window.run(BEYOND)
-            window.shot(f"{part}_{size[0]}_{language}")
+            if language == "de":  # whose words are the longest
+                window.shot(f"{part}_{size[0]}")
 
     look("welcome")
     coloured(window, grey)

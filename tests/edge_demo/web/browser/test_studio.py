@@ -67,9 +67,10 @@ def split(page: Page) -> int:
 # ------------------------------------------------------------------------------- the picture
 
 
-def test_a_photograph_is_restored_and_looked_at(page: Page, portrait: Path) -> None:
+def test_a_photograph_is_restored_and_looked_at(page: Page, portrait: Path, tmp_path: Path) -> None:
     page.shot("welcome")
-    started(page, portrait)
+    mirrored = np.asarray(cv2.imread(str(portrait)))[:, ::-1]  # which the server never saw
+    started(page, written(tmp_path, "new.jpg", np.ascontiguousarray(mirrored)))
     assert page.text("#status").startswith("Done in ")
     assert "300 × 200" in page.text("#status")
     assert page.find("#tasks [value=auto]").is_selected() and tasks_of(page) == ["chroma"]
@@ -561,6 +562,12 @@ def test_work_is_followed_and_cancelled(page: Page, portrait: Path) -> None:
     page.open(portrait)
     page.until("document.querySelector('#status').textContent === 'Working… 42 %'")
     page.shot("working")
+    texts = page.run(
+        """return import("/static/js/work.js").then(({ shareText }) =>
+          [[0, 9], [0.2, 4], [0.2, 10], [0.04, 10]].map((one) => shareText(...one)));"""
+    )
+    assert texts == ["Working…", "Working… 20 %", "Working… 20 %, about 40 s left",
+                     "Working… 4 %, about 4 min left"]  # fmt: skip
     page.click("#cancel")
     page.run("return window.aborted")
     assert page.text("#status") == "Cancelled." and page.text("#error") == ""
