@@ -125,8 +125,8 @@ def _check(options: argparse.Namespace) -> None:
         value = getattr(options, name)
         if not low <= value <= high:
             raise UserError(f"--{name.replace('_', '-')} is from {low} to {high}, not {value}")
-    if options.memory_mib is not None and not 512 <= options.memory_mib <= 1 << 20:
-        raise UserError(f"--memory-mib is from 512 to {1 << 20}, not {options.memory_mib}")
+    if options.memory_mib is not None and not 768 <= options.memory_mib <= 1 << 20:
+        raise UserError(f"--memory-mib is from 768 to {1 << 20}, not {options.memory_mib}")
     if options.workers is not None and not 1 <= options.workers <= 64:
         raise UserError(f"--workers is from 1 to 64, not {options.workers}")
     if not 0.01 <= options.megapixels <= MAX_PIXELS / 1e6:

@@ -31,7 +31,7 @@ class Limits:
         video_work_seconds: that may be worked on it,
         video_result_bytes: of what becomes of it,
         video_worker_bytes: of memory that the work on it may take.
-        base_bytes: of memory that a worker takes whatever the picture, its code and its models,
+        base_bytes: of memory that a worker takes whatever the picture, its code and the models that stay loaded,
         pixel_worker_bytes: and for each pixel.
     """
 
@@ -51,8 +51,8 @@ class Limits:
     video_work_seconds: float = 3600.0
     video_result_bytes: int = 512 << 20
     video_worker_bytes: int = 1 << 30
-    base_bytes: int = 300 << 20
-    pixel_worker_bytes: int = 50
+    base_bytes: int = 600 << 20
+    pixel_worker_bytes: int = 36
 
     @property
     def decoded_bytes(self) -> int:

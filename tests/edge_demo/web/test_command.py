@@ -42,7 +42,7 @@ def test_wrong_options_are_one_line(
         ("--timeout", "0", "--timeout is more than 0"),
         ("--megapixels", "1000", "--megapixels is from 0.01 to 120"),
         ("--cache-mib", "-1", "--cache-mib is from 0"),
-        ("--memory-mib", "100", "--memory-mib is from 512"),
+        ("--memory-mib", "100", "--memory-mib is from 768"),
         ("--rate", "-1", "--rate is 0 or more"),
         ("--camera", str(tmp_path / "none.mp4"), "none.mp4: no such file"),
         ("--host", "no.such.host.invalid", "cannot listen on no.such.host.invalid"),
