@@ -2,7 +2,7 @@
 
 import { has, ofServer, Told } from "./texts.js";
 
-const TRIES = 4; // of a request that meets a full queue
+const TRIES = 4; // of a request that meets a full queue, or comes too soon after others
 
 /**
  * What the server, or the way to it, said instead of an answer: one line for a person. A status of
@@ -16,7 +16,7 @@ export class Refusal extends Told {
 
   /** Whether the same request may be answered later. */
   get passing() {
-    return [0, 408, 503, 504].includes(this.status);
+    return [0, 408, 429, 503, 504].includes(this.status);
   }
 }
 
@@ -39,7 +39,7 @@ async function ask(path, options = {}, whenFull = () => {}) {
       throw new Refusal();
     }
     if (response.ok) return response;
-    if (response.status === 503 && attempt < TRIES) {
+    if ([429, 503].includes(response.status) && attempt < TRIES) {
       const seconds = Number(response.headers.get("Retry-After")) || 1;
       whenFull(seconds);
       await pause(Math.min(seconds, 5), options.signal);

@@ -538,8 +538,15 @@ def test_after_a_timeout_it_is_tried_again(page: Page, portrait: Path) -> None:
     # Nothing says that it works still.
     assert page.text("#status") == "" and not page.find("#progress").is_displayed()
     page.shot("try_again")
-    page.run("window.fetch = window.plain")
+    # Who asks too often waits as long as the server says.
+    page.run(
+        """let refused = 0;
+        window.fetch = async (path, options) => path === "process" && !refused++
+          ? new Response('{"error": "too many"}', { status: 429, headers: { "Retry-After": "1" } })
+          : window.plain(path, options);"""
+    )
     page.click("#again")
+    page.until("document.querySelector('#status').textContent.includes('trying again in 1 s')")
     page.result(0)
     assert page.text("#error") == "" and not page.find("#again").is_displayed()
 
