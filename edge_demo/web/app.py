@@ -30,7 +30,7 @@ from . import forms, work
 from .cache import Cache
 from .catalog import Catalog
 from .clients import Rates
-from .limits import Limits, Refused
+from .limits import Limits, Refused, Room
 from .measures import Measures
 from .pool import Place, Pool
 from .videos import Videos
@@ -99,6 +99,7 @@ class Studio:
 
     def __post_init__(self) -> None:
         self.measures = Measures(self.pool, self.cache)
+        self.room = Room(self.limits.archive_bytes)
 
 
 def create_app(studio: Studio) -> Flask:
@@ -543,11 +544,58 @@ def _timed(response: Response, hit: bool, seconds: Mapping[str, float]) -> Respo
     return response
 
 
+class _Archive(tempfile.SpooledTemporaryFile[bytes]):
+    """A file without a name, whose room is given back when it is closed: once it is sent."""
+
+    def __init__(self, room: Room) -> None:
+        super().__init__(_SPOOLED)
+        self._room, self._held = room, 0
+
+    def hold(self, size: int) -> None:
+        """Take room for so many bytes.
+
+        Raises:
+            Refused: there is none (503).
+        """
+        if not self._room.take(size):
+            raise Refused(503, "there is no room for this result; ask for it alone")
+        self._held += size
+
+    def close(self) -> None:
+        super().close()
+        self._room.give(self._held)
+        self._held = 0
+
+
 def _many(studio: Studio, place: Place, pictures: list[Upload], wanted: Asked) -> Response:
     """A zip of what became of several pictures, each treated by what it is, with a manifest."""
-    file = tempfile.SpooledTemporaryFile(_SPOOLED)  # noqa: SIM115
+    file = _Archive(studio.room)
+    try:
+        rows = _archived(studio, place, pictures, wanted, file)
+        failed = sum("error" in row for row in rows)
+        if failed == len(pictures):
+            raise Refused(422, f"none of {failed} pictures could be processed; {rows[0]['error']}")
+    except BaseException:
+        file.close()
+        raise
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    response = send_file(file, "application/zip", as_attachment=True,
+                         download_name="pictures.zip")  # fmt: skip
+    response.content_length = size
+    response.headers["X-Failed"] = str(failed)
+    return _timed(response, False, {"queue": place.waited})
+
+
+def _archived(
+    studio: Studio,
+    place: Place,
+    pictures: list[Upload],
+    wanted: Asked,
+    file: _Archive,
+) -> list[dict[str, Any]]:
+    """Write an archive; the rows of its manifest."""
     rows: list[dict[str, Any]] = []
-    failed = 0
     # Pictures are compressed already.
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for number, upload in enumerate(pictures, 1):
@@ -556,8 +604,8 @@ def _many(studio: Studio, place: Place, pictures: list[Upload], wanted: Asked) -
             row: dict[str, Any] = {"source": upload.name}
             try:
                 made, _ = _processed(studio, place, upload, wanted)
+                file.hold(len(made.data))
             except (UserError, Refused) as error:
-                failed += 1
                 row["error"] = _in_fields(str(error))
             else:
                 archive.writestr(name, made.data)
@@ -567,15 +615,7 @@ def _many(studio: Studio, place: Place, pictures: list[Upload], wanted: Asked) -
                     "notes": [_in_fields(note) for note in made.notes],
                 }  # fmt: skip
             rows.append(row)
+        failed = sum("error" in row for row in rows)
         manifest = {"failed": failed, "pictures": rows}
         archive.writestr("manifest.json", json.dumps(manifest, indent=2))
-    if failed == len(pictures):
-        file.close()
-        raise Refused(422, f"none of {failed} pictures could be processed; {rows[0]['error']}")
-    size = file.seek(0, io.SEEK_END)
-    file.seek(0)
-    response = send_file(file, "application/zip", as_attachment=True,
-                         download_name="pictures.zip")  # fmt: skip
-    response.content_length = size
-    response.headers["X-Failed"] = str(failed)
-    return _timed(response, False, {"queue": place.waited})
+    return rows

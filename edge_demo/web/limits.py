@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,7 @@ class Limits:
         side: the longest of one picture, likewise: tiles and rows of a ribbon are mostly padding.
         pixel_bytes: that a pixel may take decoded, on the average of as many as are allowed.
         files: pictures in a request.
+        archive_bytes: of all results that wait in archives to be fetched.
         hints: of a picture.
         colors: that may be asked for at once.
         seconds: for one picture, the wait for a worker included.
@@ -31,7 +33,8 @@ class Limits:
         video_work_seconds: that may be worked on it,
         video_result_bytes: of what becomes of it,
         video_worker_bytes: of memory that the work on it may take.
-        base_bytes: of memory that a worker takes whatever the picture, its code and the models that stay loaded,
+        base_bytes: of memory that a worker takes whatever the picture, for its code and the models
+            that stay loaded,
         pixel_worker_bytes: and for each pixel.
     """
 
@@ -41,6 +44,7 @@ class Limits:
     side: int = 30_000
     pixel_bytes: int = 4
     files: int = 20
+    archive_bytes: int = 1 << 30
     hints: int = MOST
     colors: int = 12
     seconds: float = 60.0
@@ -62,6 +66,31 @@ class Limits:
     def worker_bytes(self, pixels: int) -> int:
         """Of memory that a worker may take for a picture of so many pixels."""
         return self.base_bytes + self.pixel_worker_bytes * pixels
+
+
+class Room:
+    """So many bytes that several threads share.
+
+    Attributes:
+        left: bytes just now.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.left = size
+        self._lock = threading.Lock()
+
+    def take(self, size: int) -> bool:
+        """Take some, where there are as many."""
+        with self._lock:
+            if size > self.left:
+                return False
+            self.left -= size
+            return True
+
+    def give(self, size: int) -> None:
+        """Give some back."""
+        with self._lock:
+            self.left += size
 
 
 class Refused(Exception):

@@ -214,6 +214,25 @@ def test_several_pictures_become_a_zip_each_treated_by_what_it_is(
     assert bad["source"] == "bad.png" and "is not a JPEG" in bad["error"]
 
 
+def test_archives_take_so_much_together(make_studio: Any, pictures: dict[str, bytes]) -> None:
+    alone = len(
+        post(create_app(make_studio()).test_client(), "/process", pictures["dark.png"]).data
+    )
+    room = alone * 3 // 2
+    studio = make_studio(limits=Limits(archive_bytes=room))
+    client = create_app(studio).test_client()
+    twice = [(pictures["dark.png"], "a.png"), (pictures["dark.png"], "b.png")]
+    response = post(client, "/process", twice)
+    with zipfile.ZipFile(io.BytesIO(response.data)) as archive:
+        first, second = json.loads(archive.read("manifest.json"))["pictures"]
+    assert first["file"] == "001_a.png" and "no room for this result" in second["error"]
+    response.close()
+    assert studio.room.left == room
+    # Nor does one that fails keep any.
+    post(client, "/process", [(b"none", "a.png"), (b"none", "b.png")])
+    assert studio.room.left == room
+
+
 def test_a_zip_of_nothing_is_an_error(client: Any, pictures: dict[str, bytes]) -> None:
     files = [(pictures["grey.png"], "a.png"), (b"no picture", "b.png")]
     assert "none of 2 pictures" in error(post(client, "/process", files, mode="chroma"), 422)

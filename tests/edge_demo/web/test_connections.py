@@ -151,6 +151,29 @@ def test_bodies_together_take_so_much_and_no_more(running: Callable[..., Running
     assert not is_closed(fourth, 0.5)
 
 
+def test_temporary_files_take_so_much_and_no_more(running: Callable[..., Running]) -> None:
+    """20 bodies that are not finished, each longer than what is kept in memory."""
+    studio = running(body_bytes=20 << 20)
+
+    def temporary() -> int:
+        """Bytes of this process' files without a name."""
+        found = 0
+        for number in Path("/proc/self/fd").iterdir():
+            with contextlib.suppress(OSError):
+                if str(number.readlink()).endswith(" (deleted)"):
+                    found += number.stat().st_size
+        return found
+
+    before, most = temporary(), 0
+    slow = [studio.connect() for _ in range(20)]
+    for one in slow:
+        with contextlib.suppress(OSError):  # refused already
+            one.sendall(f"{BODY}Content-Length: {6 << 20}\r\n\r\n".encode() + bytes(3 << 20))
+        most = max(most, temporary() - before)
+        assert studio.seconds_to_answer() < 2
+    assert 3 << 20 <= most <= 20 << 20
+
+
 def test_bodies_that_state_no_length_count_by_what_has_come(
     running: Callable[..., Running],
 ) -> None:
