@@ -1105,6 +1105,8 @@ def test_the_camera_is_looked_at(
         page.until("document.querySelector('#camera-picture').naturalWidth === 128")
         page.shot("camera")
         assert not page.find("#controls").is_displayed()  # none of them is of the camera
+        saved = np.asarray(cv2.imread(str(page.save("#snapshot"))))
+        assert saved.shape == (96, 128, 3) and saved.std() > 10
         page.click("#camera-toggle")
         assert page.find("#welcome").is_displayed()
         page.click("#camera-toggle")
