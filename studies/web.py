@@ -136,7 +136,7 @@ class Server:
 
     def rss(self) -> int:
         """Bytes of memory that it and its workers have now; what they share counts once."""
-        return sum(_memory(pid) for pid in _family(self._process.pid))
+        return sum(_memory(pid) for pid in family(self._process.pid))
 
     def alive(self) -> bool:
         """Whether it still runs."""
@@ -156,13 +156,13 @@ class Server:
             self.stop()
 
 
-def _family(pid: int) -> list[int]:
+def family(pid: int) -> list[int]:
     """A process and all that it started, and these."""
     found = [pid]
     with contextlib.suppress(OSError):
         for thread in Path(f"/proc/{pid}/task").iterdir():
             for child in (thread / "children").read_text().split():
-                found += _family(int(child))
+                found += family(int(child))
     return found
 
 

@@ -141,6 +141,11 @@ class Pool:
         with self._changed:
             self._changed.notify_all()
 
+    def kill(self) -> None:
+        """End all workers where they are; what waits for them fails."""
+        for worker in self._all:
+            worker.kill()
+
     def close(self) -> None:
         """End all that runs or waits, and the workers."""
         self.abandon()

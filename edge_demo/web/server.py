@@ -144,6 +144,7 @@ def serve(server: Any, studio: Studio) -> None:
     ):
         _turn(server, 0.1)
     if at_once.is_set():
+        studio.pool.kill()
         studio.videos.close()  # its files, which nothing else would remove
         os._exit(128 + signal.SIGINT)
     studio.videos.close()

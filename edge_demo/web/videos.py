@@ -34,6 +34,8 @@ from .limits import Limits, Refused
 from .models import Models, Stopped
 from .worker import Died, Setup, Tick, TooLarge, Worker
 
+# Of a folder's name, which goes on with the process that made it.
+_PREFIX = "chromaedge-video-"
 _INPUT, _OUTPUT, _PREVIEW = "video", "restored.mp4", "preview.jpg"
 # Longer side of a preview, and seconds between two of them.
 _PREVIEW_SIDE, _PREVIEW_SECONDS = 480, 2.0
@@ -105,6 +107,7 @@ class Videos:
         self._receiving = False
         self._closed = False
         self._worker = Worker(setup)
+        _sweep()
 
     @contextlib.contextmanager
     def slot(self) -> Any:
@@ -136,7 +139,7 @@ class Videos:
             Refused: too large (413).
             UserError: no video, or of a kind that cannot be restored.
         """
-        folder = Path(tempfile.mkdtemp(prefix="chromaedge-video-"))
+        folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
         try:
             with (folder / _INPUT).open("wb") as out:
                 shutil.copyfileobj(file, out, 1 << 20)
@@ -273,6 +276,26 @@ class Videos:
         with self._lock:
             for name in list(self._jobs):
                 self._forget(name)
+
+
+def _sweep() -> None:
+    """Remove what servers have left that were ended without notice."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        pid = folder.name.removeprefix(_PREFIX).partition("-")[0]
+        with contextlib.suppress(OSError):
+            if folder.lstat().st_uid == os.getuid() and not _runs(pid):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _runs(pid: str) -> bool:
+    """Whether there is a process of that number, as far as one can tell."""
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, ValueError):
+        return True
+    return True
 
 
 # --------------------------------------------------------------------------------- in the worker

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import multiprocessing
+import os
 import pickle
 import signal
 import sys
@@ -78,12 +79,14 @@ class Worker:
     @property
     def pid(self) -> int | None:
         """Of its process; None before there is one."""
-        return None if self._process is None else self._process.pid
+        process = self._process
+        return None if process is None else process.pid
 
     @property
     def bytes(self) -> int:
         """Of memory that its process has now; 0 where the system does not tell."""
-        return 0 if self.pid is None else resident(self.pid)
+        pid = self.pid
+        return 0 if pid is None else resident(pid)
 
     def start(self) -> None:
         """Start the process, where there is none."""
@@ -94,11 +97,12 @@ class Worker:
         context.set_forkserver_preload(_PRELOADED)
         ours, theirs = context.Pipe()
         with theirs:
-            self._process = context.Process(
+            process = context.Process(
                 target=_work, args=(theirs, self._setup), name="worker", daemon=True
             )
             with _LAUNCHING:
-                self._process.start()
+                process.start()
+        self._process = process
         self._connection, self._used = ours, False
 
     def do(
@@ -172,15 +176,21 @@ class Worker:
 
     def end(self) -> None:
         """End the process at once, whatever it does."""
-        if self._process is None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
-        self._process.join()
-        self._process.close()
-        assert self._connection is not None
-        self._connection.close()
+        process, connection = self._process, self._connection
+        # First of all, because other threads ask for its number.
         self._process = self._connection = None
+        if process is not None:
+            process.kill()
+            process.join()
+            process.close()
+        if connection is not None:
+            connection.close()
+
+    def kill(self) -> None:
+        """Have the process end, from any thread; the one that uses it finds out."""
+        if (pid := self.pid) is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 def _given(kind: str, value: Any) -> Any:

@@ -24,6 +24,7 @@ import pytest
 from edge_demo.errors import UserError
 from edge_demo.web import command
 from edge_demo.web.catalog import Catalog
+from studies.web import family
 from tests import mistakes
 from tests.posts import posted
 
@@ -161,6 +162,13 @@ def test_a_request_in_progress_is_finished(server: tuple[subprocess.Popen[str], 
         socket.create_connection((host, int(port)), timeout=5)
 
 
+def is_at_work(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 def test_a_second_signal_stops_at_once(server: tuple[subprocess.Popen[str], str]) -> None:
     process, address = server
     host, _, port = address.partition(":")
@@ -173,8 +181,19 @@ def test_a_second_signal_stops_at_once(server: tuple[subprocess.Popen[str], str]
         assert process.stderr is not None
         while "stopping" not in process.stderr.readline():
             pass
+        workers = [pid for pid in family(process.pid) if pid != process.pid]
         process.send_signal(signal.SIGINT)
         assert process.wait(2) == 130
+    # Nor does what it started go on.
+    until = time.monotonic() + 4
+    while left := [pid for pid in workers if is_at_work(pid)]:
+        assert time.monotonic() < until, [
+            Path(f"/proc/{pid}/{name}").read_text()[:200]
+            for pid in left
+            for name in ("cmdline", "stat")
+        ]
+        time.sleep(0.02)
+    assert len(workers) > 1
 
 
 def test_what_the_server_refuses_by_itself_is_json(

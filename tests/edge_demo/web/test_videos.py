@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import os
+import subprocess
+import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -130,6 +133,20 @@ def test_a_server_that_stops_leaves_nothing(
     began = time.monotonic()
     studio.videos.close()
     assert time.monotonic() - began < 1.0 and not folders(tmp_path)
+
+
+def test_what_a_server_left_that_was_killed_is_removed(make_studio: Any, tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    left, own, other = (
+        tmp_path / f"chromaedge-video-{name}"
+        for name in (f"{ended.pid}-a", f"{os.getpid()}-b", "x")
+    )
+    for folder in (left, own, other):
+        folder.mkdir()
+        (folder / "video").write_bytes(b"1")
+    make_studio()
+    assert not left.exists() and own.exists() and other.exists()
 
 
 def limited(make_studio: Any, **limits: Any) -> Any:
