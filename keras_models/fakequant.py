@@ -337,6 +337,13 @@ def ranges_of(model: keras.Model) -> dict[str, Range]:
     }
 
 
+def _take_weights(copy: keras.Model, model: keras.Model) -> None:
+    """Give a copy the weights of a model, layer by layer: the two may list them in other orders."""
+    for layer in model.layers:
+        if layer.weights:
+            copy.get_layer(layer.name).set_weights(layer.get_weights())
+
+
 def fake_quantised(model: keras.Model, ranges: Mapping[str, Range]) -> keras.Model:
     """A copy of a model that computes on 8-bit steps, its weights those of ``model``.
 
@@ -368,7 +375,7 @@ def fake_quantised(model: keras.Model, ranges: Mapping[str, Range]) -> keras.Mod
         return ranged(layer.name, output) if layer.name in ranges else output
 
     copy = keras.models.clone_model(model, clone_function=clone, call_function=call)
-    copy.set_weights(model.get_weights())
+    _take_weights(copy, model)
     return copy
 
 
@@ -384,5 +391,5 @@ def unquantised(model: keras.Model) -> keras.Model:
         return arguments[0] if isinstance(layer, FakeQuant) else layer(*arguments, **options)
 
     copy = keras.models.clone_model(model, clone_function=clone, call_function=call)
-    copy.set_weights(model.get_weights())
+    _take_weights(copy, model)
     return copy

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
+import keras_models
 from edge_demo.measure import restoration
 from edge_demo.model.interpreter import Graph
 from edge_demo.tasks import chroma
@@ -422,3 +423,15 @@ def test_integers_need_no_clamp_and_floats_keep_theirs(
         mixed = quantise.integer(floats, ranges, [name])
         assert "MINIMUM" in graph.read(mixed).ops
         assert computed(mixed, pictures[0], tmp_path).max() <= 1.0
+
+
+def test_a_copy_that_lists_its_layers_otherwise_has_their_weights() -> None:
+    """A graph of many branches is walked in another order by what copies it."""
+    model = keras_models.build("enhance_mirnet", "lite")
+    ranges = {layer.name: fakequant.Range(-1.0, 1.0) for layer in model.layers}
+    copy = fakequant.fake_quantised(model, ranges)
+    named = [layer.name for layer in model.layers if layer.weights]
+    assert [layer.name for layer in copy.layers if layer.weights] != named
+    for name in named:
+        kept, given = copy.get_layer(name).get_weights(), model.get_layer(name).get_weights()
+        assert all(np.array_equal(a, b) for a, b in zip(kept, given, strict=True))

@@ -1,4 +1,4 @@
-"""MIRNet, size lite: the config of preset ``enhance_mirnet-lite.r2``.
+"""MIRNet, size lite: the config of preset ``enhance_mirnet-lite.r3``.
 
 Pairs of two cameras and of exposure brackets, and photographs of a third source that are darkened
 afresh at every step: 400 pairs of LOL v1's training set whose scenes are in no test, 56 of ELIEI's
@@ -7,15 +7,20 @@ afresh at every step: 400 pairs of LOL v1's training set whose scenes are in no 
 
     python -m training fit enhance_mirnet \\
         --data "pairs:lol/train + pairs:lowlight_pairs:train + pairs:sice \\
-            + folder:eliei_reference + folder:photos_444/train" --set shares="(4,2,1,1,2)" \\
-        --val pairs:lol/val --out runs/enhance_mirnet-lite.r2
+            + folder:eliei_reference + folder:photos_444/train" --set shares="(4,5,1,1,1)" \\
+        --val pairs:lol/val --out runs/enhance_mirnet-lite.r3
 
-The preset had 20,250 steps: 5,750 without uneven light, 1,500 with it, and 13,000 more from those,
-with a peak rate of 8e-4 (``--set start_from=RUN``). Validated on 57 pairs of 24 other scenes of
-LOL.
+The preset had 26,250 steps: the 20,250 of ``enhance_mirnet-lite.r2`` (5,750 without uneven light,
+1,500 with it, 13,000 more), where ELIEI had two tenths of each batch, and 6,000 from there with
+twice as much of it, from a peak rate of 7e-4, the last third on crops of 256 pixels. Validated on
+57 pairs of 24 other scenes of LOL. Then, for 8 bits::
 
-Hardware: 2 x86 cores (AVX-512 with bfloat16), also busy with other work: 3.4 h.
-What it reached: ``docs/models/enhance_mirnet-lite.r2.md``.
+    python -m training fit enhance_mirnet --qat runs/enhance_mirnet-lite.r3 \\
+        --data "pairs:lol/train + pairs:lowlight_pairs:train" --set shares="(1,1)" \\
+        --val pairs:lol/val --out runs/enhance_mirnet-lite.r3-qat
+
+Hardware: 2 x86 cores (AVX-512 with bfloat16), also busy with other work: 4.5 h.
+What it reached: ``docs/models/enhance_mirnet-lite.r3.md``.
 """
 
 import dataclasses
