@@ -16,6 +16,10 @@ class Clock:
         self.seconds: dict[str, float] = {}
         self._last = time.perf_counter()
 
+    def start(self) -> None:
+        """Forget the time since the last lap: it was spent waiting."""
+        self._last = time.perf_counter()
+
     def lap(self, stage: str) -> None:
         """Count the time since the last lap to a stage."""
         now = time.perf_counter()

@@ -393,7 +393,8 @@ def _table_speed(found: Json) -> str:
     stages = ("read", "network", "filter", "rest", "write")
     cells = [
         [row["name"], f"{row['fps']:.2f}", f"{row['ms']['all']:.0f}",
-         *(f"{row['ms'][key] / row['ms']['all']:.0%}" for key in stages), f"{row['ms']['cpu']:.0f}"]
+         *(f"{row['ms'][key] / sum(row['ms'][one] for one in stages):.0%}" for key in stages),
+         f"{row['ms']['cpu']:.0f}"]
         for row in found["rows"]
     ]  # fmt: skip
     graph = found["graph_ms"]

@@ -120,17 +120,17 @@ def _filter_blocks(low: NDArray[np.generic], rows: list[Array], columns: list[Ar
     """Each block position's own filter over (h, w, C): (h, w, 4 * C)."""
     source = np.ascontiguousarray(low, np.float32)
     h, w, channels = source.shape
-    out = np.empty((h, w, 4, channels), np.float32)
-    for position in range(4):
-        filtered = cv2.sepFilter2D(
+    positions = [
+        cv2.sepFilter2D(
             source,
             cv2.CV_32F,
             columns[position % 2],
             rows[position // 2],
             borderType=cv2.BORDER_REPLICATE,
         )
-        out[:, :, position] = filtered.reshape(h, w, channels)
-    return out.reshape(h, w, 4 * channels)
+        for position in range(4)
+    ]
+    return np.asarray(cv2.merge(positions), np.float32).reshape(h, w, 4 * channels)
 
 
 def upsample(low: NDArray[np.generic], size: tuple[int, int], siting: str, kernel: str) -> Array:
@@ -170,6 +170,38 @@ def downsample(full: NDArray[np.generic], siting: str) -> Array:
     vertical, horizontal = cosited(siting)
     rows = _halve(np.asarray(full, np.float32), vertical)
     return np.ascontiguousarray(_halve(rows.swapaxes(0, 1), horizontal).swapaxes(0, 1))
+
+
+def downsample_blocks(blocks: Array, siting: str) -> Array:
+    """``downsample`` of chroma of even size that lies in 2x2 blocks.
+
+    Args:
+        blocks: (h, w, 4 * C), laid out as by ``upsample_blocks``.
+        siting: one of ``SITINGS``.
+
+    Returns:
+        (h, w, C) float32.
+    """
+    vertical, horizontal = cosited(siting)
+    h, w, depth = blocks.shape
+    rows = blocks.reshape(h, w, 2, depth // 2)
+    columns = _mean(rows[:, :, 0], rows[:, :, 1], 0, vertical).reshape(h, w, 2, depth // 4)
+    return _mean(columns[:, :, 0], columns[:, :, 1], 1, horizontal)
+
+
+def _mean(even: Array, odd: Array, axis: int, is_cosited: bool) -> Array:
+    """What the two samples of each block give along an axis, see ``downsample``."""
+    if not is_cosited:
+        total = even + odd
+        total *= np.float32(0.5)
+        return total
+    before = np.empty_like(odd)
+    along = before.swapaxes(0, axis)
+    along[0], along[1:] = even.swapaxes(0, axis)[0], odd.swapaxes(0, axis)[:-1]
+    before += 2 * even
+    before += odd
+    before *= np.float32(0.25)
+    return before
 
 
 def _halve(values: Array, is_cosited: bool) -> Array:

@@ -32,6 +32,8 @@ Array = NDArray[np.float32]
 
 # Rows converted to RGB at a time, so that memory stays small on large pictures.
 _STRIP = 256
+# Of a video's frames: small ones compute a quarter of a large frame twice.
+_FRAME_TILE = 1024
 _BLOCK_CHANNELS = 8  # (Cb, Cr) at the four positions of a 2x2 block
 
 
@@ -75,17 +77,21 @@ class Chroma(Restorer):
                 progress(index + 1, len(parts))
         return out
 
-    def blocks(self, planes: Planes) -> Array:
+    def blocks(self, planes: Planes, tile: int = 0) -> Array:
         """What the network adds to bilinear, before any rounding.
+
+        Args:
+            planes: the picture.
+            tile: side of its tiles in pixels, where that is more than the model's.
 
         Returns:
             Blocks (ceil(H/2), ceil(W/2), 8) in 8-bit code units, with what lies beyond a picture
             of odd size.
         """
         out = np.empty((*planes.cbcr.shape[:2], _BLOCK_CHANNELS), np.float32)
-        parts, tile = self._parts(planes)
+        parts, size = self._parts(planes, tile)
         for part in parts:
-            piece = _piece(planes, part, tile)
+            piece = _piece(planes, part, size)
             outputs = self.runner.run(self.task.encode(piece))
             found = self.task.correction(outputs, piece, self.detail)
             top, bottom, left, right = ((place + 1) // 2 for place in part.keep)
@@ -105,23 +111,27 @@ class Chroma(Restorer):
     def corrected(self, planes: Planes, correction: Array) -> Array:
         """CbCr (H, W, 2) float32, unrounded: bilinear, a correction, agreement with the planes."""
         height, width = planes.size
-        even = cv2.copyMakeBorder(
-            correction, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE
-        )  # of odd size the last row and column once more
-        return self.task.corrected(pack(np.asarray(even)), planes)[:height, :width]
+        even = correction
+        if height % 2 or width % 2:  # the last row and column once more
+            even = np.asarray(cv2.copyMakeBorder(
+                correction, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE
+            ))  # fmt: skip
+        return self.task.corrected(pack(even), planes)[:height, :width]
 
     def find(self, frame: Frame) -> Array:
         """The correction of a 4:2:0 frame, see ``correction``."""
-        return self.correction(_planes(frame))
+        height, width = frame.y.shape
+        return unpack(self.blocks(_planes(frame), _FRAME_TILE))[:height, :width]
 
     def apply(self, frame: Frame, effect: Array) -> RestoredFrame:
         """The frame's own luma, and chroma with a correction."""
         return RestoredFrame(None, self.corrected(_planes(frame), effect))
 
-    def _parts(self, planes: Planes) -> tuple[list[Tile], tuple[int, int]]:
-        """The tiles of a picture, and their size."""
+    def _parts(self, planes: Planes, least: int = 0) -> tuple[list[Tile], tuple[int, int]]:
+        """The tiles of a picture, and their size: the model's, or ``least`` where that is more."""
         halo = self.runner.halo
-        height, width = (even_parts(length, self.runner.tile, halo) for length in planes.size)
+        side = max(self.runner.tile, least)
+        height, width = (even_parts(length, side, halo) for length in planes.size)
         tile = self.runner.fit(height, width)
         return list(tiles(planes.size, tile, halo)), tile
 

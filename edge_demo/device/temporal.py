@@ -14,6 +14,7 @@ against the same filter without motion.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,7 +103,10 @@ class Smoother:
             low, high = cv2.erode(effect, self._square), cv2.dilate(effect, self._square)
             before = np.clip(before, low.reshape(effect.shape), high.reshape(effect.shape))
         share *= np.float32(self._strength)
-        return np.asarray(effect + share[..., None] * (before - effect), np.float32)
+        mixed = np.subtract(before, effect)
+        mixed *= cv2.merge([share] * effect.shape[2]).reshape(effect.shape)
+        mixed += effect
+        return mixed
 
 
 def trust(moved: Plane, luma: Plane) -> Array:
@@ -133,8 +137,8 @@ def follow(before: Plane, now: Plane) -> Array:
     finder: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
     shift = finder.calc(np.ascontiguousarray(second), np.ascontiguousarray(first), None)
     if times > 1:
-        shift = cv2.resize(shift, (width, height), interpolation=cv2.INTER_LINEAR)
         shift *= np.array([width / small[0], height / small[1]], np.float32)
+        shift = cv2.resize(shift, (width, height), interpolation=cv2.INTER_LINEAR)
     return np.asarray(places + shift, np.float32)
 
 
@@ -142,10 +146,13 @@ def follow(before: Plane, now: Plane) -> Array:
 _LEAST_SIDE = 16
 
 
+@functools.lru_cache(maxsize=2)
 def grid(height: int, width: int) -> Array:
-    """Each pixel's own x and y, (H, W, 2) float32."""
+    """Each pixel's own x and y, (H, W, 2) float32; shared, so not to be written to."""
     rows, columns = np.mgrid[0:height, 0:width]
-    return np.dstack([columns, rows]).astype(np.float32)
+    places = np.dstack([columns, rows]).astype(np.float32)
+    places.flags.writeable = False
+    return places
 
 
 def brought(values: NDArray[Any], places: Array) -> NDArray[Any]:

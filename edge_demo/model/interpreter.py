@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -85,7 +86,21 @@ def _edge_tpu(module: ModuleType, path: Path) -> Any:
 def quantise(values: NDArray[Any], scale: float, zero_point: int, dtype: Any) -> NDArray[Any]:
     """Real values to integers: rounded to nearest, clipped to the type's range."""
     limits = np.iinfo(dtype)
-    return np.clip(np.rint(values / scale) + zero_point, limits.min, limits.max).astype(dtype)
+    steps = np.asarray(values / scale)
+    np.rint(steps, out=steps)
+    steps += zero_point
+    return np.clip(steps, limits.min, limits.max, out=steps).astype(dtype)
+
+
+def real(integers: NDArray[Any], scale: float, zero_point: int) -> Array:
+    """The inverse of ``quantise``: (H, W, C) or (N,) float32."""
+    if integers.dtype.itemsize > 1 or integers.ndim != 3:
+        return (integers.astype(np.float32) - zero_point) * np.float32(scale)
+    # Of a byte there are so few that each is computed once.
+    every = np.arange(256, dtype=np.uint8).view(integers.dtype)
+    table = (every.astype(np.float32) - zero_point) * np.float32(scale)
+    found = cv2.LUT(np.ascontiguousarray(integers).view(np.uint8), table)
+    return np.asarray(found, np.float32).reshape(integers.shape)
 
 
 def check_threads(threads: int) -> None:
@@ -194,11 +209,10 @@ class Graph:
         """Copy out, as real values."""
         results = {}
         for name, details in self._outputs.items():
-            array = self._interpreter.get_tensor(details["index"])[0].astype(np.float32)
-            scale, zero_point = details["quantization"]
+            array = self._interpreter.get_tensor(details["index"])[0]
             if np.issubdtype(details["dtype"], np.integer):
-                array = (array - zero_point) * np.float32(scale)
-            results[name] = array
+                array = real(array, *details["quantization"])
+            results[name] = np.asarray(array, np.float32)
         return results
 
     def output_step(self, name: str) -> float:

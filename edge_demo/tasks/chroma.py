@@ -30,7 +30,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..colour.siting import BASELINES, check_siting, downsample, spread_blocks, upsample_blocks
+from ..colour.siting import (
+    BASELINES,
+    check_siting,
+    downsample,
+    downsample_blocks,
+    spread_blocks,
+    upsample_blocks,
+)
 from ..colour.ycbcr import rgb_to_ycbcr, round_to_uint8
 from ..errors import UserError
 from .record import Task, Tensor
@@ -93,8 +100,10 @@ class Bound:
         All in code values; low chroma uint8, or float32 with fractions.
         """
         limits = cv2.merge([self.limits(low)] * 4)
-        kept = change - np.clip(change, -np.float32(self.noise), np.float32(self.noise))
-        return np.clip(kept, -limits, limits, out=kept)
+        noise = np.clip(change, -np.float32(self.noise), np.float32(self.noise))
+        kept = np.subtract(change, noise, out=noise)
+        np.minimum(kept, limits, out=kept)
+        return np.maximum(kept, np.negative(limits, out=limits), out=kept)
 
     def limits(self, low: NDArray[Any]) -> Array:
         """How far changes may go (h, w, C), of low chroma (h, w, C), in code values."""
@@ -164,15 +173,23 @@ def target(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def pack(planes: NDArray[Any]) -> NDArray[Any]:
     """(H, W, C) with even H and W to blocks (H/2, W/2, 4 * C): position first, then channel."""
     height, width, channels = planes.shape
-    blocks = planes.reshape(height // 2, 2, width // 2, 2, channels).transpose(0, 2, 1, 3, 4)
-    return blocks.reshape(height // 2, width // 2, 4 * channels)
+    rows = _pairs(planes.reshape(height // 2, 2, width // 2, 2 * channels))
+    blocks = np.ascontiguousarray(rows.transpose(0, 2, 1))
+    return blocks.view(planes.dtype).reshape(height // 2, width // 2, 4 * channels)
 
 
 def unpack(blocks: NDArray[Any]) -> NDArray[Any]:
     """The inverse of ``pack``: (h, w, 4 * C) to (2h, 2w, C)."""
     h, w, depth = blocks.shape
-    planes = blocks.reshape(h, w, 2, 2, depth // 4).transpose(0, 2, 1, 3, 4)
-    return planes.reshape(2 * h, 2 * w, depth // 4)
+    rows = _pairs(blocks.reshape(h, w, 2, depth // 2))
+    planes = np.ascontiguousarray(rows.transpose(0, 2, 1))
+    return planes.view(blocks.dtype).reshape(2 * h, 2 * w, depth // 4)
+
+
+def _pairs(values: NDArray[Any]) -> NDArray[Any]:
+    """The last axis, two pixels of a row, as one item: copied at once, at twice the speed."""
+    kind = np.dtype((np.void, values.shape[-1] * values.itemsize))
+    return np.ascontiguousarray(values).view(kind)[..., 0]
 
 
 def consistency(degraded: Planes) -> float:
@@ -221,7 +238,8 @@ class Variant(Task):
         if self.told_quality:
             strength = np.array(degraded.quantised or (0.0, 0.0), np.float32) * np.float32(255.0)
             parts.append(np.broadcast_to(strength, (*luma.shape[:2], 2)))
-        planes = np.rint(np.concatenate(parts, axis=-1))
+        planes = np.concatenate(parts, axis=-1)
+        np.rint(planes, out=planes)
         planes -= np.float32(tensor.zero)
         planes *= np.float32(1 / tensor.scale)
         return {tensor.name: planes}
@@ -280,8 +298,9 @@ class Variant(Task):
         change = correction
         share = consistency(degraded)
         if share > 0.0:
-            missed = degraded.cbcr - downsample(unpack(blocks + correction), degraded.siting)
-            change = correction + spread_blocks(missed * np.float32(share), degraded.siting)
+            missed = degraded.cbcr - downsample_blocks(blocks + correction, degraded.siting)
+            change = spread_blocks(missed * np.float32(share), degraded.siting)
+            change += correction
         blocks += (bound or self.bound(degraded)).put(change, degraded.cbcr)
         return unpack(blocks)
 

@@ -6,10 +6,12 @@ that in floats before, and brought back after; nothing is rounded but the result
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -127,15 +129,28 @@ class Coding:
         """A luma plane in full-range 8-bit code units, clipped to 0..255: uint8 or float32."""
         if self.depth == 8 and self.full_range:
             return plane
-        offset, step = self._luma
-        return np.clip((plane.astype(np.float32) - offset) * np.float32(1 / step), 0, 255)
+        return self._each(plane, self._luma_of)
 
     def chroma_codes(self, planes: NDArray[Any]) -> NDArray[Any]:
         """Chroma planes in full-range 8-bit code units around 128, not clipped."""
         if self.depth == 8 and self.full_range:
             return planes
+        return self._each(planes, self._chroma_of)
+
+    def _luma_of(self, codes: NDArray[Any]) -> Array:
+        offset, step = self._luma
+        return np.clip((codes.astype(np.float32) - offset) * np.float32(1 / step), 0, 255)
+
+    def _chroma_of(self, codes: NDArray[Any]) -> Array:
         middle, step = self._chroma
-        return (planes.astype(np.float32) - middle) * np.float32(1 / step) + np.float32(128)
+        return (codes.astype(np.float32) - middle) * np.float32(1 / step) + np.float32(128)
+
+    def _each(self, planes: NDArray[Any], of: Callable[[NDArray[Any]], Array]) -> Array:
+        """What a function gives for each code; of a byte there are so few that a table will do."""
+        if planes.dtype != np.uint8:
+            return of(planes)
+        table = of(np.arange(256, dtype=np.uint8))
+        return np.asarray(cv2.LUT(planes, table), np.float32).reshape(planes.shape)
 
     def no_colour(self, size: tuple[int, int]) -> NDArray[Any]:
         """Chroma planes of a grey frame of (H, W), as 4:2:0 has them."""
@@ -146,12 +161,19 @@ class Coding:
     def luma_plane(self, codes: NDArray[Any]) -> NDArray[Any]:
         """The inverse of ``luma_codes``, rounded: uint8 or uint16."""
         offset, step = self._luma
-        return self._rounded(codes.astype(np.float32) * step + offset)
+        values = codes.astype(np.float32)
+        values *= step
+        values += offset
+        return self._rounded(values)
 
     def chroma_planes(self, codes: NDArray[Any]) -> NDArray[Any]:
         """The inverse of ``chroma_codes``, rounded."""
         middle, step = self._chroma
-        return self._rounded((codes.astype(np.float32) - np.float32(128)) * step + middle)
+        values = codes.astype(np.float32)
+        values -= np.float32(128)
+        values *= step
+        values += middle
+        return self._rounded(values)
 
     @property
     def _luma(self) -> tuple[np.float32, np.float32]:
@@ -169,8 +191,10 @@ class Coding:
         return np.float32(128 * times), np.float32(step)
 
     def _rounded(self, values: Array) -> NDArray[Any]:
+        """Rounded in their place."""
         kind = np.uint8 if self.depth == 8 else np.uint16
-        return np.clip(np.rint(values), 0, 2**self.depth - 1).astype(kind)
+        np.rint(values, out=values)
+        return np.clip(values, 0, 2**self.depth - 1, out=values).astype(kind)
 
 
 def coding(name: str, pixels: str, size: tuple[int, int], siting: str | None, tags: Tags) -> Coding:

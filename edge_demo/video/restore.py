@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import av
 import numpy as np
 
 from ..cli import killable
@@ -14,6 +18,7 @@ from ..clock import Clock
 from ..device import temporal
 from ..device.restorer import Restorer
 from ..errors import UserError
+from .ahead import ahead
 from .coding import Coding
 from .reader import Counts, Decoded, Reader
 from .writer import Target, Writer
@@ -56,7 +61,8 @@ class RestoredVideo:
         size: (H, W) as stored.
         counts: of frames, and of what was met on the way.
         cuts: scene changes at which the filter began anew.
-        seconds: stage name to time: ``read``, ``network``, ``filter``, ``rest``, ``write``.
+        seconds: stage name to the time that it worked: ``read``, ``network``, ``filter``, ``rest``,
+            ``write``. They overlap, so together they are more than what passed.
         notes: what the output could not keep.
     """
 
@@ -88,8 +94,9 @@ def restore_video(
     """What a restorer does to every frame of a video.
 
     Planes come from the decoder and go to the encoder as 4:4:4 in the stream's own matrix, range
-    and depth; times, rotation and labels are the source's, other streams are copied. One frame is
-    in memory at a time, with the one before it. An exception leaves no file.
+    and depth; times, rotation and labels are the source's, other streams are copied. Reading, the
+    network, what follows it, and writing are a thread each, a frame apart, so a few frames are in
+    memory at a time. An exception leaves no file.
 
     Args:
         source: a file that FFmpeg reads.
@@ -109,17 +116,25 @@ def restore_video(
         _check(reader, restorer)
         smoother = temporal.Smoother(smoothing, restorer.neighbourhood)
         state = Progress(0, reader.total, 0.0, 0.0)
-        clock = Clock()
+        clocks = [Clock() for _ in range(4)]
         began = time.perf_counter()
+        seen = ahead(_read(reader, clocks[0]))
+        found = ahead(_found(seen, restorer, clocks[1]))
+        done = ahead(_applied(found, restorer, smoother, clocks[2]))
+        clock = clocks[3]
         try:
-            with killable(), Writer(target, reader, threads) as writer:
-                for item in reader.items():
-                    clock.lap("read")
+            with contextlib.ExitStack() as stack:
+                stack.enter_context(killable())
+                writer = stack.enter_context(Writer(target, reader, threads))
+                for items in (seen, found, done):  # the last is closed first
+                    stack.enter_context(contextlib.closing(items))
+                for item, planes in done:
+                    clock.start()
                     if not isinstance(item, Decoded):
                         writer.copy(item)
                         clock.lap("write")
                         continue
-                    y, cbcr = _restored(item, restorer, smoother, clock)
+                    y, cbcr = planes
                     writer.write(item, y, cbcr)
                     if shown:
                         shown(y, cbcr, item.coding)
@@ -135,7 +150,11 @@ def restore_video(
         except KeyboardInterrupt:
             raise Stopped(state) from None
         notes = [*writer.notes, *_notes(reader.counts)]
-        return RestoredVideo(reader.size, reader.counts, smoother.cuts, clock.seconds, (*notes,))
+        seconds: dict[str, float] = defaultdict(float)
+        for one in clocks:
+            for stage, took in one.seconds.items():
+                seconds[stage] += took
+        return RestoredVideo(reader.size, reader.counts, smoother.cuts, dict(seconds), (*notes,))
 
 
 def _check(reader: Reader, restorer: Restorer) -> None:
@@ -149,22 +168,53 @@ def _check(reader: Reader, restorer: Restorer) -> None:
         )
 
 
-def _restored(
-    item: Decoded, restorer: Restorer, smoother: temporal.Smoother, clock: Clock
-) -> tuple[np.ndarray, np.ndarray]:
+# Each stage hands on a frame or a packet, and what it made of a frame; of a packet nothing.
+Item = Decoded | av.Packet
+
+
+def _read(reader: Reader, clock: Clock) -> Generator[tuple[Item, Any]]:
+    """Frames in full-range codes, with their luma."""
+    clock.start()
+    for item in reader.items():
+        clock.lap("read")
+        frame = item.frame() if isinstance(item, Decoded) else None
+        seen = (frame, frame.luma) if frame else None
+        clock.lap("rest")
+        yield item, seen
+        clock.start()
+
+
+def _found(
+    items: Iterator[tuple[Item, Any]], restorer: Restorer, clock: Clock
+) -> Generator[tuple[Item, Any]]:
+    """What the network adds to each frame, beside what it saw."""
+    for item, seen in items:
+        clock.start()
+        found = (*seen, restorer.find(seen[0])) if seen else None
+        clock.lap("network")
+        yield item, found
+
+
+def _applied(
+    items: Iterator[tuple[Item, Any]],
+    restorer: Restorer,
+    smoother: temporal.Smoother,
+    clock: Clock,
+) -> Generator[tuple[Item, Any]]:
     """Planes (H, W) and (H, W, 2) to be written."""
-    coding: Coding = item.coding
-    frame = item.frame()
-    clock.lap("rest")
-    found = restorer.find(frame)
-    clock.lap("network")
-    found = smoother(frame.luma, found)
-    clock.lap("filter")
-    done = restorer.apply(frame, found)
-    y = item.y if done.y is None else coding.luma_plane(done.y)
-    cbcr = coding.chroma_planes(done.cbcr)
-    clock.lap("rest")
-    return y, cbcr
+    for item, found in items:
+        if not isinstance(item, Decoded):
+            yield item, None
+            continue
+        clock.start()
+        frame, luma, effect = found
+        effect = smoother(luma, effect)
+        clock.lap("filter")
+        done = restorer.apply(frame, effect)
+        y = item.y if done.y is None else item.coding.luma_plane(done.y)
+        cbcr = item.coding.chroma_planes(done.cbcr)
+        clock.lap("rest")
+        yield item, (y, cbcr)
 
 
 def _notes(counts: Counts) -> Iterator[str]:

@@ -7,7 +7,14 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_demo import tasks
-from edge_demo.colour.siting import BASELINES, SITINGS, downsample, spread_blocks, upsample
+from edge_demo.colour.siting import (
+    BASELINES,
+    SITINGS,
+    downsample,
+    downsample_blocks,
+    spread_blocks,
+    upsample,
+)
 from edge_demo.colour.ycbcr import rgb_to_ycbcr, round_to_uint8
 from edge_demo.errors import UserError
 from edge_demo.model.interpreter import quantise
@@ -146,3 +153,11 @@ def test_planes_that_do_not_belong_together(shape: tuple[int, ...]) -> None:
 def test_planes_of_an_unknown_siting() -> None:
     with pytest.raises(UserError, match="'right'"):
         chroma.Planes(np.zeros((2, 2), np.uint8), np.zeros((1, 1, 2), np.uint8), "right")
+
+
+@pytest.mark.parametrize("siting", SITINGS)
+def test_blocks_are_brought_to_420_as_pictures_are(siting: str) -> None:
+    """To the last bit: a frame goes by blocks, a picture by rows."""
+    picture = np.random.default_rng(5).normal(128, 40, (14, 22, 2)).astype(np.float32)
+    found = downsample_blocks(chroma.pack(picture), siting)
+    assert np.array_equal(found, downsample(picture, siting))
