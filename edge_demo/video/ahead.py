@@ -35,7 +35,7 @@ def ahead(items: Generator[T], most: int = 1) -> Generator[T]:
         BaseException: whatever ``items`` raise, where the item would have been.
     """
     waiting: queue.Queue[T | _End] = queue.Queue(most)
-    unwanted = threading.Event()
+    unwanted, over = threading.Event(), threading.Event()
 
     def put(item: T | _End) -> bool:
         while not unwanted.is_set():
@@ -56,6 +56,7 @@ def ahead(items: Generator[T], most: int = 1) -> Generator[T]:
             end = _End(error)
         finally:
             items.close()
+            over.set()
         put(end)
 
     thread = threading.Thread(target=work, name="ahead", daemon=True)
@@ -67,4 +68,21 @@ def ahead(items: Generator[T], most: int = 1) -> Generator[T]:
             raise item.error
     finally:
         unwanted.set()
+        _wait(over)
         thread.join()
+
+
+def _wait(over: threading.Event) -> None:
+    """Wait to the end, whatever signals come meanwhile; the last of them is raised then.
+
+    What a thread works with may not be closed before. A thread whose ``join`` was interrupted
+    counts as ended in Python 3.11, so that is not what is waited for.
+    """
+    stop: KeyboardInterrupt | None = None
+    while not over.is_set():
+        try:
+            over.wait()
+        except KeyboardInterrupt as error:
+            stop = error
+    if stop is not None:
+        raise stop

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 from collections.abc import Generator
@@ -82,4 +84,30 @@ def test_who_stops_early_closes_what_it_comes_from() -> None:
     items.close()
     assert closed.is_set() and not working()
     ahead(stage()).close()  # before anything began
+    assert not working()
+
+
+def test_a_second_stop_waits_for_the_first() -> None:
+    """Ctrl-C again while a stage is in a long call: what it works with stays open until then."""
+    begun, closed = threading.Event(), threading.Event()
+
+    def stage() -> Generator[int]:
+        try:
+            yield 1
+            begun.set()
+            time.sleep(0.5)
+            yield 2
+        finally:
+            closed.set()
+
+    inner = ahead(stage())
+    items = ahead(inner)
+    assert next(items) == 1 and begun.wait(5)
+    again = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
+    again.start()
+    with pytest.raises(KeyboardInterrupt):
+        items.close()
+    assert closed.is_set()
+    inner.close()
+    again.join()
     assert not working()
