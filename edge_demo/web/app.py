@@ -311,7 +311,8 @@ def _api(app: Flask, studio: Studio) -> None:
     @app.get("/progress/<job>")
     def progress(job: str) -> Response:
         if (video := studio.videos.find(job)) is not None:
-            return _json(video.told())
+            told = video.told()
+            return _json({**told, "error": told["error"] and _in_fields(told["error"])})
         place = studio.pool.jobs.get(job)
         # One that is not known is still on its way here, or over.
         working, share = (place.working, place.share) if place else (False, 0.0)
@@ -319,7 +320,7 @@ def _api(app: Flask, studio: Studio) -> None:
 
     @app.get("/video/<job>")
     def result(job: str) -> Response:
-        return _download(studio.videos.taken(job))
+        return _download(studio.videos.taken(job, keep=request.method == "HEAD"))
 
     @app.delete("/video/<job>")
     def cancel(job: str) -> Response:
@@ -434,7 +435,9 @@ def _download(file: IO[bytes]) -> Response:
     """A file that nobody else has a name for any more."""
     size = file.seek(0, io.SEEK_END)
     file.seek(0)
-    response = send_file(file, "video/mp4", as_attachment=True, download_name="restored.mp4")
+    # Whole: a part would be all that its client ever gets.
+    response = send_file(file, "video/mp4", as_attachment=True, download_name="restored.mp4",
+                         conditional=False)  # fmt: skip
     response.content_length = size
     return response
 

@@ -7,6 +7,7 @@ import contextlib
 import io
 import logging
 import os
+import re
 import secrets
 import socket
 import sys
@@ -24,6 +25,10 @@ from .clients import is_loopback
 _PACKAGES = ("flask", "waitress", "prometheus_client")
 HOST, PORT = "127.0.0.1", 8080
 _MIB = 1 << 20
+_MOST_RATE, _MOST_SECONDS = 1e6, 86_400.0
+# What fits into a header, a cookie and a QR code as it is.
+_TOKEN_CHARACTERS = 200
+_TOKEN = re.compile(rf"[!-~]{{1,{_TOKEN_CHARACTERS}}}")
 _OPEN = (
     "anybody who can reach this address can use this server, unencrypted and without a password, "
     "and see what it is given and gives back; leave --host out to keep it to this device"
@@ -133,10 +138,19 @@ def _check(options: argparse.Namespace) -> None:
         raise UserError(
             f"--megapixels is from 0.01 to {MAX_PIXELS / 1e6:g}, not {options.megapixels:g}"
         )
-    if not 0 <= options.rate < float("inf"):
-        raise UserError(f"--rate is 0 or more requests a minute, not {options.rate:g}")
-    if not options.timeout > 0:
-        raise UserError(f"--timeout is more than 0 seconds, not {options.timeout:g}")
+    if options.rate != 0 and not 0.01 <= options.rate <= _MOST_RATE:
+        raise UserError(
+            f"--rate is 0, or from 0.01 to {_MOST_RATE:g} requests a minute, not {options.rate:g}"
+        )
+    if not 0 < options.timeout <= _MOST_SECONDS:
+        raise UserError(
+            f"--timeout is more than 0 seconds and at most {_MOST_SECONDS:g}, not "
+            f"{options.timeout:g}"
+        )
+    if options.token and not _TOKEN.fullmatch(options.token):
+        raise UserError(
+            f"--token is of 1 to {_TOKEN_CHARACTERS} letters, digits and signs without blanks"
+        )
 
 
 def warnings(token: bool, tls: bool) -> list[str]:
@@ -152,13 +166,20 @@ def address(host: str, port: int, scheme: str = "http") -> str:
 
 
 def qr_code(text: str) -> str:
-    """A text as lines of blocks for a terminal, that a phone reads; empty without ``segno``."""
+    """A text as lines of blocks for a terminal, that a phone reads.
+
+    Empty without ``segno``, or where standard output has no such blocks.
+    """
     try:
         import segno
     except ModuleNotFoundError:
         return ""
     lines = io.StringIO()
     segno.make(text, error="l", micro=False).terminal(lines, compact=True)
+    try:
+        lines.getvalue().encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return ""
     return lines.getvalue()
 
 

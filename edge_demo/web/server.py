@@ -65,6 +65,8 @@ def listening(
         raise UserError(
             f"cannot listen on {host}, port {port}: {error.strerror or error}"
         ) from None
+    except UnicodeError:  # a part of a name is empty, or longer than 63 letters
+        raise UserError(f"cannot listen on {host!r}: is no name of a device") from None
     adjustments = Adjustments(
         sockets=[bound],
         threads=studio.pool.places + _SPARE,

@@ -106,7 +106,7 @@ class Videos:
         self._lock = threading.Lock()
         self._receiving = False
         self._closed = False
-        self._worker = Worker(setup)
+        self._setup = setup
         _sweep()
 
     @contextlib.contextmanager
@@ -167,7 +167,8 @@ class Videos:
         def told(share: float) -> None:
             job.share = share
 
-        worker = self._worker
+        # Of its own: the one before may still be ending.
+        worker = Worker(self._setup)
         done = False
         try:
             work = partial(restored, job.folder, wanted, self._limits)
@@ -226,8 +227,12 @@ class Videos:
         except OSError:
             raise Refused(404, "there is no frame of this video yet") from None
 
-    def taken(self, name: str) -> IO[bytes]:
+    def taken(self, name: str, keep: bool = False) -> IO[bytes]:
         """The result, once; nothing of it is left here.
+
+        Args:
+            name: of the video.
+            keep: whether the client only wants to know what it would get.
 
         Raises:
             Refused: no such video (404), not done yet (409), or it failed (422).
@@ -241,7 +246,7 @@ class Videos:
             return (job.folder / _OUTPUT).open("rb")
         finally:
             with self._lock:
-                if name in self._jobs:
+                if name in self._jobs and not keep:
                     self._forget(name)
 
     def cancel(self, name: str) -> None:
@@ -293,7 +298,7 @@ def _runs(pid: str) -> bool:
         os.kill(int(pid), 0)
     except ProcessLookupError:
         return False
-    except (OSError, ValueError):
+    except (OSError, ValueError, OverflowError):
         return True
     return True
 

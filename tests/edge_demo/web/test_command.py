@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import io
 import ipaddress
 import json
 import os
@@ -44,7 +45,16 @@ def test_wrong_options_are_one_line(
         ("--megapixels", "1000", "--megapixels is from 0.01 to 120"),
         ("--cache-mib", "-1", "--cache-mib is from 0"),
         ("--memory-mib", "100", "--memory-mib is from 768"),
-        ("--rate", "-1", "--rate is 0 or more"),
+        ("--timeout", "inf", "--timeout is more than 0"),
+        ("--rate", "-1", "--rate is 0, or from 0.01"),
+        ("--rate", "1e-310", "--rate is 0, or from 0.01"),
+        ("--rate", "inf", "--rate is 0, or from 0.01"),
+        ("--token", "two words", "--token is of 1 to 200 letters"),
+        ("--token", "\udcff", "--token is of 1 to 200 letters"),
+        ("--token", "schlüssel", "--token is of 1 to 200 letters"),
+        ("--token", "a" * 201, "--token is of 1 to 200 letters"),
+        ("--host", "a" * 64, "is no name of a device"),
+        ("--host", "a..b", "is no name of a device"),
         ("--camera", str(tmp_path / "none.mp4"), "none.mp4: no such file"),
         ("--host", "no.such.host.invalid", "cannot listen on no.such.host.invalid"),
     ):
@@ -90,6 +100,9 @@ def test_a_phone_can_read_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [[light[one][half] for one in line] for line in lines for half in (0, 1)]
     code = np.kron(np.array(rows, np.uint8) * 255, np.ones((8, 8), np.uint8))
     assert cv2.QRCodeDetector().detectAndDecode(code)[0] == text
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), "latin-1"))
+        assert command.qr_code(text) == ""
     monkeypatch.setitem(sys.modules, "segno", None)
     assert command.qr_code(text) == ""
 

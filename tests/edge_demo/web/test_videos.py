@@ -7,6 +7,7 @@ import io
 import os
 import subprocess
 import sys
+import threading
 import time
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,7 @@ from edge_demo.video.writer import target
 from edge_demo.web import videos
 from edge_demo.web.app import Studio, create_app
 from edge_demo.web.limits import Limits
+from edge_demo.web.worker import Worker
 from tests.edge_demo.web import jobs
 from tests.videos import make_clip
 
@@ -109,6 +111,50 @@ def test_one_at_a_time_until_it_is_cancelled(
     assert not folders(tmp_path)
     assert client.delete(f"/video/{NAME}").status_code == 404
     assert post(client, clip, job="another-video").status_code == 202
+
+
+def test_who_only_asks_for_the_head_loses_nothing(client: Any, clip: bytes) -> None:
+    assert post(client, clip).status_code == 202
+    assert until_over(client)["state"] == "done"
+    head = client.head(f"/video/{NAME}")
+    result = client.get(f"/video/{NAME}", headers={"Range": "bytes=0-9"})
+    assert (head.status_code, result.status_code) == (200, 200)
+    assert head.content_length == result.content_length == len(result.data) > 10
+    assert client.get(f"/video/{NAME}").status_code == 404
+
+
+def test_a_reason_names_fields(client: Any, clip: bytes) -> None:
+    post(client, clip, mode="colorize", average="none")
+    assert until_over(client)["error"].startswith("average: color is 'none'")
+
+
+def test_a_video_is_not_ended_with_the_one_before(
+    make_studio: Any, clip: bytes, endless: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end, started, ended = Worker.end, threading.Event(), threading.Event()
+
+    def slowly(self: Worker) -> None:
+        if self.pid is not None and not started.is_set():
+            started.set()
+            time.sleep(3)  # longer than who cancels waits
+            end(self)
+            ended.set()
+        else:
+            end(self)
+
+    studio: Studio = make_studio()
+    client = create_app(studio).test_client()
+    assert post(client, clip).status_code == 202
+    jobs.wait_for(endless)
+    monkeypatch.setattr(Worker, "end", slowly)
+    client.delete(f"/video/{NAME}")
+    endless.unlink()
+    assert post(client, clip, job="another-video").status_code == 202
+    jobs.wait_for(endless)
+    assert ended.wait(5)
+    time.sleep(0.3)
+    assert client.get("/progress/another-video").get_json()["working"]
+    assert client.delete("/video/another-video").status_code == 200
 
 
 def test_who_does_not_ask_has_left(
