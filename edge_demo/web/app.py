@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hmac
 import io
 import ipaddress
@@ -32,7 +33,7 @@ from .catalog import Catalog
 from .clients import Rates
 from .limits import Limits, Refused, Room
 from .measures import Measures
-from .pool import Place, Pool
+from .pool import RETRY_AFTER, Place, Pool
 from .videos import Videos
 from .work import Asked, Made, Upload
 from .worker import Job
@@ -218,6 +219,10 @@ def _is_ours(host: str, names: frozenset[str]) -> bool:
     return True
 
 
+# A folder of temporary files that is full, or may not be written to.
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+
+
 def _errors(app: Flask) -> None:
     @app.errorhandler(Refused)
     def refused(error: Refused) -> Response:
@@ -237,6 +242,13 @@ def _errors(app: Flask) -> None:
             if name.lower() not in ("content-type", "content-length"):
                 response.headers[name] = value
         return response
+
+    @app.errorhandler(OSError)
+    def no_room(error: OSError) -> Response:
+        if error.errno not in _NO_ROOM:
+            return failed(error)
+        log.error("%s %s: %s", request.method, request.path, error)
+        return refused(Refused(503, "there is no room for temporary files; try again", RETRY_AFTER))
 
     @app.errorhandler(Exception)
     def failed(error: Exception) -> Response:

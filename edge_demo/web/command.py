@@ -243,6 +243,8 @@ def make_studio(options: argparse.Namespace) -> Any:
         if options.memory_mib
         else min(workers * limits.worker_bytes(limits.pixels), memory() * 3 // 4)
     )
+    if options.camera_model != CAMERA_MODEL and not options.camera:
+        raise UserError("--camera-model is of a camera: name one with --camera")
     own = socket.gethostname()
     names = ["localhost", own, f"{own}.local", options.host, *options.name]
     return Studio(

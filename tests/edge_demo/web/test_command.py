@@ -56,6 +56,7 @@ def test_wrong_options_are_one_line(
         ("--host", "a" * 64, "is no name of a device"),
         ("--host", "a..b", "is no name of a device"),
         ("--camera", str(tmp_path / "none.mp4"), "none.mp4: no such file"),
+        ("--camera-model", "enhance", "--camera-model is of a camera"),
         ("--host", "no.such.host.invalid", "cannot listen on no.such.host.invalid"),
     ):
         assert says in refused(capfd, "serve", option, value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import io
 import os
 import subprocess
@@ -255,3 +256,14 @@ def test_forms_without_a_video(client: Any, clip: bytes) -> None:
     assert client.post("/video", data=two).status_code == 413
     for path in ("/video/none", "/video/none/preview"):
         assert client.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS])
+def test_no_room_for_files_is_said(client: Any, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    def full(**options: Any) -> str:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(videos.tempfile, "mkdtemp", full)
+    response = post(client, b"whatever")
+    assert response.status_code == 503 and "Retry-After" in response.headers
+    assert "no room" in response.get_json()["error"]
