@@ -65,7 +65,14 @@ def test_installed_it_runs_from_any_folder(tmp_path: Path) -> None:
     # What only an installation from the folder needs.
     assert tracked - held == {
         f"edge_demo/{name}"
-        for name in ("README.md", "models/.gitignore", "pyproject.toml", "requirements.txt")
+        for name in (
+            "Containerfile",
+            "README.md",
+            "chromaedge.service",
+            "models/.gitignore",
+            "pyproject.toml",
+            "requirements.txt",
+        )
     }
     site, elsewhere = tmp_path / "site", tmp_path / "elsewhere"
     subprocess.run([*pip, "install", *local, "--target", str(site), str(wheel)], check=True)

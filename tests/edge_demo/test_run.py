@@ -430,7 +430,11 @@ def test_a_folder_can_be_stopped_and_goes_on(
     for index in range(200):
         save(folder / f"{index:02d}.jpg", day, _420)
     command = [sys.executable, "-m", "edge_demo", "run", str(folder), str(out)]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+    process = subprocess.Popen(
+        command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE,
+        # Tests that a shell runs in the background are deaf to SIGINT, and so were what they start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
     until = time.monotonic() + 60
     while not any(out.glob("*.png")) and time.monotonic() < until:
         time.sleep(0.01)

@@ -308,9 +308,14 @@ def test_the_page_shows_the_stream(streamed: stream.Stream) -> None:
     from edge_demo.web.app import Studio, create_app
     from edge_demo.web.cache import Cache
     from edge_demo.web.catalog import Catalog
-    from edge_demo.web.pool import Models, Pool
+    from edge_demo.web.limits import Limits
+    from edge_demo.web.pool import Pool
+    from edge_demo.web.videos import Videos
+    from edge_demo.web.worker import Setup
 
-    studio = Studio(Catalog({}), Pool(1, 0, 5), Models({}, 1), Cache(0), camera=streamed)
+    setup = Setup({})
+    pool, videos = Pool(1, 0, 5, setup), Videos(setup, Limits())
+    studio = Studio(Catalog({}), pool, Cache(0), videos, camera=streamed)
     client = create_app(studio).test_client()
     response = client.get("/camera", buffered=False)
     assert response.status_code == 200
