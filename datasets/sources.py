@@ -103,6 +103,11 @@ def parts(text: str) -> list[str]:
     return [part.strip() for part in _JOINT.split(text)]
 
 
+def open_all(text: str, split: str) -> list[Source]:
+    """Each of the sources that ``--data`` joins, see ``parts`` and ``open_source``."""
+    return [open_source(part, split) for part in parts(text)]
+
+
 def video_path(text: str) -> Path | None:
     """The file of ``video:PATH``; None for any other source."""
     kind, _, rest = text.partition(":")

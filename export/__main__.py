@@ -164,7 +164,7 @@ def _network(options: argparse.Namespace, calibrated: bool, frame: int | None = 
     model = runs.load_model(options.run)
     calibration = None
     if calibrated:
-        given = [sources.open_source(part, "train") for part in sources.parts(options.calibrate)]
+        given = sources.open_all(options.calibrate, "train")
         calibration = collect(
             restoration.of(task), given, tile_of(task), augmented=options.augmented
         )

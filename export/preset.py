@@ -198,7 +198,7 @@ def _check_replaces(name: str, with_qat: bool, overwrite: bool) -> None:
 
 def _disjoint(calibrate: str, evaluate: str) -> tuple[list[Source], Source]:
     """The sources to calibrate and to evaluate on; refused where they share a photograph."""
-    calibration = [sources.open_source(part, "train") for part in sources.parts(calibrate)]
+    calibration = sources.open_all(calibrate, "train")
     evaluation = sources.open_source(evaluate, "test")
     if any(set(source.paths) & set(evaluation.paths) for source in calibration):
         raise UserError("--calibrate and --evaluate share photographs")

@@ -68,7 +68,7 @@ def numbered(rgb: Pixels, number: int) -> Pixels:
 def chosen(source: str, number: int, seed: int) -> list[Path]:
     """So many files of a source, evenly of its parts, in an order that the seed decides."""
     rng = np.random.default_rng(seed)
-    parts = [list(sources.open_source(text, "test").paths) for text in sources.parts(source)]
+    parts = [one.paths for one in sources.open_all(source, "test")]
     orders = [[part[i] for i in rng.permutation(len(part))] for part in parts]
     taken = [path for turn in range(number) for order in orders for path in order[turn : turn + 1]]
     return taken[:number]

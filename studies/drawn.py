@@ -31,6 +31,7 @@ SIDE, EACH, SEED = 512, 4, 0
 FINER = 4
 END = SIDE * FINER
 FLOOR = "lanczos4_bp"
+CLASSICAL = (FLOOR, "bilinear")
 WORDS = ("quick", "brown", "fox", "jumps", "over", "lazy", "dogs", "seven", "wizards", "box")
 Picture = NDArray[np.uint8]
 Colour = tuple[int, int, int]
@@ -140,7 +141,7 @@ def measure() -> dict[str, Any]:
     """Chroma PSNR over the floor, dB: of every model a mean a kind, and the worst picture."""
     chroma = restoration.of("chroma")
     methods: dict[str, restoration.Method] = {}
-    for name in (FLOOR, "bilinear"):
+    for name in CLASSICAL:
         methods[name] = chroma.baselines()[name]
     for path in sorted(models_folder.FOLDER.glob("chroma_*.tflite")):
         methods[path.stem] = restorers.load(path, threads=2).reconstruct
@@ -171,7 +172,7 @@ def table(found: Json) -> str:
     """What each method has over the floor, a kind of picture a column."""
     cells = [
         [
-            row["name"] if row["name"] in (FLOOR, "bilinear") else f"`{row['name']}`",
+            row["name"] if row["name"] in CLASSICAL else f"`{row['name']}`",
             f"{row['psnr']:.2f}",
             *(f"{row['kinds'][kind.__name__]:+.2f}" for kind in KINDS),
             f"{row['gain']:+.2f}",

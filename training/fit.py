@@ -345,7 +345,7 @@ def note_of_one(train: Sequence[Source], held_out: Source) -> str:
 
 def split(data: str, val: str | None) -> tuple[list[Source], Source]:
     """The sources to train on, and the one to validate on."""
-    train = [sources.open_source(text, "train") for text in sources.parts(data)]
+    train = sources.open_all(data, "train")
     if val is None:
         train[0], held_out = sources.hold_out(train[0])
         return train, held_out

@@ -208,11 +208,7 @@ def _halve(values: Array, is_cosited: bool) -> Array:
     """Halve the first axis; an odd last row repeats."""
     if len(values) % 2:
         values = np.concatenate([values, values[-1:]])
-    even, odd = values[0::2], values[1::2]
-    if not is_cosited:
-        return (even + odd) * np.float32(0.5)
-    before = np.concatenate([values[:1], odd[:-1]])
-    return (before + 2 * even + odd) * np.float32(0.25)
+    return _mean(values[0::2], values[1::2], 0, is_cosited)
 
 
 def back_project(

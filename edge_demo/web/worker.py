@@ -13,7 +13,6 @@ import contextlib
 import ctypes
 import multiprocessing
 import os
-import pickle
 import signal
 import sys
 import threading
@@ -264,5 +263,4 @@ def _as_text(error: Exception) -> Exception:
     """A fault as an exception that crosses to another process, its traceback with it."""
     found = RuntimeError(f"{type(error).__name__}: {error}")
     found.add_note("".join(traceback.format_exception(error)))
-    pickle.loads(pickle.dumps(found))
     return found
