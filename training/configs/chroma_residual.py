@@ -14,8 +14,8 @@ out::
         --out runs/chroma_residual-s.r1-qat
 
 Hardware: 2 x86 cores (AVX-512 with bfloat16), also busy with other work: 1.4 h, 0.1 h and 0.8 h.
-Reached on the held-out photographs: chroma PSNR 48.25 dB in float32, 48.12 dB in int8 and 48.15 dB
-in qat (the third run's), where bilinear has 43.47 dB.
+Reached on the held-out photographs, bound by the file's own chroma: chroma PSNR 48.09 dB in
+float32, 48.01 dB in int8 and 48.04 dB in qat (the third run's), where bilinear has 43.47 dB.
 Every figure: ``docs/models/chroma_residual-s.r1.md``.
 
 Size m, on which ``chroma_merged-m.r1`` stands, 0.4 h and 0.2 h on 2 cores with AMX::
