@@ -26,13 +26,14 @@ def layers(model: keras.Model) -> dict[str, keras.Layer]:
     }
 
 
-def load(model: keras.Model, source: str) -> None:
+def load(model: keras.Model, source: str, option: str = "backbone_weights") -> None:
     """Give a network's backbone trained weights.
 
     Args:
         model: whose backbone is to be loaded.
         source: an ``.npz`` that ``import-backbone`` wrote, a preset's name or a run's folder; for
             backbones of ``applications`` ``imagenet``, or an ``.h5`` with Keras's weights.
+        option: what named the source, for messages.
 
     Raises:
         UserError: none of these, or one of another backbone.
@@ -41,23 +42,23 @@ def load(model: keras.Model, source: str) -> None:
     if source == "imagenet" or Path(source).suffix == ".h5":
         found = {name: applications.imagenet(name, source).get_weights() for name in wanted}
     else:
-        found = _read(source)
+        found = _read(source, option)
     if missing := sorted(set(wanted) - set(found)):
         raise UserError(
-            f"backbone_weights={source}: holds no weights of {missing[0]} and {len(missing) - 1} "
+            f"{option}={source}: holds no weights of {missing[0]} and {len(missing) - 1} "
             f"more layers that {model.name} has"
         )
     for name, layer in wanted.items():
         shapes = [tuple(weight.shape) for weight in layer.weights]
         if [value.shape for value in found[name]] != shapes:
             raise UserError(
-                f"backbone_weights={source}: {name} is {found[name][0].shape} there, "
+                f"{option}={source}: {name} is {found[name][0].shape} there, "
                 f"{shapes[0]} in {model.name}"
             )
         layer.set_weights(found[name])
 
 
-def _read(source: str) -> dict[str, list[np.ndarray]]:
+def _read(source: str, option: str) -> dict[str, list[np.ndarray]]:
     path = Path(source)
     if path.suffix == ".npz":
         try:
@@ -65,9 +66,9 @@ def _read(source: str) -> dict[str, list[np.ndarray]]:
             for key, values in backbone_files.read(path).items():
                 found.setdefault(key.rpartition("/")[0], []).append(values)
         except OSError as error:
-            raise UserError(f"backbone_weights={source}: {error.strerror or error}") from None
+            raise UserError(f"{option}={source}: {error.strerror or error}") from None
         except ValueError:
-            raise UserError(f"backbone_weights={source}: not a backbone") from None
+            raise UserError(f"{option}={source}: not a backbone") from None
         return found
     model = runs.load_model(path)
     return {name: layer.get_weights() for name, layer in layers(model).items()}

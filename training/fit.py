@@ -118,7 +118,7 @@ def _train(
     if start and not done:
         _begin(model, start)
     if config.backbone_weights and not done:
-        backbones.load(model, config.backbone_weights)
+        backbones.load(getattr(model, "generator", model), config.backbone_weights)
     if done:
         print(f"resuming after epoch {done} of {total}", flush=True)
     callbacks = [keras.callbacks.SwapEMAWeights(), checkpoint]
@@ -231,7 +231,8 @@ def compiled(
         "ema_momentum": config.ema,
         "weight_decay": config.weight_decay or None,
     }
-    backbone = [v for layer in backbones.layers(model).values() for v in layer.trainable_variables]
+    fitted = getattr(model, "generator", model)
+    backbone = [v for layer in backbones.layers(fitted).values() for v in layer.trainable_variables]
     if config.backbone_rate != 1.0 or config.backbone_delay:
         if not backbone:
             raise UserError(

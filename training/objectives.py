@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from edge_demo.errors import UserError
 from edge_demo.tasks import chroma, enhance
 from edge_demo.tasks.record import Task
-from keras_models import ab_classes
+from keras_models import ab_classes, efficientnet_lite
 
 from . import (
     adversarial,
@@ -26,6 +26,7 @@ from . import (
     limits,
     losses,
     ms_ssim,
+    perception,
     zero_reference,
 )
 
@@ -301,6 +302,39 @@ class JointColour(Objective):
 
 
 @dataclass(frozen=True)
+class PerceivedColour(JointColour):
+    """``JointColour``, and a classifier that compares the results with the photographs.
+
+    Attributes:
+        rebalance, unbalance, regression, chroma: as ``JointColour``'s.
+        classifier: EfficientNet-Lite0 as ``import-backbone`` wrote it.
+        perception: weight of how far apart the classifier finds the two.
+        looked_at: share of each batch that it is shown; it takes as long as the network.
+    """
+
+    name: ClassVar[str] = "perceived_colour"
+    classifier: str = ""
+    perception: float = 0.5
+    looked_at: float = 0.5
+
+    def check(self) -> None:
+        """See ``Objective``."""
+        super().check()
+        limits.not_below_zero(self, "perception")
+        limits.shares(self, "looked_at")
+        if not self.classifier:
+            raise UserError(
+                f"--set loss={self.name} needs --set classifier=FILE.npz, what 'python -m "
+                "keras_models import-backbone' makes of EfficientNet-Lite0"
+            )
+
+    def wrapped(self, model: keras.Model, task: Task) -> keras.Model:
+        """The network and the classifier."""
+        apart = perception.distance(self.classifier, efficientnet_lite.LITE["lite0"])
+        return perception.PerceivedModel(model, apart, self.perception, self.looked_at)
+
+
+@dataclass(frozen=True)
 class Adversarial(Objective):
     """A discriminator beside Charbonnier's loss: chroma that may invent detail.
 
@@ -409,6 +443,7 @@ OBJECTIVES: dict[str, type[Objective]] = {
         ZeroReference,
         Classification,
         JointColour,
+        PerceivedColour,
         Adversarial,
         Distillation,
     )

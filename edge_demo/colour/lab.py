@@ -19,14 +19,14 @@ from . import srgb
 _PRIMARIES = ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06))
 _WHITE = (0.3127, 0.3290)
 
-# f(t) is the cube root above _KNEE and a line of this slope and offset below.
-_KNEE = (6.0 / 29.0) ** 3
-_SLOPE = (29.0 / 6.0) ** 2 / 3.0
-_OFFSET = 4.0 / 29.0
+# f(t) is the cube root above KNEE and a line of this slope and offset below.
+KNEE = (6.0 / 29.0) ** 3
+SLOPE = (29.0 / 6.0) ** 2 / 3.0
+OFFSET = 4.0 / 29.0
 
 # L, a, b from f(X / Xn), f(Y / Yn), f(Z / Zn), and back.
 _LAB_FROM_F = np.array([[0, 116, 0, -16], [500, -500, 0, 0], [0, 200, -200, 0]], np.float32)
-_F_FROM_LAB = np.array(
+F_FROM_LAB = np.array(
     [
         [1 / 116, 1 / 500, 0, 16 / 116],
         [1 / 116, 0, 0, 16 / 116],
@@ -44,7 +44,7 @@ def _xyz_from_linear() -> NDArray[np.float64]:
 
 
 _MATRIX = _xyz_from_linear()
-_INVERSE = np.linalg.inv(_MATRIX)
+INVERSE = np.linalg.inv(_MATRIX)
 
 
 def rgb_to_lab(rgb: NDArray[np.generic]) -> NDArray[np.float32]:
@@ -65,7 +65,7 @@ def rgb_to_lab(rgb: NDArray[np.generic]) -> NDArray[np.float32]:
     else:
         raise TypeError(f"RGB is uint8 or float in 0..255, not {rgb.dtype}")
     xyz = cv2.transform(linear, _MATRIX.astype(np.float32))
-    curve = np.where(xyz > _KNEE, _power(xyz, 1.0 / 3.0), _SLOPE * xyz + _OFFSET)
+    curve = np.where(xyz > KNEE, _power(xyz, 1.0 / 3.0), SLOPE * xyz + OFFSET)
     return np.asarray(cv2.transform(curve, _LAB_FROM_F), np.float32)
 
 
@@ -91,14 +91,14 @@ def lab_to_linear(lab: NDArray[np.generic]) -> NDArray[np.float32]:
         ValueError: not (H, W, 3).
     """
     _check(lab)
-    curve = cv2.transform(np.ascontiguousarray(lab, np.float32), _F_FROM_LAB)
-    knee = _KNEE ** (1.0 / 3.0)
+    curve = cv2.transform(np.ascontiguousarray(lab, np.float32), F_FROM_LAB)
+    knee = KNEE ** (1.0 / 3.0)
     xyz = curve * curve
     xyz *= curve
     dark = curve <= knee
     if dark.any():
-        xyz[dark] = (curve[dark] - np.float32(_OFFSET)) / np.float32(_SLOPE)
-    return np.asarray(cv2.transform(xyz, _INVERSE.astype(np.float32)), np.float32)
+        xyz[dark] = (curve[dark] - np.float32(OFFSET)) / np.float32(SLOPE)
+    return np.asarray(cv2.transform(xyz, INVERSE.astype(np.float32)), np.float32)
 
 
 def encode_linear(linear: NDArray[np.float32], depth: Any) -> NDArray[Any]:
