@@ -10,7 +10,7 @@ from typing import IO, Any, TypeVar
 from flask import Request
 
 from ..device import plan, temporal
-from ..device.hints import Hints, loads
+from ..device.hints import Hints, ab_of, loads
 from ..device.options import TABLE
 from ..errors import UserError
 from ..pictures import picture
@@ -245,16 +245,24 @@ def options(
 
     Raises:
         Refused: a value of the wrong kind or range (400).
+        UserError: no colour, or one that cannot be shown.
     """
     return {
         "resample": flag(values, "resample"),
         "hints": hints(values, limits),
         "reference": borrowed,
-        "average": values.get("average"),
+        "average": _colour(values, "average"),
         **{
             name: _number_of(values, name) for name in ("strength", "fade", "render_size", "detail")
         },
     }
+
+
+def _colour(values: Mapping[str, str], name: str) -> str | None:
+    text = values.get(name)
+    if text:
+        ab_of(text, name)
+    return text
 
 
 def _number_of(values: Mapping[str, str], name: str) -> float | None:

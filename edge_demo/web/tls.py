@@ -38,7 +38,7 @@ def context(certificate: Path, key: Path) -> ssl.SSLContext:
         key: PEM, without a password.
 
     Raises:
-        UserError: missing, unreadable, damaged, with a password, or not of one another.
+        UserError: missing, unreadable, damaged, too short, with a password, or not of one another.
     """
     for path in (certificate, key):
         try:
@@ -56,6 +56,11 @@ def context(certificate: Path, key: Path) -> ssl.SSLContext:
     except ssl.SSLError as error:
         if error.reason == "KEY_VALUES_MISMATCH":
             raise UserError(f"--tls {key}: is not the key of {certificate}") from None
+        if (error.reason or "").endswith("KEY_TOO_SMALL"):
+            raise UserError(
+                f"--tls {certificate}: its key is too short for today's browsers; RSA needs 2048 "
+                "bits"
+            ) from None
         raise UserError(
             f"--tls {certificate} {key}: a certificate and its key are needed, both PEM"
         ) from None

@@ -1,8 +1,9 @@
 """Videos through the API: one at a time, in a process of its own, in a folder that goes with it.
 
 A video takes minutes, longer than a browser waits for an answer. So it is sent, its client asks how
-far it is, and fetches the result once. Who does not ask for a while has left: the work is ended
-then, and the result thrown away.
+far it is, and fetches the result. Who does not ask for a while has left: the work is ended then,
+and the result thrown away. A result that was fetched stays for as long, because connections break,
+unless another video comes.
 """
 
 from __future__ import annotations
@@ -75,6 +76,7 @@ class Job:
         error: why it failed.
         notes: what a user should know of the result.
         cancelled: whether it is to be ended.
+        fetched: whether its result, or why there is none, has been sent.
         asked: when its client has asked for it last, of ``time.monotonic``.
     """
 
@@ -84,6 +86,7 @@ class Job:
     error: str | None = None
     notes: tuple[str, ...] = ()
     cancelled: bool = False
+    fetched: bool = False
     asked: float = field(default_factory=time.monotonic)
 
     def told(self) -> dict[str, Any]:
@@ -118,6 +121,8 @@ class Videos:
         """
         with self._lock:
             self._clear()
+            for name in [name for name, job in self._jobs.items() if job.fetched]:
+                self._forget(name)
             if self._receiving or self._jobs:
                 raise Refused(503, "another video is being restored; try again later", 30)
             self._receiving = True
@@ -198,7 +203,7 @@ class Videos:
         """Forget what nobody has asked for."""
         now = time.monotonic()
         for name, job in list(self._jobs.items()):
-            most = KEPT if job.state == "done" else GONE
+            most = KEPT if job.state == "done" and not job.fetched else GONE
             if job.state != "working" and (now - job.asked > most or job.cancelled):
                 self._forget(name)
 
@@ -228,7 +233,7 @@ class Videos:
             raise Refused(404, "there is no frame of this video yet") from None
 
     def taken(self, name: str, keep: bool = False) -> IO[bytes]:
-        """The result, once; nothing of it is left here.
+        """The result.
 
         Args:
             name: of the video.
@@ -240,14 +245,10 @@ class Videos:
         job = self._known(name)
         if job.state == "working":
             raise Refused(409, "this video is still being restored", 2)
-        try:
-            if job.error is not None:
-                raise Refused(422, job.error)
-            return (job.folder / _OUTPUT).open("rb")
-        finally:
-            with self._lock:
-                if name in self._jobs and not keep:
-                    self._forget(name)
+        job.fetched = job.fetched or not keep
+        if job.error is not None:
+            raise Refused(422, job.error)
+        return (job.folder / _OUTPUT).open("rb")
 
     def cancel(self, name: str) -> None:
         """End the work on a video, and throw away what there is of it.

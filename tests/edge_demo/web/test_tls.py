@@ -156,6 +156,11 @@ def test_a_wrong_certificate_is_one_line(capfd: pytest.CaptureFixture[str], tmp_
             tls.context(certificate, key)
 
 
+def test_a_key_that_is_too_short_is_said() -> None:
+    with pytest.raises(UserError, match="key is too short for today's browsers"):
+        tls.context(HERE / "weak_key.pem", HERE / "weak_key.key.pem")
+
+
 def test_who_opens_a_server_is_told_what_is_open() -> None:
     assert "unencrypted" in command.warnings(False, False)[0]
     assert "unencrypted" not in command.warnings(False, True)[0]
