@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 
 from ..device import restorers
+from ..device.restorer import Restorer
 from ..errors import UserError
 from ..model import models_folder
 from .live import Live
@@ -51,6 +52,21 @@ class Stream:
         self._closed = False
 
     @property
+    def model(self) -> str:
+        """The name of its model: that of the file, without the ending."""
+        return self._path.stem
+
+    def use(self, model: Path) -> None:
+        """Another model from the next picture on, for all who look.
+
+        Raises:
+            UserError: one that does not load.
+        """
+        restorers.load(model, self._threads)
+        with self._news:
+            self._path = model
+
+    @property
     def working(self) -> bool:
         """Whether pictures are restored just now."""
         return self._thread is not None
@@ -86,9 +102,13 @@ class Stream:
 
     def _work(self) -> None:
         try:
-            restorer = restorers.load(self._path, self._threads)
+            path: Path | None = None
+            restorer: Restorer | None = None
             while self._goes_on():
-                self._once(Live(restorer))
+                if restorer is None or path != self._path:
+                    path = self._path
+                    restorer = restorers.load(path, self._threads)
+                self._once(Live(restorer), path)
         except UserError as error:
             log.error("the camera stopped: %s", error)
             self._ended()
@@ -106,12 +126,12 @@ class Stream:
             self._thread = None
             self._news.notify_all()
 
-    def _once(self, live: Live) -> None:
-        """From the opening of a source to its end, or until nobody looks."""
+    def _once(self, live: Live, path: Path | None) -> None:
+        """From the opening of a source to its end, until nobody looks or another model is used."""
         with opened(self._camera, None, live.restorer.subsampled) as source:
             began = time.monotonic()
             for shot in source.shots():
-                if not self._watched():
+                if not self._watched() or path != self._path:
                     return
                 if not source.live:
                     late = time.monotonic() - began - shot.at

@@ -300,16 +300,28 @@ def _pages(app: Flask, studio: Studio) -> None:
 
     @app.get("/camera")
     def camera() -> Response:
-        if studio.camera is None:
-            raise Refused(404, "this server was started without a camera (serve --camera DEVICE)")
         try:
-            viewer = studio.camera.viewer()
+            viewer = _camera(studio).viewer()
         except UserError as error:
             raise Refused(503, str(error), 5) from None
         kind = "multipart/x-mixed-replace; boundary=frame"
         response = Response(_parts(viewer), content_type=kind)
         response.call_on_close(viewer.close)
         return response
+
+    @app.post("/camera")
+    def use() -> Response:
+        stream = _camera(studio)
+        values = forms.fields(request, forms.CAMERA, ())
+        entry = studio.catalog.named(forms.needed(values.get("model"), "model"))
+        stream.use(entry.path)
+        return _json({"model": entry.name})
+
+
+def _camera(studio: Studio) -> Stream:
+    if studio.camera is None:
+        raise Refused(404, "this server was started without a camera (serve --camera DEVICE)")
+    return studio.camera
 
 
 def _parts(frames: Iterable[bytes]) -> Iterator[bytes]:
@@ -370,7 +382,7 @@ def _models(studio: Studio) -> Response:
             "models": studio.catalog.described(),
             "order": plan.ORDER,
             "defaults": studio.catalog.defaults,
-            "camera": studio.camera is not None,
+            "camera": None if studio.camera is None else {"model": studio.camera.model},
             "limits": {
                 "upload_bytes": limits.upload_bytes,
                 "request_bytes": limits.request_bytes,

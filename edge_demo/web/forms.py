@@ -36,6 +36,7 @@ PROCESS = ("mode", "model", "hints", "average", "strength", "fade", "detail", "r
 COMPARE = ("model_a", "model_b", "hints", "strength", "fade", "detail", "render_size", "resample")
 PALETTE = ("model", "x", "y", "k", "hints")
 COLORS = ("k",)
+CAMERA = ("model",)
 VIDEO = ("mode", "model", "strength", "fade", "average", "detail", "temporal", "crf", "job")
 LOOK: tuple[str, ...] = ()
 PREVIEW = ("format", "quality")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import shutil
 import signal
 import subprocess
 import sys
@@ -304,7 +305,23 @@ def test_viewers_are_counted(streamed: stream.Stream) -> None:
         streamed.viewer()
 
 
-def test_the_page_shows_the_stream(streamed: stream.Stream) -> None:
+def test_another_model_is_used_while_somebody_looks(
+    streamed: stream.Stream, low_light_models: dict[str, Path], tmp_path: Path
+) -> None:
+    viewer = streamed.viewer()
+    next(viewer)
+    with pytest.raises(UserError):
+        streamed.use(tmp_path / "none.tflite")
+    assert next(viewer)  # the one before goes on
+    streamed.use(low_light_models["static"])
+    assert streamed.model == low_light_models["static"].stem
+    assert all(next(viewer) for _ in range(6))
+    viewer.close()
+
+
+def test_the_page_shows_the_stream(
+    streamed: stream.Stream, low_light_models: dict[str, Path], tmp_path: Path
+) -> None:
     from edge_demo.web.app import Studio, create_app
     from edge_demo.web.cache import Cache
     from edge_demo.web.catalog import Catalog
@@ -315,7 +332,9 @@ def test_the_page_shows_the_stream(streamed: stream.Stream) -> None:
 
     setup = Setup({})
     pool, videos = Pool(1, 0, 5, setup), Videos(setup, Limits())
-    studio = Studio(Catalog({}), pool, Cache(0), videos, camera=streamed)
+    other = tmp_path / "other.int8.tflite"
+    shutil.copy(low_light_models["static"], other)
+    studio = Studio(Catalog({"other.int8": other}), pool, Cache(0), videos, camera=streamed)
     client = create_app(studio).test_client()
     response = client.get("/camera", buffered=False)
     assert response.status_code == 200
@@ -330,6 +349,14 @@ def test_the_page_shows_the_stream(streamed: stream.Stream) -> None:
         data = part.read(length)
         assert data.startswith(b"\xff\xd8") and data.endswith(b"\xff\xd9")
     response.close()
+
+    def use(name: str) -> Any:
+        return client.post("/camera", data={"model": name}, content_type="multipart/form-data")
+
+    found = use("other.int8")
+    assert (found.status_code, found.get_json()) == (200, {"model": "other.int8"})
+    assert client.get("/models").get_json()["camera"] == {"model": "other.int8"}
+    assert use("none.int8").status_code == 404 and use("").status_code == 400
     taken = [streamed.viewer() for _ in range(stream.MOST_VIEWERS)]
     assert client.get("/camera").status_code == 503
     for viewer in taken:

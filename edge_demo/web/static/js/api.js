@@ -99,6 +99,9 @@ export const look = async (entries, options) => (await post("look", entries, opt
 /** A picture as it is, in a format that browsers show, as a Blob. */
 export const preview = async (entries, options) => (await post("preview", entries, options)).blob();
 
+/** Has the camera's picture restored by another model, for all who look. */
+export const cameraModel = (model) => post("camera", { model });
+
 /** Why the camera shows nothing: an element of a picture is not told. */
 export async function cameraRefusal() {
   const stop = new AbortController();

@@ -44,6 +44,7 @@ const batch = new Batch({
 const video = new Video({
   limits: () => limits,
   tasks: () => choice.all,
+  models: (task) => choice.of(task),
   open: () => {
     live.stop();
     work.stop();
@@ -593,7 +594,7 @@ async function start() {
     save,
     borrow,
   });
-  live = camera(known.camera, {
+  live = camera(known, {
     toggled: (on) => {
       quiet();
       stage(on ? "camera" : video.file ? "video" : picture ? "viewer" : "welcome");

@@ -56,6 +56,23 @@ export function byPreset(models, chosen) {
   return [...found.values()];
 }
 
+/**
+ * A <select> of one model a preset, by tasks where they are several. The first is "the usual one", of
+ * no name, where there is a usual one.
+ */
+export function drawModels(select, models, chosen, usual) {
+  const tasks = [...new Set(models.map(({ task }) => task))];
+  const several = tasks.length > 1;
+  const here = models.find(({ name }) => name === chosen);
+  const options = byPreset(models, here).map((model) => {
+    const word = several ? wordsOf([model]) : wordOf(model);
+    return new Option(word, model.name, false, model === here);
+  });
+  if (usual) options.unshift(new Option(t("models.usual"), "", false, !here));
+  else if (!here) options.unshift(new Option(chosen, chosen, false, true));
+  select.replaceChildren(...options);
+}
+
 /** Rows of what there is to choose from, and below them the recipes of each preset. */
 export function drawList(root, models, chosen, choose) {
   root.querySelector(".purposes").replaceChildren(

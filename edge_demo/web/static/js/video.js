@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { draw, fileSize, newId, toBlob } from "./intake.js";
-import { titleOf } from "./models.js";
+import { drawModels, titleOf } from "./models.js";
 import { save, stem } from "./output.js";
 import { t, Told, whenSpoken } from "./texts.js";
 import { shareText } from "./work.js";
@@ -13,7 +13,7 @@ const FRAME = 512; // pixels a side of the frame that is looked at
 const MISSES = 20; // answers in a row that do not come, before the device is taken for gone
 
 /**
- * calls: limits(); tasks(), those that there are models of; open(), it is to be on show;
+ * calls: limits(); tasks(), those that there are models of; models(task), those; open(), it is to be on show;
  * busy(text() or null, share), say(text()), fail(error, again).
  */
 export class Video {
@@ -21,6 +21,7 @@ export class Video {
   #file = null;
   #facts = null; // {width, height, seconds} as the browser knows them; null where it does not
   #task = "chroma";
+  #model = ""; // a name of the task's; "": the usual one
   #stop = null; // AbortController of the work under way
   #job = null; // what the server calls the video, while it has it
   #left = null; // the promise that the server has forgotten the one before
@@ -30,6 +31,11 @@ export class Video {
   constructor(calls) {
     this.#calls = calls;
     byId("video-run").addEventListener("click", () => this.#run());
+    byId("video-model").addEventListener("change", ({ target }) => {
+      this.#model = target.value;
+      this.#result = null;
+      this.#draw();
+    });
     byId("video-save").addEventListener("click", () => {
       save(this.#result, `${stem(this.#file.name)}.${this.#task}.mp4`);
     });
@@ -66,7 +72,7 @@ export class Video {
     this.#file = file;
     this.#facts = facts;
     const tasks = this.#calls.tasks();
-    this.#task = tasks.includes(look?.task) ? look.task : tasks[0];
+    this.#take(tasks.includes(look?.task) ? look.task : tasks[0]);
     this.#play(facts ? file : null);
     this.#calls.open();
     this.#draw();
@@ -100,7 +106,8 @@ export class Video {
     this.#draw();
     try {
       const job = `video-${newId()}`;
-      const entries = { video: this.#file, mode: this.#task, job };
+      const model = this.#model || null;
+      const entries = { video: this.#file, mode: this.#task, model, job };
       this.#calls.busy(() => t("video.sending", { n: 0 }), 0);
       await this.#left;
       await api.sendVideo(entries, signal, (share) => {
@@ -166,10 +173,18 @@ export class Video {
       fileSize(this.#file.size),
     ].filter(Boolean).join(" · ");
     byId("video-tasks").replaceChildren(...this.#calls.tasks().map((task) => this.#radio(task)));
+    const models = byId("video-model");
+    drawModels(models, this.#calls.models(this.#task), this.#model, true);
+    models.disabled = this.working;
     byId("video-text").textContent = t(`${this.#task}.doing`);
     byId("video-limits").textContent = limitsText(limits);
     byId("video-run").hidden = this.working || Boolean(this.#result);
     byId("video-save").hidden = !this.#result;
+  }
+
+  #take(task) {
+    this.#task = task;
+    this.#model = "";
   }
 
   #radio(task) {
@@ -179,7 +194,7 @@ export class Video {
     input.checked = task === this.#task;
     input.disabled = this.working;
     input.addEventListener("change", () => {
-      this.#task = task;
+      this.#take(task);
       this.#result = null;
       this.#draw();
       byId("video-tasks").querySelector(":checked").focus({ preventScroll: true });

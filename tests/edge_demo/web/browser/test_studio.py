@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import time
 import urllib.request
 import zipfile
 from pathlib import Path
@@ -28,6 +29,13 @@ if TYPE_CHECKING:
 
 def run(*arguments: object) -> None:
     assert command.main(["run", *map(str, arguments)]) == 0
+
+
+def frames_of(path: Path) -> list[np.ndarray]:
+    taken, found = cv2.VideoCapture(str(path)), []
+    while (read := taken.read())[0]:
+        found.append(np.asarray(read[1]))
+    return found
 
 
 def model_of(page: Page) -> str:
@@ -1031,6 +1039,9 @@ def test_a_video_is_restored_and_saved(page: Page, grey: Path, tmp_path: Path) -
     ]  # fmt: skip
     assert not page.find("#task-card").is_displayed()  # it is of photographs
     page.shot("video_ready")
+    assert page.find("#video-model").accessible_name == "Model"
+    first = page.run("return document.querySelector('#video-model').options[0].text")
+    assert first == "The usual one"
     page.click("#video-run")
     page.until("document.querySelector('#video-save').checkVisibility()")
     assert page.text("#status").startswith("Done: ") and page.text("#error") == ""
@@ -1039,6 +1050,16 @@ def test_a_video_is_restored_and_saved(page: Page, grey: Path, tmp_path: Path) -
     assert saved.name == "clip.chroma.mp4"
     run(clip, tmp_path / "cli.mp4", "--crf", 18)
     assert saved.read_bytes() == (tmp_path / "cli.mp4").read_bytes()
+    # By another model: what was made before is not on offer any more.
+    page.run(
+        "const list = document.querySelector('#video-model');"
+        "list.value = 'chroma_residual-xs.r1.int8';"
+        "list.dispatchEvent(new Event('change'));"
+    )
+    page.click("#video-run")
+    page.until("document.querySelector('#video-save').checkVisibility()")
+    run(clip, tmp_path / "fast.mp4", "--crf", 18, "--model", "chroma_residual-xs.r1.int8")
+    assert page.save("#video-save").read_bytes() == (tmp_path / "fast.mp4").read_bytes()
     # A photograph takes its place.
     started(page, grey)
     assert page.find("#task-card").is_displayed() and not page.find("#video-card").is_displayed()
@@ -1107,6 +1128,21 @@ def test_the_camera_is_looked_at(
         assert not page.find("#controls").is_displayed()  # none of them is of the camera
         saved = np.asarray(cv2.imread(str(page.save("#snapshot"))))
         assert saved.shape == (96, 128, 3) and saved.std() > 10
+        assert page.find("#camera-model").get_property("value").startswith("enhance_")
+        chosen = page.run(
+            "const list = document.querySelector('#camera-model');"
+            "list.value = [...list.options].find((one) => one.value.startsWith('chroma_')).value;"
+            "list.dispatchEvent(new Event('change')); return list.value;"
+        )
+        page.until(
+            "fetch('models').then((answer) => answer.json())"
+            f".then(({{ camera }}) => camera.model === '{chosen}')"
+        )
+        page.click("#record")
+        time.sleep(1)
+        frames = frames_of(page.save("#record"))
+        assert len(frames) > 5 and all(one.shape == (96, 128, 3) for one in frames)
+        assert frames[-1].std() > 10
         page.click("#camera-toggle")
         assert page.find("#welcome").is_displayed()
         page.click("#camera-toggle")
