@@ -10,6 +10,7 @@ Weights are symmetric, one scale an output channel; activations are asymmetric, 
 
 from __future__ import annotations
 
+import operator
 import re
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -45,6 +46,11 @@ _MOVES = ("RESHAPE", "STRIDED_SLICE", "SQUEEZE", "EXPAND_DIMS")
 _CLAMPS = ("MINIMUM", "MAXIMUM", "RELU", "RELU6", "RELU_N1_TO_1", "RELU_0_TO_1")
 # What writes integers of any range, cut off at its ends.
 _SATURATES = ("ADD", "SUB", "MUL", "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+
+# What makes one range of another, given a number.
+_WITH_CONSTANT: dict[str, Callable[[float, float], float]] = {
+    "ADD": operator.add, "SUB": operator.sub, "MUL": operator.mul,
+}  # fmt: skip
 
 
 def extremes_range(values: NDArray[np.floating]) -> Range:
@@ -138,11 +144,37 @@ def calibrated_ranges(
             flat = values.ravel()
             # An odd stride meets every channel; a copy lets go of the whole.
             parts.setdefault(name, []).append(flat[:: flat.size // _SAMPLE | 1].copy())
-    stated = _of_signature(flatbuffer, stated_ranges(task))
+    known = {**share_ranges(flatbuffer), **_of_signature(flatbuffer, stated_ranges(task))}
     return {
-        name: nudged(*stated[name]) if name in stated else CHOICES[choice](np.concatenate(part))
+        name: nudged(*known[name]) if name in known else CHOICES[choice](np.concatenate(part))
         for name, part in parts.items()
     }
+
+
+def share_ranges(flatbuffer: bytes) -> dict[str, tuple[float, float]]:
+    """The range of what a softmax becomes by constants alone: known, whatever the photographs.
+
+    A softmax writes 0..1 in 256 steps. Its integer kernels differ by a step between processors, and
+    a narrower range behind it would make several steps of that one, besides cutting off the
+    surest values.
+
+    Returns:
+        Tensor name to lowest and highest value, of each product, sum and difference of a softmax
+        and one number.
+    """
+    found: dict[str, tuple[float, float]] = {}
+    spans: dict[str, tuple[float, float]] = {}
+    for op in graph.read(flatbuffer).details:
+        source, constant, result = op.input(0), op.input(1), op.outputs[0].name
+        if op.name == "SOFTMAX":
+            spans[result] = 0.0, 1.0
+        elif op.name in _WITH_CONSTANT and source and source.name in spans:
+            values = None if constant is None else constant.values
+            if values is not None and values.size == 1:
+                number = float(values.reshape(()))
+                ends = [_WITH_CONSTANT[op.name](end, number) for end in spans[source.name]]
+                found[result] = spans[result] = min(ends), max(ends)
+    return found
 
 
 def _of_signature(flatbuffer: bytes, values: Mapping[str, T]) -> dict[str, T]:

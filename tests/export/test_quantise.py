@@ -180,3 +180,18 @@ def test_an_integer_recipe_holds_integers_only() -> None:
     )
     with pytest.raises(UserError, match="recipe int8: no 8-bit form here of LEAKY_RELU"):
         convert.convert(made, find("int8"))
+
+
+def test_what_constants_make_of_a_softmax_keeps_its_steps() -> None:
+    """Shares that calibration never saw must not be cut off, nor one step become several."""
+    model, task, inputs = network(lambda x: layers.Softmax()(conv(8)(x)) * 2.0 - 1.0)
+    floats = convert.float_graph(model, task, TILE)
+    ranges = quantise.calibrated_ranges(floats, task, [{"x": one} for one in inputs])
+    kinds = {op.name: op.outputs[0].name for op in graph.read(floats).details}
+    largest = max(values[kinds["MUL"]].max() for values in quantise.all_tensors(
+        floats, [{"x": one} for one in inputs]
+    ))  # fmt: skip
+    assert largest < 1.8  # of 2: seen alone, they would have given a narrower range
+    for kind, low, high in (("MUL", 0.0, 2.0), ("SUB", -1.0, 1.0)):
+        found = ranges[kinds[kind]]
+        assert (found.low, found.high) == pytest.approx((low, high), abs=found.scale / 2)
