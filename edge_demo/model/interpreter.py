@@ -193,13 +193,16 @@ class Graph:
     def set_inputs(self, values: Mapping[str, NDArray[Any]]) -> None:
         """Quantise where the graph wants integers, and copy in."""
         for name, details in self._inputs.items():
-            array = np.asarray(values[name]).reshape(self.inputs[name])
-            scale, zero_point = details["quantization"]
-            if np.issubdtype(details["dtype"], np.integer):
-                array = quantise(array, scale, zero_point, details["dtype"])
-            self._interpreter.set_tensor(
-                details["index"], np.ascontiguousarray(array, details["dtype"])
-            )
+            self._interpreter.set_tensor(details["index"], self.stored(name, values[name]))
+
+    def stored(self, name: str, values: NDArray[Any]) -> NDArray[Any]:
+        """Real values of an input, (H, W, C) or with the batch axis, as the graph holds them."""
+        details = self._inputs[name]
+        array = np.asarray(values).reshape(self.inputs[name])
+        scale, zero_point = details["quantization"]
+        if np.issubdtype(details["dtype"], np.integer):
+            array = quantise(array, scale, zero_point, details["dtype"])
+        return np.ascontiguousarray(array, details["dtype"])
 
     def invoke(self) -> None:
         """Run the graph alone; what a latency figure times."""

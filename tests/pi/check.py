@@ -31,8 +31,12 @@ import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 
 from edge_demo import tasks  # noqa: E402
+from edge_demo.device.selftest import FLOAT_RECIPES, repeated  # noqa: E402
 from edge_demo.model import models_index  # noqa: E402
-from tests.pi import compare, fetch, hardware  # noqa: E402
+from edge_demo.model.interpreter import Graph  # noqa: E402
+from edge_demo.model.package import flatbuffer, read_card  # noqa: E402
+from edge_demo.tasks import enhance  # noqa: E402
+from tests.pi import compare, fetch, hardware, operations  # noqa: E402
 
 # Whether an interpreter rounds as the exporting one does.
 SAME_KERNELS = {"ai-edge-litert": True, "tflite-runtime": False}
@@ -106,16 +110,16 @@ def make_copy(folder: Path, wanted: str = "*") -> Path:
     return copy
 
 
-def make_picture(folder: Path) -> tuple[Path, Path]:
-    """A part of a photograph, without loss, and as the JPEG that ``run`` gets."""
+def make_pictures(folder: Path) -> tuple[Path, Path, Path]:
+    """A part of a photograph, without loss, and as the JPEGs that ``run`` gets: by day and dark."""
     import skimage.data
 
-    bgr = np.ascontiguousarray(skimage.data.astronaut()[60:156, 150:278, ::-1])
-    paths = folder / "picture.png", folder / "picture.jpg"
-    for path in paths:
-        if not cv2.imwrite(str(path), bgr):
+    rgb = skimage.data.astronaut()[60:156, 150:278]
+    png, jpeg, dark = (folder / name for name in ("picture.png", "picture.jpg", "dark.jpg"))
+    for path, values in ((png, rgb), (jpeg, rgb), (dark, enhance.degrade(rgb))):
+        if not cv2.imwrite(str(path), np.ascontiguousarray(values[..., ::-1])):
             raise fetch.Missing(f"{path} cannot be written")
-    return paths
+    return png, jpeg, dark
 
 
 # One machine ----------------------------------------------------------------------------------
@@ -142,6 +146,56 @@ def outputs(machine: Machine, given: Path, out: Path, kernels: str = "") -> dict
     return found
 
 
+class Operations:
+    """A model taken apart, and what x86's kernels make of each operation."""
+
+    def __init__(self, here: Machine, path: Path, given: Path, folder: Path) -> None:
+        self._parts = operations.take_apart(flatbuffer(path))
+        self._file, self._given = folder / "apart.tflite", folder / "apart.npz"
+        self._out = folder / "apart.out.npz"
+        task, graph = read_card(path).task, Graph(path)
+        arrays = np.load(given)
+        inputs = [
+            graph.stored(
+                tensor, repeated(arrays[f"{task.name}/{task.variant}/{tensor}"], shape[1:])
+            )
+            for tensor, shape in graph.inputs.items()
+        ]
+        written = self._run(here, self._parts.whole, inputs, "AUTO")
+        known = [*inputs, *written]
+        self._inputs = [known[place] for place in self._parts.given]
+        self._x86 = {
+            name: self._run(here, self._parts.apart, self._inputs, name) for name in compare.KERNELS
+        }
+
+    def wrong(self, machine: Machine, same_kernels: bool) -> list[str]:
+        """Those that a machine computes unlike x86, see ``compare.wrong_operations``.
+
+        Args:
+            same_kernels: whether they must be those of x86 as exported, not of any of its sets.
+        """
+        found = self._run(machine, self._parts.apart, self._inputs)
+        kinds = [
+            kind
+            for kind, count in zip(self._parts.kinds, self._parts.written, strict=True)
+            for _ in range(count)
+        ]
+        x86 = [self._x86["AUTO"]] if same_kernels else list(self._x86.values())
+        return compare.wrong_operations(found, x86, kinds)
+
+    def _run(
+        self, machine: Machine, graph: bytes, inputs: Sequence[Any], kernels: str = ""
+    ) -> list[Any]:
+        self._file.write_bytes(graph)
+        np.savez(self._given, **{str(place): values for place, values in enumerate(inputs)})
+        command = ["graph", self._file, self._given, self._out, *filter(None, [kernels])]
+        code, _, reason = machine.python(PROBE, *command)
+        if code:
+            raise fetch.Missing(f"the operations of a graph could not be run: {reason}")
+        with np.load(self._out) as found:
+            return [found[str(place)] for place in range(len(found.files))]
+
+
 def restored(machine: Machine, picture: Path, model: str, out: Path) -> tuple[Any, str]:
     """The picture that ``run`` writes, or None and why."""
     out.unlink(missing_ok=True)
@@ -151,8 +205,8 @@ def restored(machine: Machine, picture: Path, model: str, out: Path) -> tuple[An
     return (None, reason) if code else (cv2.imread(str(out)), "")
 
 
-def served(machine: Machine, picture: Path, wanted: Mapping[str, bytes]) -> dict[str, str]:
-    """Model to why ``serve`` did not answer with what is wanted."""
+def served(machine: Machine, wanted: Mapping[str, tuple[Path, bytes]]) -> dict[str, str]:
+    """Model to why ``serve`` did not answer with what is wanted of a picture."""
     command = ["-m", "edge_demo", "serve", "--port", "0", "--threads", "1", "--workers", "1",
                "--timeout", str(LIMIT_SECONDS)]  # fmt: skip
     with subprocess.Popen(
@@ -164,14 +218,17 @@ def served(machine: Machine, picture: Path, wanted: Mapping[str, bytes]) -> dict
             said = re.search(r":(\d+)/", server.stdout.readline())
             if said is None:
                 return dict.fromkeys(wanted, "it did not begin to serve")
-            found = {model: _answer(int(said[1]), picture, model) for model in wanted}
+            found = {
+                model: _answer(int(said[1]), picture, model)
+                for model, (picture, _) in wanted.items()
+            }
         finally:
             server.terminate()
             code = server.wait(60)
     wrong = {
         model: data.decode(errors="replace")[:200] if status != 200 else "not what run writes"
         for model, (status, data) in found.items()
-        if (status, data) != (200, wanted[model])
+        if (status, data) != (200, wanted[model][1])
     }
     return wrong if code == 0 else dict.fromkeys(wanted, f"exit code {code}")
 
@@ -250,7 +307,7 @@ def check(folder: Path, wanted: str = "*") -> dict[str, Any]:
     folder = folder.resolve()
     copy = make_copy(folder, wanted)
     places = fetch.fetch(folder, ROOT)
-    png, jpeg = make_picture(folder)
+    png, jpeg, dark = make_pictures(folder)
     here = Machine([sys.executable], {}, copy)
     given = folder / "inputs.npz"
     code, _, reason = here.python(PROBE, "inputs", png, given)
@@ -262,12 +319,15 @@ def check(folder: Path, wanted: str = "*") -> dict[str, Any]:
         if "failed" in found:
             raise fetch.Missing(f"this machine cannot run the models ({name}): {found['failed']}")
     models: dict[str, dict[str, Any]] = x86["AUTO"]["record"]["models"]
+    # By day there is nothing to enhance.
+    shown = {model: dark if model.startswith("enhance_") else jpeg for model in models}
     pictures = {}
     for model in models:
-        pictures[model], reason = restored(here, jpeg, model, folder / "x86.png")
+        pictures[model], reason = restored(here, shown[model], model, folder / "x86.png")
         if reason:
             raise fetch.Missing(f"this machine cannot run {model}: {reason}")
 
+    taken_apart: dict[str, Operations] = {}
     rows: list[compare.Row] = []
     machines = []
     for cpu in hardware.BOARDS:
@@ -281,10 +341,10 @@ def check(folder: Path, wanted: str = "*") -> dict[str, Any]:
             }
             written = {}
             for model in filter(models.__contains__, SERVED):
-                if restored(machine, jpeg, model, folder / "arm.png")[0] is not None:
-                    written[model] = (folder / "arm.png").read_bytes()
+                if restored(machine, shown[model], model, folder / "arm.png")[0] is not None:
+                    written[model] = shown[model], (folder / "arm.png").read_bytes()
             print(f"{label}: serve", flush=True)
-            failures["serve"] = served(machine, jpeg, written)
+            failures["serve"] = served(machine, written)
             found = outputs(machine, given, folder / "arm.npz")
             if record := found.get("record"):
                 told = {key: record[key] for key in ("machine", "python", "packages")}
@@ -293,7 +353,7 @@ def check(folder: Path, wanted: str = "*") -> dict[str, Any]:
                     raise fetch.Missing(f"{label}: not the copy on an Arm processor: {record}")
             for model, facts in models.items():
                 print(f"{label}: run {model}", flush=True)
-                picture, reason = restored(machine, jpeg, model, folder / "arm.png")
+                picture, reason = restored(machine, shown[model], model, folder / "arm.png")
                 why = {command: said[model] for command, said in failures.items() if model in said}
                 if reason:
                     why["run"] = reason
@@ -303,10 +363,19 @@ def check(folder: Path, wanted: str = "*") -> dict[str, Any]:
                     compared = compare.compare(
                         found[model], reference, facts["recipe"], facts["step"], same
                     )
+                    if not compared.ok and facts["recipe"] not in FLOAT_RECIPES:
+                        print(f"{label}: the operations of {model}", flush=True)
+                        if model not in taken_apart:
+                            path = copy / "edge_demo" / "models" / f"{model}.tflite"
+                            taken_apart[model] = Operations(here, path, given, folder)
+                        wrong = taken_apart[model].wrong(machine, same)
+                        compared = compare.by_operation(compared, wrong)
                 else:
                     why["outputs"] = found.get("failed", "none")
                 far = compare.compare_pictures(picture, pictures[model])
-                rows.append(compare.judge(cpu, package, model, compared, far, facts["scale"], why))
+                rows.append(
+                    compare.judge(cpu, package, model, compared, far, facts["scale"], why, same)
+                )
     return {
         "schema": 1,
         "emulator": emulator(places.qemu),

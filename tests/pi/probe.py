@@ -2,7 +2,9 @@
 
 ``probe.py inputs PICTURE OUT.npz`` encodes a picture for every task that a model is of;
 ``probe.py outputs IN.npz OUT.npz [KERNELS]`` runs every model on it, by the kernels named (an
-``OpResolverType`` of the interpreter's package; by default those that the runtime uses).
+``OpResolverType`` of the interpreter's package; by default those that the runtime uses);
+``probe.py graph FILE.tflite IN.npz OUT.npz [KERNELS]`` runs a bare graph on stored values: both
+archives name arrays by their places.
 """
 
 from __future__ import annotations
@@ -79,6 +81,20 @@ def outputs(source: str, out: str, kernels: str = "") -> None:
     np.savez(out, **arrays, record=np.array(json.dumps(record)))
 
 
+def graph(file: str, source: str, out: str, kernels: str = "") -> None:
+    """What a graph writes, as it is stored: no value is scaled."""
+    if kernels:
+        choose(kernels)
+    loaded = interpreter._module().Interpreter(model_path=file, num_threads=1)
+    loaded.allocate_tensors()
+    given = np.load(source)
+    for place, details in enumerate(loaded.get_input_details()):
+        loaded.set_tensor(details["index"], given[str(place)])
+    loaded.invoke()
+    found = [loaded.get_tensor(details["index"]) for details in loaded.get_output_details()]
+    np.savez(out, **{str(place): values for place, values in enumerate(found)})
+
+
 def choose(kernels: str) -> None:
     """Make the runtime's interpreters use other kernels; it has no such option of its own."""
     module = interpreter._module()
@@ -89,4 +105,4 @@ def choose(kernels: str) -> None:
 
 
 if __name__ == "__main__":
-    {"inputs": inputs, "outputs": outputs}[sys.argv[1]](*sys.argv[2:])
+    {"inputs": inputs, "outputs": outputs, "graph": graph}[sys.argv[1]](*sys.argv[2:])

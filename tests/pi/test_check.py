@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import pytest
 
 from tests.pi import check, fetch
@@ -68,15 +69,34 @@ def test_no_model_is_named_so(tmp_path: Path) -> None:
 
 def test_a_server_is_asked_for_what_run_writes(tmp_path: Path) -> None:
     here = check.Machine([sys.executable], {}, check.make_copy(tmp_path))
-    _, picture = check.make_picture(tmp_path)
+    _, picture, dark = check.make_pictures(tmp_path)
     model = check.SERVED[0]
     assert check.restored(here, picture, model, tmp_path / "out.png")[1] == ""
     written = (tmp_path / "out.png").read_bytes()
-    wrong = check.served(here, picture, {model: written, check.SERVED[1]: b"", "none": b""})
+    wanted = {model: written, check.SERVED[1]: b"", "none": b""}
+    wrong = check.served(here, {name: (picture, data) for name, data in wanted.items()})
     assert list(wrong) == [check.SERVED[1], "none"]
     assert wrong[check.SERVED[1]] == "not what run writes" and "no model named" in wrong["none"]
     nothing = check.Machine([sys.executable, "-c", "pass"], {}, tmp_path)
-    assert check.served(nothing, picture, {model: b""}) == {model: "it did not begin to serve"}
+    assert check.served(nothing, {model: (picture, b"")}) == {model: "it did not begin to serve"}
+    # The picture of a model that enhances is one that it has something to do with.
+    assert cv2.imread(str(dark)).mean() < cv2.imread(str(picture)).mean() / 3
+
+
+def test_a_graph_is_compared_operation_by_operation(tmp_path: Path) -> None:
+    """On this machine alone: all are right; and a graph of other weights is not."""
+    copy = check.make_copy(tmp_path, "chroma_residual-xs.r1.int8")
+    here = check.Machine([sys.executable], {}, copy)
+    png, *_ = check.make_pictures(tmp_path)
+    given = tmp_path / "inputs.npz"
+    assert here.python(check.PROBE, "inputs", png, given)[0] == 0
+    model = copy / "edge_demo/models/chroma_residual-xs.r1.int8.tflite"
+    taken = check.Operations(here, model, given, tmp_path)
+    assert taken.wrong(here, same_kernels=True) == []
+    place = next(i for i, kind in enumerate(taken._parts.kinds) if kind == "CONV_2D")
+    for values in taken._x86.values():
+        values[place] = values[place] ^ 2
+    assert taken.wrong(here, same_kernels=False) == [f"operation {place} (CONV_2D) is 2 steps off"]
 
 
 def test_what_selftest_says() -> None:

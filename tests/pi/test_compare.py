@@ -84,10 +84,10 @@ def test_no_number_is_not_near(arm: dict[str, np.ndarray]) -> None:
 def test_pictures() -> None:
     black, other = np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4, 3), np.uint8)
     other[1, 2, 0] = 255  # would be 1 where bytes wrap around
-    assert compare.compare_pictures(black, other) == 255
-    assert compare.compare_pictures(black, black) == 0
-    assert compare.compare_pictures(black, other[:3]) == math.inf
-    assert compare.compare_pictures(None, other) == math.inf
+    assert compare.compare_pictures(black, other) == (255, pytest.approx(255 / 48**0.5))
+    assert compare.compare_pictures(black, black) == (0, 0)
+    assert compare.compare_pictures(black, other[:3]) == (math.inf, math.inf)
+    assert compare.compare_pictures(None, other) == (math.inf, math.inf)
 
 
 def test_what_a_picture_may_differ_by() -> None:
@@ -98,10 +98,18 @@ def test_what_a_picture_may_differ_by() -> None:
 
 
 def row(
-    arm: dict[str, np.ndarray] | None = None, picture: float = 0, **failures: str
+    arm: dict[str, np.ndarray] | None = None,
+    picture: float = 0,
+    rms: float = math.inf,
+    same: bool = False,
+    wrong: list[str] | None = None,
+    **failures: str,
 ) -> compare.Row:
-    found = None if arm is None else compared(arm, reference=outputs(2.0))
-    return compare.judge("a cpu", "an interpreter", "m.int8", found, picture, 48.0, failures)
+    found = None if arm is None else compared(arm, same=same, reference=outputs(2.0))
+    if found and wrong is not None:
+        found = compare.by_operation(found, wrong)
+    pictures = picture, rms
+    return compare.judge("a cpu", "an interpreter", "m.int8", found, pictures, 48.0, failures, same)
 
 
 def test_verdicts() -> None:
@@ -115,6 +123,38 @@ def test_verdicts() -> None:
     assert both.verdict == "FAIL: selftest: differs; benchmark: failed: x"
     assert row(None, outputs="died").verdict == "FAIL: outputs: died"
     assert not row(None).ok
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_right_operations_excuse_steps_and_the_picture_counts(same: bool) -> None:
+    far = outputs(MOST_STEPS + 2)
+    most = compare.MOST_RMS
+    found = row(far, 9, rms=most, same=same, wrong=[])
+    assert found.ok and found.verdict == "ok (each operation; the picture within 2.0 codes)"
+    assert row(far, 40, rms=1.01 * most, same=same, wrong=[]).verdict == (
+        "FAIL: picture too far from x86's"
+    )
+    assert row(far, rms=0, same=same, wrong=["operation 3 (MUL) is 2 steps off"]).verdict == (
+        "FAIL: operation 3 (MUL) is 2 steps off"
+    )
+    # Steps of an output may be more codes of a picture, but not where kernels are the same.
+    assert row(outputs(), 9, rms=most, same=same).ok is not same
+
+
+def test_operations_by_themselves() -> None:
+    def written(*values: int) -> list[np.ndarray]:
+        return [np.array([value], np.int8) for value in values]
+
+    kinds = ["CONV_2D", "SOFTMAX"]
+    x86 = [written(5, 5), written(-7, 7)]
+    for right in (written(5, 7), written(-7, 5), written(5, 4), written(5, 8)):
+        assert compare.wrong_operations(right, x86, kinds) == []
+    assert compare.wrong_operations(written(6, 9), x86, kinds) == [
+        "operation 0 (CONV_2D) is 1 steps off", "operation 1 (SOFTMAX) is 2 steps off",
+    ]  # fmt: skip
+    assert compare.wrong_operations(written(-7, 5), x86[:1], kinds) == [
+        "operation 0 (CONV_2D) is 12 steps off"
+    ]
 
 
 def test_the_table_and_json() -> None:
