@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_demo.colour.siting import downsample
+from edge_demo.colour.siting import cosited, downsample, downsample_axis
 from edge_demo.colour.ycbcr import round_to_uint8
 from edge_demo.errors import UserError
 from edge_demo.video.reader import Decoded, Reader
@@ -30,10 +30,15 @@ def truth(decoded: Decoded) -> NDArray[np.uint8]:
     bits before the one rounding, so that figures compare with those of photographs.
     """
     frame = decoded.frame()
-    y = frame.y
-    if decoded.coding.subsampling == "4:2:0":
+    y, cbcr = frame.y, frame.cbcr
+    down, across = frame.coarse
+    if down or across:
         y = downsample(y[..., None], frame.siting)[..., 0]
-    return round_to_uint8(np.dstack([y.astype(np.float32), frame.cbcr.astype(np.float32)]))
+    # Of 4:2:2 and 4:4:0, chroma is halved along the other axis as luma is.
+    for axis, is_coarse in enumerate((down, across)):
+        if not is_coarse and (down or across):
+            cbcr = downsample_axis(cbcr, axis, cosited(frame.siting)[axis])
+    return round_to_uint8(np.dstack([y.astype(np.float32), cbcr.astype(np.float32)]))
 
 
 def truths(path: Path) -> tuple[Iterator[NDArray[np.uint8]], int | None, str]:

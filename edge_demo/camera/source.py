@@ -26,6 +26,7 @@ from ..colour.ycbcr import rgb_to_ycbcr, round_to_uint8
 from ..device.frames import Frame
 from ..errors import UserError
 from ..quiet import quiet_stderr
+from ..video.coding import RESTORED
 from ..video.reader import Decoded, Reader
 
 PICAMERA = "picamera"
@@ -92,8 +93,11 @@ def opened(wanted: str | None, size: tuple[int, int] | None, subsampled: bool) -
         if size is not None:
             raise UserError("--size is of a camera; a file has its own")
         with Reader(Path(wanted)) as reader:
-            if subsampled and reader.coding.subsampling != "4:2:0":
-                raise UserError(f"{wanted}: is not 4:2:0, so there is no chroma to reconstruct")
+            if subsampled and reader.coding.subsampling not in RESTORED:
+                raise UserError(
+                    f"{wanted}: is not {' or '.join(RESTORED)}, so there is no chroma to "
+                    "reconstruct"
+                )
             yield Source(
                 wanted, reader.size, reader.rate, lambda: _decoded(reader), live=False
             )  # fmt: skip

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from ..errors import UserError
 
 SITINGS = ("center", "left", "topleft")
+# The fourth, on the top row between the columns, is what 4:2:2 becomes, see ``tasks.chroma``.
+KNOWN = (*SITINGS, "top")
 KERNELS = ("bilinear", "bicubic", "lanczos4")
 
 Array = NDArray[np.float32]
@@ -26,15 +28,15 @@ Array = NDArray[np.float32]
 
 def check_siting(siting: str) -> str:
     """Return ``siting``, or raise UserError with the known names."""
-    if siting not in SITINGS:
-        raise UserError(f"unknown chroma siting {siting!r}; known: {', '.join(SITINGS)}")
+    if siting not in KNOWN:
+        raise UserError(f"unknown chroma siting {siting!r}; known: {', '.join(KNOWN)}")
     return siting
 
 
 def cosited(siting: str) -> tuple[bool, bool]:
     """Whether samples lie on a luma row, and on a luma column: (vertical, horizontal)."""
     check_siting(siting)
-    return siting == "topleft", siting in ("left", "topleft")
+    return siting in ("topleft", "top"), siting in ("left", "topleft")
 
 
 def kernel_weight(name: str, x: float) -> float:
@@ -121,16 +123,15 @@ def _filter_blocks(low: NDArray[np.generic], rows: list[Array], columns: list[Ar
     source = np.ascontiguousarray(low, np.float32)
     h, w, channels = source.shape
     positions = [
-        cv2.sepFilter2D(
-            source,
-            cv2.CV_32F,
-            columns[position % 2],
-            rows[position // 2],
-            borderType=cv2.BORDER_REPLICATE,
-        )
-        for position in range(4)
+        _filtered(source, columns[position % 2], rows[position // 2]) for position in range(4)
     ]
     return np.asarray(cv2.merge(positions), np.float32).reshape(h, w, 4 * channels)
+
+
+def _filtered(source: Array, columns: Array, rows: Array) -> Array:
+    """Taps along rows and along columns over (h, w, C), of the same shape."""
+    found = cv2.sepFilter2D(source, cv2.CV_32F, columns, rows, borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(found, np.float32).reshape(source.shape)
 
 
 def upsample(low: NDArray[np.generic], size: tuple[int, int], siting: str, kernel: str) -> Array:
@@ -154,6 +155,39 @@ def upsample(low: NDArray[np.generic], size: tuple[int, int], siting: str, kerne
     return np.ascontiguousarray(planes[:height, :width])
 
 
+def upsample_axis(
+    low: NDArray[np.generic], length: int, axis: int, is_cosited: bool, kernel: str
+) -> Array:
+    """Bring chroma that is subsampled along one axis (4:2:2, 4:4:0) to luma resolution.
+
+    Args:
+        low: (h, w, C).
+        length: the luma's along the axis; half of it, rounded up, is ``low``'s.
+        axis: 0 of 4:4:0, 1 of 4:2:2.
+        is_cosited: whether samples lie on pixels along it, see ``cosited``.
+        kernel: one of ``KERNELS``.
+
+    Returns:
+        (H, W, C) float32, unrounded.
+    """
+    one = np.ones(1, np.float32)
+    both = []
+    for phase in axis_phases(is_cosited):
+        taps = _centred(kernel, phase)
+        columns, rows = (one, taps) if axis == 0 else (taps, one)
+        both.append(_filtered(np.ascontiguousarray(low, np.float32), columns, rows))
+    pairs = np.stack(both, axis + 1)
+    shape = [*low.shape]
+    shape[axis] *= 2
+    return np.ascontiguousarray(pairs.reshape(shape).swapaxes(0, axis)[:length].swapaxes(0, axis))
+
+
+def downsample_axis(full: NDArray[np.generic], axis: int, is_cosited: bool) -> Array:
+    """Halve chroma (H, W, C) along one axis, as ``downsample`` does along both."""
+    along = np.asarray(full, np.float32).swapaxes(0, axis)
+    return np.ascontiguousarray(_halve(along, is_cosited).swapaxes(0, axis))
+
+
 def downsample(full: NDArray[np.generic], siting: str) -> Array:
     """Bring chroma at luma resolution to 4:2:0, unrounded.
 
@@ -172,12 +206,14 @@ def downsample(full: NDArray[np.generic], siting: str) -> Array:
     return np.ascontiguousarray(_halve(rows.swapaxes(0, 1), horizontal).swapaxes(0, 1))
 
 
-def downsample_blocks(blocks: Array, siting: str) -> Array:
+def downsample_blocks(blocks: Array, siting: str, doubled: int | None = None) -> Array:
     """``downsample`` of chroma of even size that lies in 2x2 blocks.
 
     Args:
         blocks: (h, w, 4 * C), laid out as by ``upsample_blocks``.
         siting: one of ``SITINGS``.
+        doubled: the axis along which the picture was doubled: the second of each two is none of
+            its own, and samples are the first.
 
     Returns:
         (h, w, C) float32.
@@ -185,7 +221,11 @@ def downsample_blocks(blocks: Array, siting: str) -> Array:
     vertical, horizontal = cosited(siting)
     h, w, depth = blocks.shape
     rows = blocks.reshape(h, w, 2, depth // 2)
-    columns = _mean(rows[:, :, 0], rows[:, :, 1], 0, vertical).reshape(h, w, 2, depth // 4)
+    upper, lower = rows[:, :, 0], rows[:, :, 1]
+    one = upper if doubled == 0 else _mean(upper, lower, 0, vertical)
+    columns = one.reshape(h, w, 2, depth // 4)
+    if doubled == 1:
+        return np.ascontiguousarray(columns[:, :, 0])
     return _mean(columns[:, :, 0], columns[:, :, 1], 1, horizontal)
 
 

@@ -1,9 +1,10 @@
 """Chroma of 4:2:0 pictures and frames, rebuilt: all that a device does for the chroma task.
 
 A JPEG, lossy WebP, HEIC or AVIF of subsampled chroma has it restored from its own planes. Networks
-know 4:2:0: chroma of other subsampling is brought to that first, and its own samples hold in the
-end. Other pictures hold their chroma at full resolution: they are refused, unless ``resample`` says
-that it was upsampled from 4:2:0 before and is to be rebuilt.
+know 4:2:0: a picture of 4:2:2 or 4:4:0 is doubled along its other axis, which makes it one; 4:1:1
+is brought to 4:2:0, and its own samples hold in the end. Other pictures hold their chroma at full
+resolution: they are refused, unless ``resample`` says that it was upsampled from 4:2:0 before and
+is to be rebuilt.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from ..model.tiling import Tile, even_parts, tiles, window
 from ..pictures.containers import ImageInfo
 from ..pictures.images import apply_orientation, carried, to_uint16
 from ..pictures.picture import Picture, made
-from ..pictures.planes import STEPS, Unavailable, decode_planes, has_planes
-from ..tasks.chroma import DETAIL, Planes, Variant, pack, rounded, unpack
+from ..pictures.planes import STEPS, StoredPlanes, Unavailable, decode_planes, has_planes
+from ..tasks.chroma import DETAIL, Planes, Variant, of_one_axis, own, pack, rounded, unpack
 from .frames import Frame, RestoredFrame
 from .restorer import Progress, Restorer
 
@@ -62,20 +63,25 @@ class Chroma(Restorer):
         return {"detail": "proposes no detail; models of chroma_merged do"}
 
     def reconstruct(self, degraded: Planes, progress: Progress | None = None) -> NDArray[np.uint8]:
-        """Chroma at luma resolution, (H, W, 2) uint8, of a 4:2:0 picture of any size."""
+        """Chroma at luma resolution, (H, W, 2) uint8, of a picture of any size.
+
+        Of one that was doubled (see ``tasks.chroma.of_one_axis``), of its own size.
+        """
         out = np.empty((*degraded.size, 2), np.uint8)
         parts, tile = self._parts(degraded)
         for index, part in enumerate(parts):
             piece = _piece(degraded, part, tile)
             outputs = self.runner.run(self.task.encode(piece))
-            result = rounded(self.task.decode(outputs, piece, self.detail))
+            result = self.task.decode(outputs, piece, self.detail)
             top, bottom, left, right = part.keep
-            out[top:bottom, left:right] = result[
-                top - part.top : bottom - part.top, left - part.left : right - part.left
-            ]
+            # A doubled picture's tiles are even, too: their first pixels are its own.
+            kept = result[top - part.top : bottom - part.top, left - part.left : right - part.left]
+            own(out[top:bottom, left:right], degraded.doubled)[:] = rounded(
+                own(kept, degraded.doubled), degraded.doubled
+            )
             if progress:
                 progress(index + 1, len(parts))
-        return out
+        return np.ascontiguousarray(own(out, degraded.doubled))
 
     def blocks(self, planes: Planes, tile: int = 0) -> Array:
         """What the network adds to bilinear, before any rounding.
@@ -105,23 +111,24 @@ class Chroma(Restorer):
 
         ``corrected`` makes chroma of it; in between, a video's corrections can be filtered.
         """
-        height, width = planes.size
-        return unpack(self.blocks(planes))[:height, :width]
+        return _shown(self.blocks(planes), planes)
 
     def corrected(self, planes: Planes, correction: Array) -> Array:
         """CbCr (H, W, 2) float32, unrounded: bilinear, a correction, agreement with the planes."""
         height, width = planes.size
         even = correction
+        if planes.doubled is not None:
+            even = np.repeat(correction, 2, planes.doubled)
         if height % 2 or width % 2:  # the last row and column once more
             even = np.asarray(cv2.copyMakeBorder(
-                correction, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE
+                even, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE
             ))  # fmt: skip
-        return self.task.corrected(pack(even), planes)[:height, :width]
+        return own(self.task.corrected(pack(even), planes)[:height, :width], planes.doubled)
 
     def find(self, frame: Frame) -> Array:
-        """The correction of a 4:2:0 frame, see ``correction``."""
-        height, width = frame.y.shape
-        return unpack(self.blocks(_planes(frame), _FRAME_TILE))[:height, :width]
+        """The correction of a frame, see ``correction``."""
+        planes = _planes(frame)
+        return _shown(self.blocks(planes, _FRAME_TILE), planes)
 
     def apply(self, frame: Frame, effect: Array) -> RestoredFrame:
         """The frame's own luma, and chroma with a correction."""
@@ -157,17 +164,14 @@ class Chroma(Restorer):
         assert picture.file is not None
         file = decode_planes(picture.file)
         clock.lap("read")
-        is_420 = file.steps == STEPS["4:2:0"]
-        size = file.y.shape[0], file.y.shape[1]
-        low = file.cbcr if is_420 else round_to_uint8(halved(file.cbcr, file.steps, size))
-        planes = Planes(file.y, low, file.siting, file.info.quantised)
+        planes = _stored(file)
         depth: Any = np.uint8
         if file.depth > 8:
             depth = np.uint16
             cbcr: NDArray[Any] = self.corrected(planes, self.correction(planes))
         else:
             cbcr = self._rebuilt(planes, progress)
-        if not is_420:
+        if file.steps == STEPS["4:1:1"]:
             cbcr = agreeing(cbcr, file.cbcr, file.steps)
         rgb = _to_rgb(file.y, cbcr, depth, file.matrix, file.full_range)
         self._tell("rgb", rgb)
@@ -208,8 +212,28 @@ def _hidden_kept(rgb: NDArray[Any], alpha: NDArray[Any] | None, before: Picture)
     return np.where((alpha > 0)[..., None], rgb, was)
 
 
+def _stored(file: StoredPlanes) -> Planes:
+    """A file's planes as networks take them."""
+    quantised = file.info.quantised
+    if file.steps == STEPS["4:2:0"]:
+        return Planes(file.y, file.cbcr, file.siting, quantised)
+    if 1 in file.steps and 2 in file.steps:
+        return of_one_axis(file.y, file.cbcr, file.steps.index(2), file.siting, quantised)
+    size = file.y.shape[0], file.y.shape[1]
+    low = round_to_uint8(halved(file.cbcr, file.steps, size))
+    return Planes(file.y, low, file.siting, quantised)
+
+
 def _planes(frame: Frame) -> Planes:
-    return Planes(frame.y, frame.cbcr, frame.siting)
+    if all(frame.coarse) or not any(frame.coarse):  # of a single pixel nothing can be told
+        return Planes(frame.y, frame.cbcr, frame.siting)
+    return of_one_axis(frame.y, frame.cbcr, frame.coarse.index(True), frame.siting)
+
+
+def _shown(blocks: Array, planes: Planes) -> Array:
+    """Blocks as (H, W, 2) of the picture's own size."""
+    height, width = planes.size
+    return np.ascontiguousarray(own(unpack(blocks)[:height, :width], planes.doubled))
 
 
 def _piece(planes: Planes, part: Tile, tile: tuple[int, int]) -> Planes:
@@ -219,6 +243,7 @@ def _piece(planes: Planes, part: Tile, tile: tuple[int, int]) -> Planes:
         window(planes.cbcr, part.top // 2, part.left // 2, tile[0] // 2, tile[1] // 2),
         planes.siting,
         planes.quantised,
+        planes.doubled,
     )
 
 

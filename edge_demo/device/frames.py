@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..colour.siting import upsample
+from ..colour.siting import cosited, upsample_axis
 from ..colour.ycbcr import rgb_to_ycbcr, round_to_uint8, ycbcr_to_rgb
 
 Array = NDArray[np.float32]
 Plane = NDArray[np.uint8]
 
-# How tasks in RGB see 4:2:0 chroma.
+# How tasks in RGB see subsampled chroma.
 _KERNEL = "bicubic"
 
 
@@ -29,9 +29,10 @@ class Frame:
 
     Attributes:
         y: (H, W), uint8, or float32 with fractions (limited range, more than 8 bits); 0..255.
-        cbcr: (ceil(H/2), ceil(W/2), 2) of 4:2:0, or (H, W, 2) of 4:4:4; the same units, centred on
-            128, and beyond 0..255 where the stream is.
-        siting: of 4:2:0 chroma, see ``siting``.
+        cbcr: (ceil(H/2), ceil(W/2), 2) of 4:2:0, (H, ceil(W/2), 2) of 4:2:2, (ceil(H/2), W, 2) of
+            4:4:0, or (H, W, 2) of 4:4:4; the same units, centred on 128, and beyond 0..255 where
+            the stream is.
+        siting: of subsampled chroma, see ``siting``.
         matrix: name of the colour matrix, see ``ycbcr``.
     """
 
@@ -45,11 +46,19 @@ class Frame:
         """Y as uint8 (H, W)."""
         return self.y if self.y.dtype == np.uint8 else round_to_uint8(self.y)
 
+    @property
+    def coarse(self) -> tuple[bool, bool]:
+        """Whether chroma is subsampled down and across."""
+        down, across = (self.cbcr.shape[axis] != self.y.shape[axis] for axis in (0, 1))
+        return down, across
+
     def rgb(self) -> Array:
         """(H, W, 3) float32, clipped to 0..255, unrounded."""
         cbcr = self.cbcr
-        if cbcr.shape[:2] != self.y.shape:
-            cbcr = upsample(cbcr, self.y.shape[:2], self.siting, _KERNEL)
+        for axis, is_coarse in enumerate(self.coarse):
+            if is_coarse:
+                on = cosited(self.siting)[axis]
+                cbcr = upsample_axis(cbcr, self.y.shape[axis], axis, on, _KERNEL)
         ycbcr = np.dstack([self.y.astype(np.float32), cbcr.astype(np.float32)])
         return np.clip(ycbcr_to_rgb(ycbcr, self.matrix), 0.0, 255.0)
 

@@ -331,6 +331,49 @@ def bare(data: bytes) -> bytes:
     return b"".join([*pieces, data[at:end]])
 
 
+def of_four(data: bytes) -> bytes:
+    """A JPEG of 4:2:2 or 4:4:0 with its luma as two components, of the size of its chroma.
+
+    The blocks stay as they are, so where no component is larger than another libjpeg has nothing to
+    enlarge: the third and the fourth are Cb and Cr as stored. The first two are of no use.
+
+    Args:
+        data: as of ``bare``.
+
+    Raises:
+        Invalid: damaged, or cut.
+    """
+    pieces, at = [data[:2]], 2
+    luma = second = b""
+    for marker, start, end in _segments(data):
+        body = data[start + 4 : end]
+        if marker in _SOF:
+            depth, height, width = struct.unpack_from(">BHH", body)
+            y, *colour = (body[6 + 3 * i : 9 + 3 * i] for i in range(3))
+            across, down = (a // b for a, b in zip(*map(_factors, (y, colour[0])), strict=True))
+            factors, luma = colour[0][1:2], y[:1]
+            second = bytes([min(set(range(4)) - {one[0] for one in (y, *colour)})])
+            size = struct.pack(">BHHB", depth, -(-height // down), -(-width // across), 4)
+            both = [name + factors + y[2:] for name in (luma, second)]
+            body = b"".join([size, *both, *colour])
+        elif marker == _SOS and body[0] > 1:
+            parts = [body[1 + 2 * i : 3 + 2 * i] for i in range(body[0])]
+            twice = [[one, second + one[1:]] if one[:1] == luma else [one] for one in parts]
+            named = [one for each in twice for one in each]
+            body = b"".join([bytes([len(named)]), *named, body[1 + 2 * body[0] :]])
+        else:
+            continue
+        pieces += [data[at:start], _segment(marker, body)]
+        at = end
+    return b"".join([*pieces, data[at:]])
+
+
+def _factors(component: bytes) -> tuple[int, int]:
+    """Of sampling, across and down."""
+    across, down = divmod(component[1], 16)
+    return across, down
+
+
 # ---------------------------------------------------------------------------------------- writing
 
 

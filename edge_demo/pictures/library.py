@@ -124,6 +124,20 @@ def jpeg_planes(data: bytes) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         return np.array(luma), np.array(halved)
 
 
+def jpeg_planes_of_four(luma: bytes, data: bytes) -> list[NDArray[np.uint8]]:
+    """Luma (H, W) of a JPEG, and the last two of the components of a JPEG of four.
+
+    Raises:
+        Invalid: damaged.
+    """
+    with _refusing("a jpeg"):
+        plain: Any = _opened("jpeg", luma)
+        plain.draft("L", plain.size)
+        # Pillow has four components for inks, and turns them round.
+        inks = np.asarray(_opened("jpeg", data))
+        return [np.array(plain), 255 - inks[..., 2], 255 - inks[..., 3]]
+
+
 def exif_of_tiff(data: bytes) -> bytes | None:
     """What a TIFF's first page says as EXIF does, as an EXIF block; None where it says nothing."""
     from PIL import Image

@@ -2,8 +2,9 @@
 
 Converting to RGB and back would blur and round the very samples that chroma restoration starts
 from. FFmpeg hands them over untouched, of a HEIC's tiles one by one. Of a 4:2:0 JPEG libjpeg does,
-at half size: every other program shows its pixels, and FFmpeg's cosine transform rounds up to a
-sixth of the chroma samples in another way, which cost nearly grey pictures up to 0.7 dB.
+at half size, and of one of 4:2:2 or 4:4:0 when its luma is called two components: every other
+program shows its pixels, and FFmpeg's cosine transform rounds up to a sixth of the chroma samples
+in another way, which cost nearly grey pictures up to 0.7 dB.
 """
 
 from __future__ import annotations
@@ -138,10 +139,10 @@ def _plane(plane: av.video.plane.VideoPlane, depth: Any) -> Plane:
 
 
 def _of_jpeg(file: ImageFile) -> list[Plane]:
-    """By libjpeg, which at half size leaves 4:2:0 chroma as it is stored; else by FFmpeg."""
+    """By libjpeg where it can be had to leave chroma as it is stored; else by FFmpeg."""
     info = file.info
     arithmetic = jpeg_file.parse(file.data).arithmetic
-    by_libjpeg = info.subsampling == "4:2:0" and min(info.width, info.height) >= 2
+    by_libjpeg = info.subsampling != "4:1:1" and min(info.width, info.height) >= 2
     if arithmetic and not by_libjpeg:
         raise Unavailable(f"{info.path}: its planes are arithmetic-coded")
     # Where data is damaged FFmpeg says so, and libjpeg invents what is missing.
@@ -149,7 +150,10 @@ def _of_jpeg(file: ImageFile) -> list[Plane]:
     if not by_libjpeg:
         return found
     with refusals(info.path):
-        luma, halved = library.jpeg_planes(jpeg_file.bare(file.data))
+        bare = jpeg_file.bare(file.data)
+        if info.subsampling != "4:2:0":
+            return library.jpeg_planes_of_four(bare, jpeg_file.of_four(bare))
+        luma, halved = library.jpeg_planes(bare)
     return [luma, halved[..., 1], halved[..., 2]]
 
 

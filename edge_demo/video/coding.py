@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..colour.siting import KNOWN
 from ..errors import UserError
 
 Array = NDArray[np.float32]
@@ -24,12 +25,22 @@ FORMATS = {
     "yuv420p": ("4:2:0", 8, False),
     "yuvj420p": ("4:2:0", 8, True),
     "yuv420p10le": ("4:2:0", 10, False),
+    "yuv422p": ("4:2:2", 8, False),
+    "yuvj422p": ("4:2:2", 8, True),
+    "yuv422p10le": ("4:2:2", 10, False),
+    "yuv440p": ("4:4:0", 8, False),
+    "yuvj440p": ("4:4:0", 8, True),
+    "yuv440p10le": ("4:4:0", 10, False),
     "yuv444p": ("4:4:4", 8, False),
     "yuvj444p": ("4:4:4", 8, True),
     "yuv444p10le": ("4:4:4", 10, False),
     "gray": ("grey", 8, False),
     "gray10le": ("grey", 10, False),
 }
+
+
+# Subsampling that chroma is restored from.
+RESTORED = ("4:2:0", "4:2:2", "4:4:0")
 
 
 @dataclass(frozen=True)
@@ -58,8 +69,8 @@ _SUBSAMPLING = {(1, 1): "4:4:4", (2, 2): "4:2:0", (2, 1): "4:2:2", (4, 1): "4:1:
 def stored(pixels: str) -> Stored:
     """How a pixel format stores pixels, and the format of ``FORMATS`` that is nearest to it.
 
-    More than 10 bits become 10, which no network tells apart; chroma between 4:2:0 and 4:4:4
-    becomes 4:4:4, for models that do not restore it.
+    More than 10 bits become 10, which no network tells apart; chroma of 4:1:1 and 4:1:0 becomes
+    4:4:4, for models that do not restore it.
 
     Args:
         pixels: FFmpeg's name.
@@ -78,7 +89,7 @@ def stored(pixels: str) -> Stored:
     steps = side // found.chroma_width(side), side // found.chroma_height(side)
     subsampling = _SUBSAMPLING.get(steps, "other")
     full = "j" if pixels.startswith("yuvj") else ""
-    kind = "420" if subsampling == "4:2:0" else "444"
+    kind = subsampling.replace(":", "") if subsampling in RESTORED else "444"
     return Stored(subsampling, depth, alpha, f"yuv{full}{kind}p{many}")
 
 
@@ -110,7 +121,7 @@ class Coding:
     """What the numbers in planes mean.
 
     Attributes:
-        subsampling: ``4:2:0``, ``4:4:4`` or ``grey``.
+        subsampling: ``4:2:0``, ``4:2:2``, ``4:4:0``, ``4:4:4`` or ``grey``.
         depth: bits, 8 or 10.
         full_range: else luma is 16..235 and chroma 16..240, times 4 with 10 bits.
         matrix: name in ``colour.MATRICES``.
@@ -224,8 +235,9 @@ def coding(name: str, pixels: str, size: tuple[int, int], siting: str | None, ta
             f"{name}: its colour matrix (number {tags.matrix} of ITU-T H.273) is not supported; "
             "BT.601, BT.709 and BT.2020 are"
         )
-    if siting not in (None, "left", "center", "topleft"):
+    lies = siting or "left"
+    if subsampling == "4:2:2":  # what a siting says of rows means nothing there
+        lies = "left" if lies.endswith("left") else "center"
+    if lies not in KNOWN:
         raise UserError(f"{name}: its chroma siting {siting!r} is not supported")
-    return Coding(
-        subsampling, depth, full or tags.range == _FULL_RANGE, matrix, siting or "left", tags
-    )
+    return Coding(subsampling, depth, full or tags.range == _FULL_RANGE, matrix, lies, tags)

@@ -40,8 +40,7 @@ class Decoded:
 
     Attributes:
         y: (H, W), uint8 or uint16, as stored.
-        cbcr: (ceil(H/2), ceil(W/2), 2) or (H, W, 2), likewise; of a grey frame the former, of no
-            colour.
+        cbcr: likewise, of a shape as of ``Frame``; of a grey frame as of 4:2:0, of no colour.
         coding: what the numbers mean.
         pts: time of the frame, in units of the stream's time base.
         duration: in the same unit; 0 where unknown.

@@ -19,7 +19,7 @@ from ..device import temporal
 from ..device.restorer import Restorer
 from ..errors import UserError
 from .ahead import ahead
-from .coding import Coding
+from .coding import RESTORED, Coding
 from .reader import Counts, Decoded, Reader
 from .writer import Target, Writer
 
@@ -161,10 +161,10 @@ def _check(reader: Reader, restorer: Restorer) -> None:
     subsampling = reader.stored.subsampling
     if restorer.subsampled and subsampling == "grey":
         raise UserError(f"{reader.path}: a grey video has no chroma to reconstruct")
-    if restorer.subsampled and subsampling != "4:2:0":
+    if restorer.subsampled and subsampling not in RESTORED:
         raise UserError(
-            f"{reader.path}: stores {subsampling} chroma, so there is nothing to reconstruct from "
-            "4:2:0; a model of low light takes it (--task enhance)"
+            f"{reader.path}: stores {subsampling} chroma; of video that of {', '.join(RESTORED)} "
+            "can be reconstructed; a model of low light takes it (--task enhance)"
         )
 
 

@@ -306,7 +306,7 @@ def test_low_light(tmp_path: Path, low_light_models: dict[str, Path]) -> None:
 def test_what_is_refused(tmp_path: Path, model: Chroma) -> None:
     whole = make_clip(tmp_path, "444.mkv", pixels="yuv444p", codec="ffv1").path
     grey = make_clip(tmp_path, "grey.mkv", pixels="gray", codec="ffv1").path
-    other = make_clip(tmp_path, "422.mkv", pixels="yuv422p", codec="ffv1").path
+    other = make_clip(tmp_path, "444p10.mkv", pixels="yuv444p10le", codec="ffv1").path
     colours = make_clip(tmp_path, "ycgco.mp4", tags=(8, 1, 1, 1)).path
     text = tmp_path / "text.mp4"
     text.write_text("no video")
@@ -315,9 +315,9 @@ def test_what_is_refused(tmp_path: Path, model: Chroma) -> None:
         hum(out, out.add_stream("aac", rate=48000, layout="mono"))
     wanted = target(tmp_path / "out.mkv", None, None, False)
     for path, says in [
-        (whole, "stores 4:4:4 chroma, so there is nothing"),
+        (whole, "stores 4:4:4 chroma; of video that of 4:2:0, 4:2:2, 4:4:0 can be"),
         (grey, "a grey video has no chroma to reconstruct"),
-        (other, "stores 4:2:2 chroma, so there is nothing"),
+        (other, "stores 4:4:4 chroma; of video"),
         (colours, "its colour matrix .number 8"),
         (text, "cannot be read as a video"),
         (sound, "has no video in it"),
