@@ -67,7 +67,7 @@ def test_what_a_stream_says() -> None:
 
 def test_what_is_refused() -> None:
     for options, says in [
-        ({"pixels": "yuv422p"}, r"its pixels \(yuv422p\)"),
+        ({"pixels": "yuv411p"}, r"its pixels \(yuv411p\)"),
         ({"tags": Tags(0, 1, 1, 2)}, "number 0 of ITU-T H.273"),
         ({"siting": "bottom"}, "chroma siting 'bottom'"),
     ]:
