@@ -122,10 +122,34 @@ def _filter_blocks(low: NDArray[np.generic], rows: list[Array], columns: list[Ar
     """Each block position's own filter over (h, w, C): (h, w, 4 * C)."""
     source = np.ascontiguousarray(low, np.float32)
     h, w, channels = source.shape
-    positions = [
-        _filtered(source, columns[position % 2], rows[position // 2]) for position in range(4)
-    ]
+    positions: list[Array] = []
+    for index, row in enumerate(rows):
+        if index and np.array_equal(row, rows[0]):
+            positions += positions
+        else:
+            upright = _along(source, row, 0)
+            positions += [_along(upright, column, 1) for column in columns]
     return np.asarray(cv2.merge(positions), np.float32).reshape(h, w, 4 * channels)
+
+
+def _along(values: Array, taps: Array, axis: int) -> Array:
+    """A filter along an axis of (h, w, C), its taps around their anchor; edges repeat.
+
+    Of filters this short a sum of shifted copies takes a quarter of the time of OpenCV's own.
+    """
+    used = np.flatnonzero(taps)
+    reach = len(taps) // 2
+    if used.tolist() == [reach]:
+        return values * taps[reach] if taps[reach] != 1 else values
+    border = (reach, reach, 0, 0) if axis == 0 else (0, 0, reach, reach)
+    padded = np.asarray(cv2.copyMakeBorder(values, *border, cv2.BORDER_REPLICATE))
+    padded = padded.reshape(*padded.shape[:2], values.shape[2]).swapaxes(0, axis)
+    count = values.shape[axis]
+    first, *others = (padded[at : at + count].swapaxes(0, axis) for at in used)
+    total = first * taps[used[0]]
+    for one, tap in zip(others, taps[used[1:]], strict=True):
+        total = cv2.scaleAdd(one, float(tap), total).reshape(values.shape)
+    return np.asarray(total, np.float32)
 
 
 def _filtered(source: Array, columns: Array, rows: Array) -> Array:
@@ -219,14 +243,21 @@ def downsample_blocks(blocks: Array, siting: str, doubled: int | None = None) ->
         (h, w, C) float32.
     """
     vertical, horizontal = cosited(siting)
+    upper, lower = _halves(blocks)
+    left, right = _halves(upper if doubled == 0 else _mean(upper, lower, 0, vertical))
+    return left if doubled == 1 else _mean(left, right, 1, horizontal)
+
+
+def _halves(blocks: Array) -> tuple[Array, Array]:
+    """The halves of the last axis of (h, w, D): copied at once, so that sums are fast."""
     h, w, depth = blocks.shape
-    rows = blocks.reshape(h, w, 2, depth // 2)
-    upper, lower = rows[:, :, 0], rows[:, :, 1]
-    one = upper if doubled == 0 else _mean(upper, lower, 0, vertical)
-    columns = one.reshape(h, w, 2, depth // 4)
-    if doubled == 1:
-        return np.ascontiguousarray(columns[:, :, 0])
-    return _mean(columns[:, :, 0], columns[:, :, 1], 1, horizontal)
+    kind = np.dtype((np.void, depth // 2 * blocks.itemsize))
+    both = np.ascontiguousarray(blocks).view(kind)
+    first, second = (
+        np.ascontiguousarray(both[..., half]).view(blocks.dtype).reshape(h, w, depth // 2)
+        for half in range(2)
+    )
+    return first, second
 
 
 def _mean(even: Array, odd: Array, axis: int, is_cosited: bool) -> Array:

@@ -33,8 +33,11 @@ Array = NDArray[np.float32]
 
 # Rows converted to RGB at a time, so that memory stays small on large pictures.
 _STRIP = 256
-# Of a video's frames: small ones compute a quarter of a large frame twice.
-_FRAME_TILE = 1024
+# Of a video's frames: one tile to 1080 lines, as what tiles share is computed twice.
+_FRAME_TILE = 2048
+# Rows of a frame corrected at a time: what is made of them stays in a processor's cache. So many
+# more at either side decide their results.
+_ROWS, _MARGIN = 64, 8
 _BLOCK_CHANNELS = 8  # (Cb, Cr) at the four positions of a 2x2 block
 
 
@@ -116,14 +119,24 @@ class Chroma(Restorer):
     def corrected(self, planes: Planes, correction: Array) -> Array:
         """CbCr (H, W, 2) float32, unrounded: bilinear, a correction, agreement with the planes."""
         height, width = planes.size
-        even = correction
+        whole = correction
         if planes.doubled is not None:
-            even = np.repeat(correction, 2, planes.doubled)
-        if height % 2 or width % 2:  # the last row and column once more
-            even = np.asarray(cv2.copyMakeBorder(
-                even, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE
-            ))  # fmt: skip
-        return own(self.task.corrected(pack(even), planes)[:height, :width], planes.doubled)
+            whole = np.repeat(correction, 2, planes.doubled)
+        out = np.empty((height, width, 2), np.float32)
+        for top in range(0, height, _ROWS):
+            first, last = max(0, top - _MARGIN), min(height, top + _ROWS + _MARGIN)
+            part = Planes(
+                planes.y[first:last], planes.cbcr[first // 2 : (last + 1) // 2],
+                planes.siting, planes.quantised, planes.doubled,
+            )  # fmt: skip
+            even = whole[first:last]
+            if last % 2 or width % 2:  # the last row and column once more
+                even = np.asarray(cv2.copyMakeBorder(
+                    even, 0, last % 2, 0, width % 2, cv2.BORDER_REPLICATE
+                ))  # fmt: skip
+            rows = out[top : top + _ROWS]
+            rows[:] = self.task.corrected(pack(even), part)[top - first :][: len(rows), :width]
+        return own(out, planes.doubled)
 
     def find(self, frame: Frame) -> Array:
         """The correction of a frame, see ``correction``."""

@@ -27,6 +27,8 @@ _INSTALL = (
 # What edgetpu_compiler leaves in a file, and what runs it.
 _COMPILED = b"edgetpu-custom-op"
 EDGE_TPU_LIBRARY = "libedgetpu.so.1"
+# Values quantised at a time: they stay in a processor's cache.
+_CHUNK = 1 << 16
 # Far more than help anywhere, and far fewer than a system refuses.
 _THREADS = 64
 
@@ -86,10 +88,15 @@ def _edge_tpu(module: ModuleType, path: Path) -> Any:
 def quantise(values: NDArray[Any], scale: float, zero_point: int, dtype: Any) -> NDArray[Any]:
     """Real values to integers: rounded to nearest, clipped to the type's range."""
     limits = np.iinfo(dtype)
-    steps = np.asarray(values / scale)
-    np.rint(steps, out=steps)
-    steps += zero_point
-    return np.clip(steps, limits.min, limits.max, out=steps).astype(dtype)
+    real_values, out = np.ascontiguousarray(values).reshape(-1), np.empty(values.shape, dtype)
+    integers = out.reshape(-1)
+    for start in range(0, values.size, _CHUNK):
+        part = slice(start, start + _CHUNK)
+        steps = np.asarray(real_values[part] / scale)
+        np.rint(steps, out=steps)
+        steps += zero_point
+        integers[part] = np.clip(steps, limits.min, limits.max, out=steps)
+    return out
 
 
 def real(integers: NDArray[Any], scale: float, zero_point: int) -> Array:
