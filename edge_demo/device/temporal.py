@@ -117,7 +117,7 @@ class Smoother:
             around, kept = slice(top, bottom), slice(rows.start - top, rows.stop - top)
             both = past.both[around] if places is None else brought(past.both, places[around])
             *before, moved = _planes(both, past.channels + 1)
-            share = trust(cv2.convertScaleAbs(moved), luma[around])[kept]
+            share = trust(np.asarray(cv2.convertScaleAbs(moved), np.uint8), luma[around])[kept]
             sure += float(share.sum())
             share *= np.float32(self._strength)
             mixed = []
