@@ -33,8 +33,8 @@ Array = NDArray[np.float32]
 
 # Rows converted to RGB at a time, so that memory stays small on large pictures.
 _STRIP = 256
-# Of a video's frames: one tile to 1080 lines, as what tiles share is computed twice.
-_FRAME_TILE = 2048
+# Of a video's frames: small ones compute a quarter of a large frame twice.
+_FRAME_TILE = 1024
 # Rows of a frame corrected at a time: what is made of them stays in a processor's cache. So many
 # more at either side decide their results.
 _ROWS, _MARGIN = 64, 8
