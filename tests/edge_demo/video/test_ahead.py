@@ -100,6 +100,8 @@ def test_a_second_stop_waits_for_the_first() -> None:
         finally:
             closed.set()
 
+    # Who starts the tests in a shell's background has it ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     inner = ahead(stage())
     items = ahead(inner)
     assert next(items) == 1 and begun.wait(5)
@@ -110,4 +112,5 @@ def test_a_second_stop_waits_for_the_first() -> None:
     assert closed.is_set()
     inner.close()
     again.join()
+    signal.signal(signal.SIGINT, before)
     assert not working()
