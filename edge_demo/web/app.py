@@ -456,10 +456,9 @@ def _video(studio: Studio) -> Response:
 
 
 def _download(file: IO[bytes]) -> Response:
-    """A file that nobody else has a name for any more."""
+    """A video's result, whole: its ranges are not served."""
     size = file.seek(0, io.SEEK_END)
     file.seek(0)
-    # Whole: a part would be all that its client ever gets.
     response = send_file(file, "video/mp4", as_attachment=True, download_name="restored.mp4",
                          conditional=False)  # fmt: skip
     response.content_length = size
