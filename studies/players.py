@@ -9,18 +9,13 @@ all alike; writes ``docs/results/players.json``.
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
 import statistics
-import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edge_demo import cli
 from edge_demo.benchmark import command as benchmark
@@ -30,70 +25,14 @@ from edge_demo.errors import UserError
 from edge_demo.model.tflite import TFLiteModel
 from edge_demo.report.tables import markdown
 from edge_demo.tasks import chroma
-from edge_demo.tasks.chroma import Planes
 
 from . import wording
 from .command import RESULTS, command_line, write
+from .ffmpeg_filters import lacking, shaded
 from .wording import Json
 
 SIZE = (1920, 1080)
 THREADS = 2
-# Mesa's driver for a processor; no other, so that every machine measures the same.
-_DRIVER = Path("/usr/share/vulkan/icd.d")
-
-
-def lacking() -> str:
-    """What is missing to run a shader; nothing if nothing is."""
-    if not shutil.which("ffmpeg"):
-        return "ffmpeg is not installed"
-    listed = subprocess.run(["ffmpeg", "-hide_banner", "-filters"], capture_output=True, text=True)
-    if " libplacebo " not in listed.stdout:
-        return "this ffmpeg has no filter libplacebo"
-    return "" if list(_DRIVER.glob("lvp_icd.*")) else "mesa-vulkan-drivers is not installed"
-
-
-def shaded(shader: str, planes: Planes, levels: str, frames: int = 1) -> NDArray[np.uint8]:
-    """What libplacebo makes of 4:2:0 planes (uint8) with a user shader.
-
-    Args:
-        shader: its text; an empty one is none.
-        planes: of even size; of limited range in its codes, where ``levels`` says so.
-        levels: ``limited`` or ``full``.
-        frames: how often the same frame is given.
-
-    Returns:
-        YCbCr (H, W, 3) uint8 of the last frame, in the codes of ``planes``.
-
-    Raises:
-        UserError: FFmpeg refuses, with what it says.
-    """
-    height, width = planes.size
-    kind = {"full": "pc", "limited": "tv"}[levels]
-    plain = [planes.y, planes.cbcr[..., 0], planes.cbcr[..., 1]]
-    with tempfile.TemporaryDirectory() as folder:
-        hook = ""
-        if shader:
-            (Path(folder) / "shader.glsl").write_text(shader)
-            hook = f":custom_shader_path={folder}/shader.glsl"
-        command = [
-            "ffmpeg", "-hide_banner", "-loglevel", "error", "-nostdin",
-            "-init_hw_device", "vulkan=v:0", "-filter_hw_device", "v",
-            "-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", f"{width}x{height}",
-            "-color_range", kind, "-colorspace", "smpte170m",
-            "-chroma_sample_location", planes.siting, "-i", "pipe:0",
-            "-vf", "hwupload,libplacebo=format=yuv444p:colorspace=smpte170m:dithering=-1:"
-            f"range={kind}{hook},hwdownload,format=yuv444p",
-            "-f", "rawvideo", "pipe:1",
-        ]  # fmt: skip
-        drivers = ":".join(map(str, sorted(_DRIVER.glob("lvp_icd.*"))))
-        done = subprocess.run(
-            command, input=b"".join(one.tobytes() for one in plain) * frames, capture_output=True,
-            env={**os.environ, "VK_ICD_FILENAMES": drivers},
-        )  # fmt: skip
-    if done.returncode or len(done.stdout) != frames * 3 * height * width:
-        raise UserError(f"ffmpeg: {done.stderr.decode(errors='replace').strip()[:300]}")
-    last = np.frombuffer(done.stdout, np.uint8).reshape(frames, 3, height, width)[-1]
-    return np.ascontiguousarray(last.transpose(1, 2, 0))
 
 
 def measure(preset: str, rounds: int) -> dict[str, Any]:

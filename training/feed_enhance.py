@@ -22,6 +22,7 @@ from edge_demo.tasks.record import Task
 
 from .config import FitConfig, epochs, plan
 from .feed import Feed
+from .kept import kept_network
 
 _SHOWN = 3
 _WHOLES = 96  # pictures that the ranges of 8-bit training are chosen from
@@ -153,7 +154,7 @@ def comparison(
 ) -> NDArray[np.uint8]:
     """Truth, input and prediction side by side, centre crops: RGB (rows * side, 3 * side, 3)."""
     lines = []
-    network = getattr(model, "generator", model)  # what the device has
+    network = kept_network(model)
     for low, high in pairs:
         dark = centre(low, side)
         given = [value[None] for value in lowlight.inputs(low, side, thumbnail)]

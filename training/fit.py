@@ -29,6 +29,7 @@ from . import feeds, plots
 from .callbacks import Checkpoint, Pictures, Progress
 from .config import FitConfig, as_read, epochs, plan, read
 from .feed import Feed
+from .kept import kept_network
 from .rated_adam import RatedAdam
 from .strategies import Strategy
 
@@ -118,7 +119,7 @@ def _train(
     if start and not done:
         _begin(model, start)
     if config.backbone_weights and not done:
-        backbones.load(getattr(model, "generator", model), config.backbone_weights)
+        backbones.load(kept_network(model), config.backbone_weights)
     if done:
         print(f"resuming after epoch {done} of {total}", flush=True)
     callbacks = [keras.callbacks.SwapEMAWeights(), checkpoint]
@@ -231,7 +232,7 @@ def compiled(
         "ema_momentum": config.ema,
         "weight_decay": config.weight_decay or None,
     }
-    fitted = getattr(model, "generator", model)
+    fitted = kept_network(model)
     backbone = [v for layer in backbones.layers(fitted).values() for v in layer.trainable_variables]
     if config.backbone_rate != 1.0 or config.backbone_delay:
         if not backbone:
@@ -263,14 +264,14 @@ def float32_copy(
     plain = network(config, "float32", ranges)
     by_name = {weight.path: weight for weight in plain.weights}
     # What lies behind the trained part is as it was built.
-    for weight in getattr(model, "generator", model).weights:
+    for weight in kept_network(model).weights:
         by_name[weight.path].assign(weight)
     return plain
 
 
 def _begin(model: keras.Model, start: Mapping[str, NDArray[np.floating]]) -> None:
     """Give a model the weights of a run; what that lacks, a later stage or width, stays fresh."""
-    weights = getattr(model, "generator", model).weights
+    weights = kept_network(model).weights
     shared = [weight for weight in weights if weight.path in start]
     if len(shared) < min(len(start), len(weights)):
         raise ValueError("the run's weights are named as no network is today")

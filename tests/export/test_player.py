@@ -23,7 +23,7 @@ from edge_demo.video.reader import Decoded
 from export import player, player_glsl, player_onnx
 from export.__main__ import main
 from keras_models import runs
-from studies import players
+from studies import ffmpeg_filters
 from tests import mistakes
 from training.evaluate import KerasRunner
 
@@ -330,7 +330,9 @@ def test_the_head_of_a_shader_says_whose_it_is(
     assert "--range is of glsl" in line
 
 
-needs_libplacebo = pytest.mark.skipif(bool(players.lacking()), reason=players.lacking())
+needs_libplacebo = pytest.mark.skipif(
+    bool(ffmpeg_filters.lacking()), reason=ffmpeg_filters.lacking()
+)
 
 
 @needs_libplacebo
@@ -340,10 +342,10 @@ def test_libplacebo_gives_what_keras_gives(
 ) -> None:
     planes = chroma.degrade(natural, siting)
     wanted = expected(run_folder, planes)
-    found = players.shaded(player_glsl.written(network, siting, "full"), planes, "full")
+    found = ffmpeg_filters.shaded(player_glsl.written(network, siting, "full"), planes, "full")
     assert (found[..., 0] == planes.y).all()
     close(found[..., 1:], wanted)
-    plain = players.shaded("", planes, "full")
+    plain = ffmpeg_filters.shaded("", planes, "full")
     assert (np.abs(plain[..., 1:] - found[..., 1:].astype(int)).max(-1) > 1).mean() > 0.05
 
 
@@ -355,7 +357,7 @@ def test_libplacebo_keeps_grey_and_limited_range(natural: NDArray[np.uint8]) -> 
     limited = limited_range(full)
     shader = player_glsl.written(network, "left", "limited")
     stored = Planes(limited.y, limited.cbcr, "left")
-    found = players.shaded(shader, stored, "limited")
+    found = ffmpeg_filters.shaded(shader, stored, "limited")
     frame = limited.frame()
     runner = KerasRunner(runs.load_model(run), TASK, network.halo)
     restorer = Chroma(TASK, runner, "keras")
@@ -363,7 +365,7 @@ def test_libplacebo_keeps_grey_and_limited_range(natural: NDArray[np.uint8]) -> 
     close(found[..., 1:], limited.coding.chroma_planes(done.cbcr))
 
     grey = Planes(limited.y, np.full_like(limited.cbcr, 128), "left")
-    assert (players.shaded(shader, grey, "limited")[..., 1:] == 128).all()
+    assert (ffmpeg_filters.shaded(shader, grey, "limited")[..., 1:] == 128).all()
 
 
 def limited_range(planes: Planes) -> Decoded:
