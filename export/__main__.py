@@ -29,6 +29,8 @@ from .recipes import RECIPES, find, parse, with_most_loss
 if TYPE_CHECKING:
     from .convert import Network
 
+    Commands = argparse._SubParsersAction[cli.Parser]
+
 # Names of quantise.CHOICES, the default first: that module would import TensorFlow.
 CHOICES = ("least-error", "extremes", "percentile")
 # What players take, and the siting that video has unless it says something else.
@@ -41,91 +43,106 @@ def _parser() -> argparse.ArgumentParser:
     recipes = "; ".join(f"{recipe.name}: {recipe.summary}" for recipe in RECIPES)
     parser = cli.Parser(prog="python -m export", description=f"Recipes. {recipes}.")
     commands = parser.add_subparsers(dest="command", required=True, parser_class=cli.Parser)
+    for add in (_add_tflite, _add_check, _add_compare, _add_sensitivity, _add_preset, _add_player,
+                _add_index):  # fmt: skip
+        add(commands)
+    return parser
 
-    tflite = commands.add_parser("tflite", help="convert a run to .tflite files")
-    tflite.add_argument("run", type=Path, metavar="RUN", help="a run's folder, or a preset")
-    tflite.add_argument("--recipes", metavar="A,B,...", help="default: all that fit the run")
-    _add_calibration(tflite)
-    tflite.add_argument("--most-loss", type=float, metavar="DB",
+
+def _add_tflite(commands: Commands) -> None:
+    parser = commands.add_parser("tflite", help="convert a run to .tflite files")
+    parser.add_argument("run", type=Path, metavar="RUN", help="a run's folder, or a preset")
+    parser.add_argument("--recipes", metavar="A,B,...", help="default: all that fit the run")
+    _add_calibration(parser)
+    parser.add_argument("--most-loss", type=float, metavar="DB",
                         help="what mixed may lose on calibration photographs (default: "
                         f"{find('mixed').most_loss:g}); less keeps more in floats")  # fmt: skip
-    tflite.add_argument("--frame", type=int, metavar="PIXELS",
+    parser.add_argument("--frame", type=int, metavar="PIXELS",
                         help="networks that colour: the side of the square that pictures are "
                         "squeezed into; default: the task's")  # fmt: skip
-    tflite.add_argument("--out", required=True, type=Path, metavar="DIR")
-    tflite.add_argument("--overwrite", action="store_true")
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR")
+    parser.add_argument("--overwrite", action="store_true")
 
-    check = commands.add_parser("check", help="is a file fit to ship? (exit code 1: no)")
-    check.add_argument("files", nargs="+", type=Path, metavar="FILE")
-    check.add_argument("--edgetpu", action="store_true",
+
+def _add_check(commands: Commands) -> None:
+    parser = commands.add_parser("check", help="is a file fit to ship? (exit code 1: no)")
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    parser.add_argument("--edgetpu", action="store_true",
                        help="does an Edge TPU map it? for any TFLite file")  # fmt: skip
-    check.add_argument("--out", type=Path, metavar="DIR",
+    parser.add_argument("--out", type=Path, metavar="DIR",
                        help="with --edgetpu: keep what edgetpu_compiler makes")  # fmt: skip
-    check.add_argument("--overwrite", action="store_true")
+    parser.add_argument("--overwrite", action="store_true")
 
-    compare = commands.add_parser("compare", help="what does each file cost against float32?")
-    compare.add_argument(
+
+def _add_compare(commands: Commands) -> None:
+    parser = commands.add_parser("compare", help="what does each file cost against float32?")
+    parser.add_argument(
         "files",
         nargs="+",
         metavar="FILE",
         help=".tflite files, float32 among them; or a preset: all its files",
     )
-    compare.add_argument(
-        "--data", required=True, metavar="SOURCE", help="photographs to measure on"
-    )
-    compare.add_argument("--siting", choices=SITINGS,
+    parser.add_argument("--data", required=True, metavar="SOURCE", help="photographs to measure on")
+    parser.add_argument("--siting", choices=SITINGS,
                          help=f"of chroma; default: {SITINGS[0]}")  # fmt: skip
-    compare.add_argument("--threads", type=int, help="default: all cores, at most 4")
-    compare.add_argument("--seconds", type=float, default=5.0,
+    parser.add_argument("--threads", type=int, help="default: all cores, at most 4")
+    parser.add_argument("--seconds", type=float, default=5.0,
                          help="time limit of each file's timing (default: 5)")  # fmt: skip
-    compare.add_argument("--max-drop", type=float, metavar="DB",
+    parser.add_argument("--max-drop", type=float, metavar="DB",
                          help="exit with 1 where a file's mean drop is above this")  # fmt: skip
-    _add_outputs(compare)
+    _add_outputs(parser)
 
-    sensitivity = commands.add_parser("sensitivity", help="which operations suffer from 8 bits?")
-    sensitivity.add_argument("run", type=Path, metavar="RUN", help="a run's folder, or a preset")
-    _add_calibration(sensitivity)
-    _add_outputs(sensitivity)
 
-    preset = commands.add_parser(
+def _add_sensitivity(commands: Commands) -> None:
+    parser = commands.add_parser("sensitivity", help="which operations suffer from 8 bits?")
+    parser.add_argument("run", type=Path, metavar="RUN", help="a run's folder, or a preset")
+    _add_calibration(parser)
+    _add_outputs(parser)
+
+
+def _add_preset(commands: Commands) -> None:
+    parser = commands.add_parser(
         "preset",
         help="export, measure and document a run as a preset; or make a preset's files again, or "
         "measure it anew",
     )
-    preset.add_argument("run", type=Path, metavar="RUN", help="a run's folder, or a preset")
-    preset.add_argument("--name", help="ship RUN as MODEL-SIZE.rN")
-    preset.add_argument("--qat", type=Path, metavar="RUN",
+    parser.add_argument("run", type=Path, metavar="RUN", help="a run's folder, or a preset")
+    parser.add_argument("--name", help="ship RUN as MODEL-SIZE.rN")
+    parser.add_argument("--qat", type=Path, metavar="RUN",
                         help="its run of quantisation-aware training")  # fmt: skip
-    preset.add_argument("--calibrate", metavar="SOURCE", help="photographs for integer recipes")
-    preset.add_argument("--evaluate", metavar="SOURCE",
+    parser.add_argument("--calibrate", metavar="SOURCE", help="photographs for integer recipes")
+    parser.add_argument("--evaluate", metavar="SOURCE",
                         help="photographs to measure on; without --name: measure anew")  # fmt: skip
-    preset.add_argument("--terms", help="of the training photographs; default: RUN's own")
-    preset.add_argument("--overwrite", action="store_true", help="ship again under a known name")
-    preset.add_argument("--recipes", metavar="A,B,...",
+    parser.add_argument("--terms", help="of the training photographs; default: RUN's own")
+    parser.add_argument("--overwrite", action="store_true", help="ship again under a known name")
+    parser.add_argument("--recipes", metavar="A,B,...",
                         help="without --name: files of the preset to make again (all)")  # fmt: skip
-    preset.add_argument("--out", type=Path, metavar="DIR",
+    parser.add_argument("--out", type=Path, metavar="DIR",
                         help="for those files; default: where shipped models are")  # fmt: skip
 
-    player = commands.add_parser(
+
+def _add_player(commands: Commands) -> None:
+    parser = commands.add_parser(
         "player", help="write a residual chroma network for other people's programs"
     )
-    player.add_argument("run", type=Path, metavar="RUN", help="a run's folder, or a preset")
-    player.add_argument("--format", required=True, choices=FORMATS,
+    parser.add_argument("run", type=Path, metavar="RUN", help="a run's folder, or a preset")
+    parser.add_argument("--format", required=True, choices=FORMATS,
                         help="onnx: for onnxruntime; glsl: a user shader for mpv")  # fmt: skip
-    player.add_argument("--siting", choices=SITINGS, default=_VIDEO,
+    parser.add_argument("--siting", choices=SITINGS, default=_VIDEO,
                         help="of the chroma that it will be given (default: "
                         f"{_VIDEO}, as most video has it)")  # fmt: skip
-    player.add_argument("--range", choices=RANGES,
+    parser.add_argument("--range", choices=RANGES,
                         help=f"of the planes that a shader will be given (default: {RANGES[0]}, "
                         "as most video has it)")  # fmt: skip
-    player.add_argument("--out", required=True, type=Path, metavar="FILE")
-    player.add_argument("--overwrite", action="store_true")
+    parser.add_argument("--out", required=True, type=Path, metavar="FILE")
+    parser.add_argument("--overwrite", action="store_true")
 
-    index = commands.add_parser(
+
+def _add_index(commands: Commands) -> None:
+    parser = commands.add_parser(
         "index", help="write the index of shipped models again, from the files that are here"
     )
-    index.add_argument("--base-url", metavar="URL", help="where others may fetch files from")
-    return parser
+    parser.add_argument("--base-url", metavar="URL", help="where others may fetch files from")
 
 
 def _add_calibration(parser: argparse.ArgumentParser) -> None:
