@@ -251,7 +251,7 @@ def _sniff(data: Data) -> str:
     if start.startswith((b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")):
         return "jxl"
     if start[4:8] == b"ftyp":
-        return _of_brands(data)
+        return _still(data)
     if start.startswith(b"FUJIFILMCCD") or start[:4] in (b"IIRO", b"IIRS", b"IIU\0"):
         raise Invalid("is a camera's raw file; develop it first, to a TIFF or JPEG")
     raise Invalid(f"is not a {KNOWN} picture, whatever its name says")
@@ -260,16 +260,24 @@ def _sniff(data: Data) -> str:
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
 
-def _of_brands(data: Data) -> str:
+def _still(data: Data) -> str:
+    found = of_brands(data)
+    if found == "raw":
+        raise Invalid("is a camera's raw file; develop it first, to a TIFF or JPEG")
+    if found == "video":
+        raise Invalid(f"is a video, not a {KNOWN} picture")
+    return found
+
+
+def of_brands(data: Data) -> str:
+    """What a file that begins with a box ``ftyp`` is: "avif", "heif", "raw" or "video"."""
     size = min(int.from_bytes(data[:4]), 256)
     brands = [bytes(data[8:12]), *(bytes(data[i : i + 4]) for i in range(16, size - 3, 4))]
     if b"avif" in brands or b"avis" in brands:
         return "avif"
     if brands[0] in _HEIC_BRANDS:
         return "heif"
-    if brands[0] == b"crx ":
-        raise Invalid("is a camera's raw file; develop it first, to a TIFF or JPEG")
-    raise Invalid(f"is a video, not a {KNOWN} picture")
+    return "raw" if brands[0] == b"crx " else "video"
 
 
 def _check_stated(info: ImageInfo) -> None:

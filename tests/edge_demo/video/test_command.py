@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import av
+import numpy as np
+import pillow_heif
+import pillow_jxl  # noqa: F401
 import pytest
+from PIL import Image
 
 from edge_demo.__main__ import main
 from edge_demo.video import command
+from edge_demo.video.options import is_video
 from edge_demo.video.restore import Progress
 from tests.mistakes import refused
 from tests.videos import content, make_clip
@@ -28,6 +34,52 @@ def test_a_video_is_known_by_its_name(
     assert "exists already" in capsys.readouterr().err
     assert main([*arguments, "--overwrite", "--temporal", "0", "--codec", "h264"]) == 0
     assert content(out).codec == "h264"
+
+
+@pytest.mark.parametrize(
+    "container", ["mp4", "mov", "matroska", "webm", "mpegts", "avi", "flv", "ogg", "vob", "asf"]
+)
+def test_a_video_of_any_name_is_known_by_its_beginning(container: str, tmp_path: Path) -> None:
+    codecs = {"webm": "libvpx", "ogg": "libvpx", "vob": "mpeg2video", "asf": "mpeg4"}
+    for name in ("clip", "clip.download", "clip.jpg"):
+        path = tmp_path / name
+        with av.open(str(path), "w", format=container) as out:
+            stream = out.add_stream(codecs.get(container, "libx264"), rate=25)
+            stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+            frame = av.VideoFrame.from_ndarray(np.full((64, 96, 3), 90, np.uint8), "rgb24")
+            out.mux(stream.encode(frame))
+            out.mux(stream.encode(None))
+        assert is_video(path)
+
+
+def test_pictures_and_what_is_not_there_are_no_videos(tmp_path: Path) -> None:
+    pillow_heif.register_heif_opener()
+    picture = Image.fromarray(np.full((16, 16, 3), 90, np.uint8))
+    for kind in ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "HEIF", "AVIF", "JXL"):
+        path = tmp_path / f"picture-{kind}"
+        picture.save(path, format=kind)
+        assert not is_video(path), kind
+    (tmp_path / "empty").write_bytes(b"")
+    for name in ("empty", "missing", "."):
+        assert not is_video(tmp_path / name)
+
+
+def test_a_video_without_a_name_for_it_is_restored(
+    tmp_path: Path, tiny_models: dict[str, Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    clip = make_clip(tmp_path).path.rename(tmp_path / "clip")
+    out = tmp_path / "out.mkv"
+    assert main(["run", str(clip), str(out), "--model", str(tiny_models["int8"])]) == 0
+    assert len(content(out).planes) == 4
+    with av.open(str(tmp_path / "sound.m4a"), "w", format="mp4") as sound:
+        stream = sound.add_stream("aac", rate=8000)
+        stream.layout = "mono"
+        noise = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+        noise.sample_rate = 8000
+        sound.mux(stream.encode(noise))
+        sound.mux(stream.encode(None))
+    said = refused("edge_demo", capfd, "run", tmp_path / "sound.m4a", tmp_path / "b.mkv")
+    assert "has no video in it" in said
 
 
 def test_mistakes(
