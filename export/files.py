@@ -116,7 +116,7 @@ def write(path: Path, flatbuffer: bytes, card: Mapping[str, Any]) -> None:
     A graph that cannot be resized is ``static`` on its card.
     """
     task = tasks.record(card["task"], card.get("form", ""))
-    inputs = _golden_input(task)
+    inputs = golden_input(task)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.tflite"
         file.write_bytes(flatbuffer)
@@ -129,7 +129,7 @@ def write(path: Path, flatbuffer: bytes, card: Mapping[str, Any]) -> None:
     write_whole(path, package.join(flatbuffer, {**card, **facts}, golden))
 
 
-def _golden_input(task: Task) -> dict[str, Array]:
+def golden_input(task: Task) -> dict[str, Array]:
     """A small real input."""
     side = slice(96, 96 + _GOLDEN_SIDE), slice(192, 192 + _GOLDEN_SIDE)
     photograph = np.ascontiguousarray(skimage.data.astronaut()[side])

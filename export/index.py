@@ -122,7 +122,7 @@ def entry_of(path: Path) -> Entry | None:
         variant=card.get("form", ""),
         bytes=len(data),
         sha256=hashlib.sha256(data).hexdigest(),
-        network=card["weights_sha256"],
+        network=_network(card),
         figures={name: value["mean"] for name, value in metrics.items()},
         data=next((value["data"] for value in metrics.values()), ""),
         equals="",
@@ -131,12 +131,18 @@ def entry_of(path: Path) -> Entry | None:
 
 
 def holds(path: Path, entry: Entry) -> bool:
-    """Whether a file has the graph that the index says.
+    """Whether a file has the graph that the index says, or stands for it, see ``remake``.
 
     Its golden pair may be from another processor, whose floats differ in their last digits.
     """
     card = package.read_card(path)
-    return card.values["weights_sha256"] == entry.network and package.intact(path, card)
+    return _network(card.values) == entry.network and package.intact(path, card)
+
+
+def _network(card: Mapping[str, Any]) -> str:
+    """The sha256 of the graph that a file has or stands for."""
+    network: str = card.get("stands_for") or card["weights_sha256"]
+    return network
 
 
 def _made_here(found: Entry, known: Entry | None) -> bool:

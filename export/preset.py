@@ -378,8 +378,10 @@ def _measure(
     return document
 
 
-def with_metrics(draft: Path, table: Mapping[str, Any], folder: Path) -> Path:
-    """Write a draft again, to a folder, with what was measured in its card."""
+def with_metrics(
+    draft: Path, table: Mapping[str, Any], folder: Path, facts: Mapping[str, Any] | None = None
+) -> Path:
+    """Write a draft again, to a folder, with what was measured in its card, and further facts."""
     card = package.read_card(draft)
     metrics = next(r["metrics"] for r in table["rows"] if r.get("recipe") == card.values["recipe"])
     measured = {
@@ -389,5 +391,5 @@ def with_metrics(draft: Path, table: Mapping[str, Any], folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / draft.name
     flatbuffer = package.flatbuffer(draft)
-    files.write(target, flatbuffer, {**card.values, "metrics": measured})
+    files.write(target, flatbuffer, {**card.values, "metrics": measured, **(facts or {})})
     return target

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import keras_models
 from edge_demo.errors import UserError
 from edge_demo.model import models_folder, models_index, package
 from export import convert, index, made, remake
@@ -18,6 +19,8 @@ from keras_models import runs
 INDEX = models_index.read(models_folder.FOLDER)
 # Quick ones: a chroma network, and one with a static graph that equals a free one.
 SMALL = ("chroma_residual-xs.r1", "enhance_zerodce-lite.r2")
+# One whose normalisations are multiplied into its kernels.
+FOLDED = "colorize_unet-lite0.r1"
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -71,6 +74,38 @@ def test_other_bytes_are_refused(changed: Path) -> None:
     with pytest.raises(UserError, match="other bytes"):
         made.shipped(stale.stem)
     assert not stale.exists()
+
+
+def test_rounding_is_told_from_another_network() -> None:
+    """Only normalisations are multiplied into kernels, and what comes out computes the same."""
+    model = keras_models.build("colorize_unet", "test")
+    network = convert.Network(model, keras_models.task("colorize_unet", "test"))
+    assert remake._rounds_alike(network)
+    for weight in model.trainable_weights:
+        weight.assign(weight + 0.01)  # the graph has been made before
+    assert not remake._rounds_alike(network)
+    chroma = remake._network(Path(SMALL[0]), runs.read_record(Path(SMALL[0])))
+    assert not remake._rounds_alike(chroma)
+
+
+@pytest.mark.slow
+def test_a_network_of_another_processor_stands_for_the_shipped_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    name = f"{FOLDED}.float16"
+    entry = dataclasses.replace(INDEX.entries[name], network="0" * 64)
+    other = dataclasses.replace(INDEX, entries={**INDEX.entries, name: entry})
+    monkeypatch.setattr(models_index, "read", lambda folder: other)
+    (path,) = remake.remake(FOLDED, parse("float16"), tmp_path)
+    card = package.read_card(path).values
+    assert card["stands_for"] == entry.network != card["weights_sha256"]
+    assert index.holds(path, entry) and not index.holds(path, INDEX.entries[name])
+    found = index.entry_of(path)
+    assert found and index._made_here(found, dataclasses.replace(entry, in_git=False))
+    # Of another TensorFlow it may be another network.
+    monkeypatch.setattr(remake.tf, "__version__", "2.0.0")
+    with pytest.raises(UserError, match=r"TensorFlow 2\.0\.0 here makes other bytes"):
+        remake.remake(FOLDED, parse("float16"), tmp_path / "other")
 
 
 def test_another_file_is_not_replaced(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
