@@ -31,6 +31,12 @@ def check_free(overwrite: bool, *paths: Path | None) -> None:
             raise UserError(f"{path} exists already; choose another name or pass --overwrite")
 
 
+def check_other(source: Path, target: Path) -> None:
+    """Raise UserError for a result that would take the place of what it is made from."""
+    if target.exists() and target.samefile(source):
+        raise UserError(f"{target}: is the input itself; choose another name")
+
+
 def write_whole(path: Path, data: bytes) -> None:
     """Put ``data`` at ``path`` in one step; on failure (OSError) nothing has changed."""
     scratch = beside(path)

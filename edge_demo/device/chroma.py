@@ -262,12 +262,17 @@ def _piece(planes: Planes, part: Tile, tile: tuple[int, int]) -> Planes:
 
 def _check_resample(info: ImageInfo, resample: bool) -> None:
     if info.grey:
-        raise UserError(f"{info.path}: a grey picture has no chroma to reconstruct")
+        raise UserError(
+            f"{info.path}: a grey picture has no chroma to reconstruct; "
+            "--task colorize gives it colour"
+        )
     if resample:
         return
-    stored = f"{info.subsampling} chroma" if info.subsampling else "chroma at full resolution"
+    stored = {None: "chroma at full resolution", "cmyk": "CMYK"}.get(
+        info.subsampling, f"{info.subsampling} chroma"
+    )
     raise UserError(
-        f"{info.path}: stores {stored}, so there is nothing to reconstruct from 4:2:0; "
+        f"{info.path}: stores {stored}, so there is nothing to reconstruct; "
         "--resample rebuilds it all the same, for pictures that were 4:2:0 before"
     )
 

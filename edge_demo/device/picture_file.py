@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..clock import Clock
-from ..files import check_free
+from ..files import check_free, check_other
 from ..pictures.containers import ImageInfo, probe
 from ..pictures.images import check_target, replace_file
 from ..pictures.picture import Picture, read
@@ -53,7 +53,8 @@ class Restored:
     def told(self, target: Path) -> str:
         """For a reader: what was written, of which size, by which models, how fast."""
         stages = ", ".join(f"{stage} {seconds:.2f} s" for stage, seconds in self.seconds.items())
-        return f"wrote {target} ({self.info.width}x{self.info.height}, {self.work.names}; {stages})"
+        width, height = self.info.upright
+        return f"wrote {target} ({width}x{height}, {self.work.names}; {stages})"
 
     @property
     def noted(self) -> list[str]:
@@ -83,6 +84,7 @@ def restore_file(
     """
     probe(source)
     check_free(overwrite, target)
+    check_other(source, target)
     kind = check_target(target, overwrite)
     clock = Clock()
     picture = read(source)

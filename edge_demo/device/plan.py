@@ -22,9 +22,11 @@ def tasks_of(text: str | None) -> tuple[str, ...] | None:
     Raises:
         UserError: an unknown task.
     """
-    names = [name.strip() for name in (text or AUTO).split(",")]
+    names = [name.strip() for name in (AUTO if text is None else text).split(",")]
     if names == [AUTO]:
         return None
+    if AUTO in names:
+        raise UserError(f"--task {text}: {AUTO} is for itself alone")
     for name in names:
         if name not in tasks.NAMES:
             raise UserError(

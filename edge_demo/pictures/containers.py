@@ -63,6 +63,12 @@ class ImageInfo:
     quantised: tuple[float, float] | None = None
 
     @property
+    def upright(self) -> tuple[int, int]:
+        """Width and height as it is shown, `orientation` applied."""
+        turned = self.orientation >= 5  # by a quarter
+        return (self.height, self.width) if turned else (self.width, self.height)
+
+    @property
     def decoded_bytes(self) -> int:
         """That its pixels take once they are decoded, two a channel where that is not known."""
         channels = 4 if self.alpha or self.subsampling == "cmyk" else 3

@@ -10,6 +10,7 @@ from .. import cli
 from ..device import temporal
 from ..device.restorer import Restorer
 from ..errors import UserError
+from ..files import check_other
 from .restore import Progress, Stopped, restore_video
 from .writer import target
 
@@ -26,7 +27,7 @@ def run(options: argparse.Namespace, restorer: Restorer) -> int:
         UserError: as ``restore_video`` and ``writer.target``, or options out of range.
     """
     if options.resample:
-        raise UserError("--resample is of pictures; of videos only 4:2:0 ones are restored")
+        raise UserError("--resample is of pictures; of videos, full chroma is left as it is")
     if options.hints:
         raise UserError("--hints are of pictures: in a video their places move")
     if options.reference or options.render_size:
@@ -36,8 +37,7 @@ def run(options: argparse.Namespace, restorer: Restorer) -> int:
         raise UserError(f"--temporal is from 0 (each frame by itself) to 1, not {smoothing:g}")
     if not options.input.is_file():
         raise UserError(f"{options.input}: no such file")
-    if options.output.exists() and options.output.samefile(options.input):
-        raise UserError(f"{options.output}: is the input itself; choose another name")
+    check_other(options.input, options.output)
     wanted = target(options.output, options.codec, options.crf, options.overwrite)
     began = time.perf_counter()
     shown = _Shown()

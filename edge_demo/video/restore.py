@@ -160,7 +160,10 @@ def restore_video(
 def _check(reader: Reader, restorer: Restorer) -> None:
     subsampling = reader.stored.subsampling
     if restorer.subsampled and subsampling == "grey":
-        raise UserError(f"{reader.path}: a grey video has no chroma to reconstruct")
+        raise UserError(
+            f"{reader.path}: a grey video has no chroma to reconstruct; "
+            "--task colorize gives it colour"
+        )
     if restorer.subsampled and subsampling not in RESTORED:
         raise UserError(
             f"{reader.path}: stores {subsampling} chroma; of video that of {', '.join(RESTORED)} "

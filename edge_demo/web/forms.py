@@ -173,7 +173,7 @@ def _named(text: str | None, catalog: Catalog) -> dict[str, str]:
 
 def _tasks(text: str | None, of_models: tuple[str, ...]) -> tuple[str, ...] | None:
     """The tasks that a request names, in order; None: what a look says."""
-    if text is None:
+    if not text:
         return of_models or None
     try:
         return plan.tasks_of(text)

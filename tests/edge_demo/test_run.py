@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import ExifTags, Image
 
 import edge_demo
 from edge_demo.__main__ import main
@@ -200,6 +201,8 @@ def test_mistakes_of_tasks(tmp_path: Path, day: Rgb, capfd: pytest.CaptureFixtur
     for arguments, says in [
         (("--task", "color"), "unknown task 'color'; known: chroma, enhance, colorize"),
         (("--task", "chroma,,enhance"), "unknown task ''"),
+        (("--task", ""), "unknown task ''"),
+        (("--task", "auto,chroma"), "--task auto,chroma: auto is for itself alone"),
         (("--task", "chroma", "--model", "unet"), "is a model of colorize; --task names chroma"),
         (("--task", "chroma", "--fade", "20"), "--fade is of the colorize task"),
         (("--task", "chroma,enhance", "--fade", "20"), "--fade is of colorize; --task names"),
@@ -210,6 +213,48 @@ def test_mistakes_of_tasks(tmp_path: Path, day: Rgb, capfd: pytest.CaptureFixtur
     ]:
         assert says in refused(capfd, "run", photo, out, *arguments), arguments
     assert not out.exists()
+
+
+def test_a_picture_is_not_written_over_itself(
+    tmp_path: Path, day: Rgb, capfd: pytest.CaptureFixture[str]
+) -> None:
+    photo = save(tmp_path / "photo.jpg", day, _420)
+    (tmp_path / "link.jpg").symlink_to(photo)
+    before = photo.read_bytes()
+    for out in (photo, tmp_path / "link.jpg"):
+        line = refused(capfd, "run", photo, out, "--overwrite")
+        assert line.endswith(f"{out}: is the input itself; choose another name")
+    assert photo.read_bytes() == before
+
+
+def test_the_size_told_is_that_which_is_shown(
+    tmp_path: Path, day: Rgb, capfd: pytest.CaptureFixture[str]
+) -> None:
+    height, width = day.shape[:2]
+    assert height != width
+    for number in (1, 3, 6, 8):
+        photo, out = tmp_path / f"{number}.jpg", tmp_path / f"{number}.png"
+        exif = Image.Exif()
+        exif[ExifTags.Base.Orientation] = number
+        Image.fromarray(day).save(photo, subsampling=2, exif=exif)
+        assert main(["run", str(photo), str(out)]) == 0
+        shown = read_rgb(out).rgb.shape[:2]
+        assert shown == ((height, width) if number < 5 else (width, height))
+        assert f"wrote {out} ({shown[1]}x{shown[0]}, " in capfd.readouterr().out
+
+
+def test_what_has_no_halved_chroma_is_named(
+    tmp_path: Path, day: Rgb, capfd: pytest.CaptureFixture[str]
+) -> None:
+    picture = Image.fromarray(day)
+    for mode, says in [
+        ("L", "a grey picture has no chroma to reconstruct; --task colorize gives it colour"),
+        ("CMYK", "stores CMYK, so there is nothing to reconstruct; --resample"),
+        ("RGB", "stores 4:4:4 chroma, so there is nothing to reconstruct; --resample"),
+    ]:
+        photo = tmp_path / f"{mode}.jpg"
+        picture.convert(mode).save(photo, subsampling=0)
+        assert says in refused(capfd, "run", photo, tmp_path / "out.png", "--task", "chroma")
 
 
 def test_models_answer_to_what_people_remember() -> None:
