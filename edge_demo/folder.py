@@ -18,9 +18,9 @@ from . import cli
 from .chosen import Chosen
 from .device.picture_file import restore_file
 from .errors import UserError
+from .file_kind import is_video
 from .pictures import containers
 from .pictures.images import EXTENSIONS
-from .video.options import is_video
 
 # Of the files that are left out, so many are named; the others are counted.
 _NAMED = 5

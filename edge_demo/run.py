@@ -15,6 +15,7 @@ from .device.hints import read_hints
 from .device.options import RENDER_SIZES, TABLE
 from .device.picture_file import Work, restore_file
 from .errors import UserError
+from .file_kind import is_video
 from .pictures.picture import Picture, read
 from .video import options as video
 
@@ -98,7 +99,7 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         UserError: an option that is not of the model, or nothing that could be restored.
     """
-    moving = video.is_video(options.input)
+    moving = is_video(options.input)
     names = plan.tasks_of(options.task)
     if options.dump and (moving or options.input.is_dir()):
         raise UserError("--dump is of one picture, not of a folder or a video")

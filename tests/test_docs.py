@@ -423,7 +423,7 @@ def test_the_tables_are_there() -> None:
     found = {name for _, name, _ in BLOCKS}
     assert found == {
         "chroma_residual-s.r1 center", "benchmark", "compare", "pi", "quantisation", "recipes",
-        "bitrate", "detail", "drawn", "one_axis", "sensitivity", "tiles",
+        "bitrate", "detail", "drawn", "one_axis", "peers", "sensitivity", "tiles",
         "low_light", "benchmark enhance", "compare enhance",
         "colorize_unet-lite0.r1", "hint_borders", "colour_meaning classes",
         "colour_meaning skin", "colour large", "colour scenes", "colour wanted",

@@ -69,8 +69,8 @@ RULES: dict[str, set[str]] = {
 # Single modules that may import something of their own.
 EXTRA = {
     "edge_demo.__main__": {"edge_demo.listing"},
-    "edge_demo.folder": {"edge_demo.chosen"},
-    "edge_demo.run": {"edge_demo.chosen", "edge_demo.folder"},
+    "edge_demo.folder": {"edge_demo.chosen", "edge_demo.file_kind"},
+    "edge_demo.run": {"edge_demo.chosen", "edge_demo.file_kind", "edge_demo.folder"},
     "edge_demo.camera.source": {"picamera2"},
     "edge_demo.colour.profiles": {"PIL"},
     "edge_demo.pictures.ffmpeg": {"av"},

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from ..device import temporal
 from ..errors import UserError
-from ..pictures import containers
 
 # What ``run`` takes for a video by its name. A file's content decides how it is read.
 EXTENSIONS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".m2ts",
               ".mts", ".3gp", ".wmv", ".flv", ".ogv", ".y4m", ".vob", ".mxf", ".dv", ".ivf",
               ".h264", ".264", ".h265", ".265", ".hevc", ".asf", ".3g2", ".divx", ".rm",
               ".rmvb", ".f4v", ".m2v", ".mjpeg", ".mjpg")  # fmt: skip
-# How files of other names begin that are videos: Matroska and WebM, FLV, Ogg, MPEG's program
-# streams, ASF and WMV, Y4M, IVF.
-_BEGINNINGS = (b"\x1aE\xdf\xa3", b"FLV\x01", b"OggS", b"\0\0\x01\xba", b"0&\xb2u\x8ef\xcf\x11",
-               b"YUV4MPEG2 ", b"DKIF\0\0")  # fmt: skip
-_PACKET = 188  # bytes, of MPEG's transport streams; each packet begins with the same one
 # What a video can be written by, and what each extension has where nothing is said.
 CODECS = ("ffv1", "h264", "hevc")
 DEFAULTS = {".mkv": "ffv1", ".mp4": "h264", ".mov": "h264"}
@@ -37,26 +30,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--temporal", type=float, metavar="0..1",
                         help="how far what is restored in a video is held steady over time; "
                         f"default: {temporal.STRENGTH:g}, 0: each frame by itself")  # fmt: skip
-
-
-def is_video(path: Path) -> bool:
-    """Whether a file is a video: by its name or, where that says nothing of it, its beginning."""
-    return path.suffix.lower() in EXTENSIONS or _begins_as_video(path)
-
-
-def _begins_as_video(path: Path) -> bool:
-    if not path.is_file():
-        return False
-    try:
-        with path.open("rb") as file:
-            start = file.read(2 * _PACKET + 1)
-    except OSError:  # whoever reads it as a picture says why
-        return False
-    if start[4:8] == b"ftyp":
-        return containers.of_brands(start) == "video"
-    if start.startswith(b"RIFF"):
-        return start[8:12] == b"AVI "
-    return start.startswith(_BEGINNINGS) or start[::_PACKET] == b"GGG"
 
 
 def refuse_options(options: argparse.Namespace) -> None:

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from edge_demo.__main__ import main
+from edge_demo.file_kind import is_video
 from edge_demo.video import command
-from edge_demo.video.options import is_video
 from edge_demo.video.restore import Progress
 from tests.mistakes import refused
 from tests.videos import content, make_clip
