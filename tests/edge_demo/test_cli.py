@@ -65,10 +65,11 @@ def test_overwrite_and_resample(
     before = (folder / "out.png").read_bytes()
     assert "exists already" in refused(capfd, *run)
     assert (folder / "out.png").read_bytes() == before
-    again = ["run", folder / "out.png", folder / "out.png", "--model", model, "--overwrite"]
+    (folder / "second.png").write_bytes(before)
+    again = ["run", folder / "out.png", folder / "second.png", "--model", model, "--overwrite"]
     assert "--resample" in refused(capfd, *again)
     assert main([str(a) for a in (*again, "--resample")]) == 0
-    assert (folder / "out.png").read_bytes() != before
+    assert (folder / "second.png").read_bytes() != before
 
 
 def test_what_could_not_be_kept_is_noted(
