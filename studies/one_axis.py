@@ -40,7 +40,7 @@ from export.calibrate import public_name
 
 from . import wording
 from .bound import libjpeg
-from .command import RESULTS, command_line, write
+from .command import RESULTS, command_line, some_of, write
 from .wording import Json
 
 FLOOR = "bilinear"
@@ -253,9 +253,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=RESULTS / "one_axis.json")
 
     def run(options: argparse.Namespace) -> None:
-        source = sources.open_source(options.data, "train" if options.shares else "test")
-        if options.count:
-            source = sources.some(source, range(0, source.count, -(-source.count // options.count)))
+        source = some_of(options.data, options.count, "train" if options.shares else "test")
         if options.shares:
             print(shares(source))
         else:

@@ -43,7 +43,7 @@ from export.calibrate import public_name
 
 from . import wording
 from .bound import libjpeg
-from .command import RESULTS, command_line, write
+from .command import RESULTS, command_line, some_of, write
 from .ffmpeg_filters import filtered, lacking, shaded, without_parameters
 from .wording import Json
 
@@ -244,7 +244,4 @@ def _run(options: argparse.Namespace) -> None:
         if path.stem in shaders:
             raise UserError(f"--shader {path}: another one is called {path.stem}")
         shaders[path.stem] = without_parameters(path.read_text(encoding="utf-8"))
-    source = sources.open_source(options.data, "test")
-    if options.count:
-        source = sources.some(source, range(0, source.count, -(-source.count // options.count)))
-    write(options.out, measure(source, shaders))
+    write(options.out, measure(some_of(options.data, options.count), shaders))

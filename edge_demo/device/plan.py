@@ -20,7 +20,7 @@ def tasks_of(text: str | None) -> tuple[str, ...] | None:
     """What ``--task`` names, in the order in which it is done; None: what a look says.
 
     Raises:
-        UserError: an unknown task.
+        UserError: an unknown task, or auto among others.
     """
     names = [name.strip() for name in (AUTO if text is None else text).split(",")]
     if names == [AUTO]:
