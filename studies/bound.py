@@ -113,14 +113,25 @@ Found = dict[tuple[str, str, int], dict[str, list[float]]]
 
 def jpeg(rgb: Picture, quality: int, folder: Path) -> tuple[Planes, Picture]:
     """A picture as a 4:2:0 JPEG: its planes, and CbCr (H, W, 2) as libjpeg upsamples it."""
-    path = folder / "crop.jpg"
+    data = coded(rgb, quality)
+    return stored(data, folder), libjpeg(data)
+
+
+def coded(rgb: Picture, quality: int) -> bytes:
+    """A picture as a 4:2:0 JPEG."""
     options = [cv2.IMWRITE_JPEG_QUALITY, quality,
                cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420]  # fmt: skip
     done, data = cv2.imencode(".jpg", np.ascontiguousarray(rgb[..., ::-1]), options)
     assert done
-    path.write_bytes(data.tobytes())
+    return data.tobytes()
+
+
+def stored(data: bytes, folder: Path) -> Planes:
+    """The planes of a JPEG, which is written into a folder for that."""
+    path = folder / "crop.jpg"
+    path.write_bytes(data)
     file = decode_planes(load(path))
-    return Planes(file.y, file.cbcr, file.siting, file.info.quantised), libjpeg(data.tobytes())
+    return Planes(file.y, file.cbcr, file.siting, file.info.quantised)
 
 
 def libjpeg(data: bytes) -> Picture:

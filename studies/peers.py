@@ -34,15 +34,13 @@ from edge_demo.device import restorers
 from edge_demo.errors import UserError
 from edge_demo.measure import metrics, restoration
 from edge_demo.model import models_folder
-from edge_demo.pictures.containers import load
-from edge_demo.pictures.planes import decode_planes
 from edge_demo.report.tables import markdown
 from edge_demo.tasks import chroma
 from edge_demo.tasks.chroma import Planes
 from export.calibrate import public_name
 
 from . import wording
-from .bound import libjpeg
+from .bound import coded, libjpeg, stored
 from .command import RESULTS, command_line, some_of, write
 from .ffmpeg_filters import filtered, lacking, shaded, without_parameters
 from .wording import Json
@@ -132,15 +130,8 @@ def rebuilt(
     if quality is None:
         planes, found = chroma.degrade(rgb, "center"), {}
     else:
-        path = folder / "photograph.jpg"
-        halved = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420
-        options = [
-            cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, halved,
-        ]  # fmt: skip
-        assert cv2.imwrite(str(path), np.ascontiguousarray(rgb[..., ::-1]), options)
-        file = decode_planes(load(path))
-        planes = Planes(file.y, file.cbcr, "center", file.info.quantised)
-        found = decoded(path.read_bytes())
+        data = coded(rgb, quality)
+        planes, found = stored(data, folder), decoded(data)
     return found | {name: method.rebuild(planes) for name, method in given.items()}
 
 
