@@ -28,6 +28,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..colour import lab
 from ..colour.ab_bins import BINS, COUNT
 from ..colour.lab import lab_to_rgb, rgb_to_lab
 from ..colour.ycbcr import round_to_uint8
@@ -141,10 +142,10 @@ def lightness(rgb: NDArray[Any]) -> Array:
     if rgb.dtype == np.uint8 and is_grey(rgb):
         return np.asarray(cv2.LUT(np.ascontiguousarray(rgb[..., 0]), _GREYS), np.float32)
     out = np.empty(rgb.shape[:2], np.float32)
-    # In strips: Lab and what it comes from are several times the picture.
+    # In strips: what it comes from is several times the picture.
     for top in range(0, len(rgb), _STRIP):
         rows = slice(top, top + _STRIP)
-        out[rows] = rgb_to_lab(rgb[rows])[..., 0]
+        out[rows] = lab.lightness(rgb[rows])
     return out
 
 

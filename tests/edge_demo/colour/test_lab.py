@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge_demo.colour.lab import lab_to_rgb, rgb_to_lab
+from edge_demo.colour.lab import lab_to_rgb, lightness, rgb_to_lab
 
 # Code values, and Lab as Lindbloom's calculator (brucelindbloom.com) and most tables print it; they
 # round the matrix to six or four digits, hence two decimals.
@@ -107,10 +107,16 @@ def test_sources_need_not_be_contiguous() -> None:
     np.testing.assert_allclose(lab_to_rgb(lab[::3, ::-2]), back[::3, ::-2], atol=1e-2)
 
 
+def test_lightness_alone_is_that_of_lab() -> None:
+    for rgb in (every_fifth(), every_fifth().astype(np.float32) * np.float32(1.3) - 20):
+        np.testing.assert_allclose(lightness(rgb), rgb_to_lab(rgb)[..., 0], atol=2e-4)
+
+
 def test_what_is_refused() -> None:
-    with pytest.raises(TypeError, match="uint16"):
-        rgb_to_lab(np.zeros((2, 2, 3), np.uint16))
-    for convert in (rgb_to_lab, lab_to_rgb):
+    for convert in (rgb_to_lab, lightness):
+        with pytest.raises(TypeError, match="uint16"):
+            convert(np.zeros((2, 2, 3), np.uint16))
+    for convert in (rgb_to_lab, lightness, lab_to_rgb):
         for shape in ((2, 2), (2, 2, 4), (2, 3)):
             with pytest.raises(ValueError, match="H, W, 3"):
                 convert(np.zeros(shape, np.float32))
