@@ -82,7 +82,7 @@ def _linear_of(rgb: NDArray[np.generic]) -> NDArray[np.float32]:
     raise TypeError(f"RGB is uint8 or float in 0..255, not {rgb.dtype}")
 
 
-def _curve(values: NDArray[np.float32]) -> NDArray[np.float32]:
+def _curve(values: NDArray[Any]) -> NDArray[Any]:
     """f(t) of X, Y or Z over the white's."""
     return np.where(values > KNEE, _power(values, 1.0 / 3.0), SLOPE * values + OFFSET)
 
