@@ -72,6 +72,7 @@ class Counts:
         damaged: decoded, but patched by the decoder.
         interlaced: that hold two half pictures, but were treated as one.
         restarts: of the times in the file, which go on instead.
+        end: of the last frame, seconds from the first one's beginning.
     """
 
     frames: int = 0
@@ -79,6 +80,7 @@ class Counts:
     damaged: int = 0
     interlaced: int = 0
     restarts: int = 0
+    end: float = 0.0
 
 
 class Reader:
@@ -94,6 +96,7 @@ class Reader:
         matrix: the nine numbers of the display matrix that turns frames upright, or None.
         rate: frames per second, an average.
         total: frames to expect, None where the file does not tell.
+        stated: seconds that the file says it lasts; None where it only can be guessed.
         counts: kept up while reading.
         notes: what of the video is not read, sentences.
     """
@@ -170,12 +173,28 @@ class Reader:
         self.rate = Fraction(self.stream.average_rate or self.stream.guessed_rate or 25)
         self.time_base = Fraction(self.stream.time_base or Fraction(1, 90000))
         self.total = self.stream.frames or self._expected()
+        self.stated = self._stated()
 
     def _expected(self) -> int | None:
         if self.stream.duration:
             return round(self.stream.duration * self.time_base * self.rate)
         if self.container.duration:
             return round(self.container.duration / av.time_base * self.rate)
+        return None
+
+    def _stated(self) -> float | None:
+        """Of containers whose head tells; of others FFmpeg guesses, by the rate of bits."""
+        if not {"matroska", "mov", "avi"} & set(self.container.format.name.split(",")):
+            return None
+        if self.stream.duration:
+            return float(self.stream.duration * self.time_base)
+        told = re.fullmatch(r"(\d+):(\d+):([\d.]+)", self.stream.metadata.get("DURATION", ""))
+        if told:
+            hours, minutes, seconds = map(float, told.groups())
+            return 3600 * hours + 60 * minutes + seconds
+        # Beside sound it might be the sound's.
+        if self.container.duration and len(self.container.streams) == 1:
+            return float(self.container.duration / av.time_base)
         return None
 
     def __enter__(self) -> Reader:
@@ -193,6 +212,7 @@ class Reader:
             UserError: the frames change their size or kind on the way.
         """
         last: int | None = None
+        self._first = 0
         yield from self._waiting
         waiting, self._ready = self._ready, []
         while True:
@@ -259,6 +279,9 @@ class Reader:
         if last is not None and pts <= last:
             self.counts.lost += 1
             return None
+        self._first = pts if last is None else self._first
+        lasts = one.duration or 1 / (self.rate * self.time_base)
+        self.counts.end = float((pts - self._first + lasts) * self.time_base)
         self.counts.frames += 1
         self.counts.damaged += one.is_corrupt
         self.counts.interlaced += one.interlaced_frame

@@ -23,6 +23,9 @@ from .coding import RESTORED, Coding
 from .reader import Counts, Decoded, Reader
 from .writer import Target, Writer
 
+# Seconds that a video may end earlier than it says: the last frame's own time, and rounding.
+_CUT = 0.25
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -149,7 +152,7 @@ def restore_video(
                         progress(state)
         except KeyboardInterrupt:
             raise Stopped(state) from None
-        notes = [*writer.notes, *_notes(reader.counts)]
+        notes = [*writer.notes, *_notes(reader.counts, reader.stated)]
         seconds: dict[str, float] = defaultdict(float)
         for one in clocks:
             for stage, took in one.seconds.items():
@@ -220,7 +223,12 @@ def _applied(
         yield item, (y, cbcr)
 
 
-def _notes(counts: Counts) -> Iterator[str]:
+def _notes(counts: Counts, stated: float | None) -> Iterator[str]:
+    if stated is not None and stated - counts.end > _CUT and not counts.restarts:
+        yield (
+            f"The file was cut short: it says that it lasts {stated:.1f} s, and its frames end at "
+            f"{counts.end:.1f} s."
+        )
     if counts.lost:
         yield (
             f"{counts.lost} frames or packets could not be decoded; the frame before each stays "

@@ -217,10 +217,13 @@ def test_damage_is_survived_and_counted(tmp_path: Path, model: Chroma) -> None:
 
 def test_a_file_cut_short_gives_what_it_has(tmp_path: Path, model: Chroma) -> None:
     clip = make_clip(tmp_path, "in.mkv", count=10, codec="ffv1")
+    assert restored(clip, tmp_path / "whole.mkv", model).notes == ()
     data = clip.path.read_bytes()
     clip.path.write_bytes(data[: len(data) // 2])
     done = restored(clip, tmp_path / "out.mkv", model)
     assert 2 <= done.counts.frames < 10
+    (note,) = done.notes
+    assert note.startswith("The file was cut short: it says that it lasts 0.6 s")
     assert len(content(tmp_path / "out.mkv").planes) == done.counts.frames
 
 
