@@ -108,7 +108,8 @@ class Enhance(Restorer):
 
     def apply(self, frame: Frame, effect: Array) -> RestoredFrame:
         """The frame with a gain."""
-        return frames.of_rgb(np.clip(frame.rgb() + effect, 0.0, 255.0), frame.matrix)
+        rgb = frame.rgb()
+        return frames.changed(frame, np.clip(rgb + effect, 0.0, 255.0) - rgb)
 
     def _picture(self, picture: Picture, progress: Progress | None, clock: Clock) -> Picture:
         found = picture.decoded

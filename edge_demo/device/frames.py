@@ -52,15 +52,18 @@ class Frame:
         down, across = (self.cbcr.shape[axis] != self.y.shape[axis] for axis in (0, 1))
         return down, across
 
-    def rgb(self) -> Array:
-        """(H, W, 3) float32, clipped to 0..255, unrounded."""
+    def ycbcr(self) -> Array:
+        """(H, W, 3) float32 of 4:4:4."""
         cbcr = self.cbcr
         for axis, is_coarse in enumerate(self.coarse):
             if is_coarse:
                 on = cosited(self.siting)[axis]
                 cbcr = upsample_axis(cbcr, self.y.shape[axis], axis, on, _KERNEL)
-        ycbcr = np.dstack([self.y.astype(np.float32), cbcr.astype(np.float32)])
-        return np.clip(ycbcr_to_rgb(ycbcr, self.matrix), 0.0, 255.0)
+        return np.dstack([self.y.astype(np.float32), cbcr.astype(np.float32)])
+
+    def rgb(self) -> Array:
+        """(H, W, 3) float32, clipped to 0..255, unrounded."""
+        return np.clip(ycbcr_to_rgb(self.ycbcr(), self.matrix), 0.0, 255.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,3 +83,9 @@ def of_rgb(rgb: NDArray[Any], matrix: str) -> RestoredFrame:
     """A frame of RGB (H, W, 3) in 0..255, of a matrix."""
     ycbcr = rgb_to_ycbcr(rgb, matrix)
     return RestoredFrame(ycbcr[..., 0], ycbcr[..., 1:])
+
+
+def changed(frame: Frame, change: Array) -> RestoredFrame:
+    """A frame whose RGB changes by that (H, W, 3); where it does not, luma is its own exactly."""
+    ycbcr = frame.ycbcr() + rgb_to_ycbcr(change, frame.matrix)
+    return RestoredFrame(ycbcr[..., 0], ycbcr[..., 1:] - np.float32(128))

@@ -217,7 +217,10 @@ def _applied(
         effect = smoother(luma, effect)
         clock.lap("filter")
         done = restorer.apply(frame, effect)
-        y = item.y if done.y is None else item.coding.luma_plane(done.y)
+        y = item.y
+        if done.y is not None:
+            # What is as it was keeps codes below black and above white, which frames clip.
+            y = np.where(done.y == frame.y, y, item.coding.luma_plane(done.y))
         cbcr = item.coding.chroma_planes(done.cbcr)
         clock.lap("rest")
         yield item, (y, cbcr)

@@ -20,7 +20,7 @@ from edge_demo.errors import UserError
 from edge_demo.tasks import chroma
 from edge_demo.video.restore import Progress, RestoredVideo, Stopped, restore_video
 from edge_demo.video.writer import target
-from tests.videos import BASE, Clip, content, hum, make_clip, moving
+from tests.videos import BASE, Clip, content, fill, hum, make_clip, moving, planes_of
 
 
 def restored(
@@ -293,7 +293,7 @@ def test_low_light(tmp_path: Path, low_light_models: dict[str, Path]) -> None:
     none = dark.with_options(strength=0.0)
     restore_video(clip.path, target(tmp_path / "b.mkv", None, None, False), none)
     for before, after in zip(clip.planes, content(tmp_path / "b.mkv").planes, strict=True):
-        assert np.abs(after[0].astype(int) - before[0]).max() <= 1
+        assert np.array_equal(after[0], before[0])
     # 4:4:4 and grey are welcome, too.
     clip = make_clip(tmp_path, "grey.mkv", rgb=[one // 8 for one in moving(2)], pixels="gray",
                      codec="ffv1")  # fmt: skip
@@ -304,6 +304,29 @@ def test_low_light(tmp_path: Path, low_light_models: dict[str, Path]) -> None:
                      codec="ffv1")  # fmt: skip
     restore_video(clip.path, target(tmp_path / "c.mkv", None, None, False), dark)
     assert content(tmp_path / "c.mkv").planes[0][0].mean() > clip.planes[0][0].mean() + 5
+
+
+def test_a_bright_video_keeps_its_luma_below_black(
+    tmp_path: Path, low_light_models: dict[str, Path]
+) -> None:
+    """Which no RGB has: it came back as black."""
+    bright = [np.full((*moving(1)[0].shape[:2], 3), 180, np.uint8) for _ in range(3)]
+    clip = make_clip(tmp_path, "in.mkv", rgb=bright, codec="ffv1")
+    below = tmp_path / "below.mkv"
+    with av.open(str(clip.path)) as source, av.open(str(below), "w") as out:
+        video = out.add_stream("ffv1", rate=25)
+        video.width, video.height, video.pix_fmt = *bright[0].shape[1::-1], "yuv420p"
+        video.color_range = 1
+        for frame in source.decode(video=0):
+            planes = planes_of(frame)
+            planes[0][:4] = 3
+            fill(frame, planes)
+            out.mux(video.encode(frame))
+        out.mux(video.encode(None))
+    dark = restorers.load(low_light_models["curves"])
+    restore_video(below, target(tmp_path / "out.mkv", None, None, False), dark)
+    for planes in content(tmp_path / "out.mkv").planes:
+        assert (planes[0][:4] == 3).all() and (planes[0][4:] > 100).all()
 
 
 def test_what_is_refused(tmp_path: Path, model: Chroma) -> None:
