@@ -39,10 +39,14 @@ def _parser() -> argparse.ArgumentParser:
     weights.add_argument("file", type=Path, metavar="FILE.pth")
     weights.add_argument("--out", required=True, type=Path, metavar="RUN", help="the run's folder")
     adapted = commands.add_parser(
-        "adapt", help="a finished run to one that is more vivid, or takes half the room"
+        "adapt", help="a finished run to a mean of two, to one more vivid, or in half the room"
     )
     adapted.add_argument("run", type=Path, metavar="RUN", help="a run's folder, or a preset")
     adapted.add_argument("--out", required=True, type=Path, metavar="RUN", help="the new folder")
+    adapted.add_argument(
+        "--average-with", type=Path, metavar="RUN",
+        help="a run or preset of the same network, which one of the two started from",
+    )  # fmt: skip
     adapted.add_argument(
         "--saturation", type=float, metavar="FACTOR", help="of colorize_unet: times as strong"
     )
@@ -77,7 +81,10 @@ def _weights(options: argparse.Namespace) -> None:
 def _adapt(options: argparse.Namespace) -> None:
     from . import adapted
 
-    print(f"wrote {adapted.adapt(options.run, options.out, options.saturation, options.half)}")
+    made = adapted.adapt(
+        options.run, options.out, options.average_with, options.saturation, options.half
+    )
+    print(f"wrote {made}")
     print(f"next: python -m training evaluate {options.out} --data SOURCE")
 
 

@@ -15,8 +15,8 @@ from keras_models import runs
 from keras_models.__main__ import main
 
 
-def run_of(folder: Path, name: str) -> Path:
-    keras.utils.set_random_seed(0)
+def run_of(folder: Path, name: str, seed: int = 0) -> Path:
+    keras.utils.set_random_seed(seed)
     folder.mkdir()
     keras_models.build(name, "test").save(folder / "model.keras")
     record = {"config": {"model": name, "size": "test"}, "data": "x", "val": None}
@@ -51,6 +51,28 @@ def test_halved_weights_take_half_the_room_and_do_the_same(tmp_path: Path) -> No
         assert np.allclose(one, other, rtol=2**-10, atol=1e-7)
 
 
+def test_two_runs_are_averaged_weight_by_weight(tmp_path: Path) -> None:
+    one, two = (run_of(tmp_path / str(seed), "chroma_residual", seed) for seed in (1, 2))
+    out = tmp_path / "mean"
+    assert main(["adapt", str(one), "--out", str(out), "--average-with", str(two)]) == 0
+    found = (runs.load_model(run).get_weights() for run in (one, two, out))
+    differs = False
+    for first, second, mean in zip(*found, strict=True):
+        np.testing.assert_allclose(mean, (first + second) / 2, atol=1e-7)
+        differs |= not np.allclose(first, second)
+    assert differs and runs.read_record(out)["adapted"]["averaged_with"] == "2"
+
+
+def test_another_network_is_not_averaged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, two = run_of(tmp_path / "1", "chroma_residual"), run_of(tmp_path / "2", "colorize_unet")
+    words = ["adapt", str(one), "--out", str(tmp_path / "out"), "--average-with", str(two)]
+    assert main(words) == 2
+    assert "is of colorize_unet-test, not of chroma_residual-test" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
@@ -73,6 +95,6 @@ def test_a_factor_out_of_range_and_a_full_folder(tmp_path: Path) -> None:
 
     run = run_of(tmp_path / "run", "colorize_unet")
     with pytest.raises(UserError, match="above 0 and at most 4"):
-        adapt(run, tmp_path / "out", 9.0, False)
+        adapt(run, tmp_path / "out", None, 9.0, False)
     with pytest.raises(UserError, match="is not empty"):
-        adapt(run, run, 1.2, False)
+        adapt(run, run, None, 1.2, False)
