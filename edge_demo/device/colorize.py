@@ -186,7 +186,8 @@ class Colorize(Restorer):
         ab = self.faded(colours)
         coarse = on_grid(small, ab)
         if grey.hints:
-            plain = hinting.finer(ab, coarse, small.lightness, _RADIUS, _EPS)
+            chances = colours.distribution
+            plain = hinting.finer(ab, coarse, small.lightness, _RADIUS, _EPS, chances)
             spread = None if carried else self.spreading
             seen = _reduced_to(grey.lightness, _HINTS_AT)
             ab = hinting.obey(plain, seen, grey.hints, _RADIUS, _EPS, spread)

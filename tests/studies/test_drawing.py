@@ -161,16 +161,17 @@ def test_hints_keep_to_drawn_things() -> None:
     """Each of some drawn things takes its hint, and its surroundings do not."""
     model = restorers.load("colorize_unet-lite0.r1.int8", threads=2)
     assert isinstance(model, Colorize)
-    scenes = [hint_borders.drawn(seed) for seed in range(3)]
+    # A quarter of those that are reported: the first three leak half as much again as all do.
+    scenes = [hint_borders.drawn(seed) for seed in range(10)]
     spreads = [s for n, scene in enumerate(scenes) for s in hint_borders.measured(model, scene, n)]
-    assert len(spreads) == 12
+    assert len(spreads) == 40
     assert np.mean([one.leakage for one in spreads]) < 3.0
     assert np.mean([one.coverage for one in spreads]) > 0.8
     # A hint that no edge stops leaks, and one that goes nowhere fills nothing: the measure tells.
     prior = WIDE.prior
     for path, leaks in ((1e6, True), (1e-3, False)):
-        parts = tuple((s, dataclasses.replace(reach, path=path)) for s, reach in prior.parts)
-        spread = dataclasses.replace(WIDE, prior=dataclasses.replace(prior, parts=parts))
+        own = tuple((s, dataclasses.replace(reach, path=path)) for s, reach in prior.own)
+        spread = dataclasses.replace(WIDE, prior=dataclasses.replace(prior, own=own))
         other = dataclasses.replace(model, spreading=spread)
         found = hint_borders.measured(other, scenes[0], 0)
         assert (np.mean([one.leakage for one in found]) > 5.0) == leaks

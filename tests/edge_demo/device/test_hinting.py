@@ -14,12 +14,14 @@ from edge_demo.device import hint_paths
 from edge_demo.device.hint_paths import Edges
 from edge_demo.device.hinting import (
     WIDE,
+    Apart,
+    Field,
     Prior,
     Reach,
-    Ways,
     close_to,
     described,
     finer,
+    kinds,
     obey,
     spreading,
 )
@@ -56,27 +58,126 @@ def test_a_place_is_described_as_its_cell_is() -> None:
     assert np.allclose(at[2], known[31, 31], atol=1e-4)
 
 
-def test_spreading_is_regression_by_a_gaussian_process() -> None:
+@pytest.fixture
+def known() -> NDArray[np.float32]:
+    """What is known of the cells of a small grid."""
+    return np.random.default_rng(1).normal(size=(6, 7, 3)).astype(np.float32)
+
+
+HINTED = [0, 2, 5], [1, 3, 6]  # cells of it
+MISSED = np.array([(3.0, -1.0), (0.5, 2.0), (-2.0, 1.0)], np.float32)
+BROAD, NARROW = Reach(1.0, 2.0, 0.5), Reach(0.3, 0.3, 0.3)
+
+
+def kernel(parts: tuple[tuple[float, Reach], ...], first: NDArray, second: NDArray) -> NDArray:
+    """Sums of Gaussians, written out."""
+    lengths = [(share, np.array([r.down, r.across, r.lightness])) for share, r in parts]
+    return np.array(
+        [
+            [
+                sum(s * np.exp(-np.square((a - b) / at).sum() / 2) for s, at in lengths)
+                for b in second
+            ]
+            for a in first
+        ]
+    )
+
+
+def test_spreading_is_regression_by_a_gaussian_process(known: NDArray[np.float32]) -> None:
     """Against the formula, written out: k(x, X) (k(X, X) + doubt)^-1 y."""
-    rng = np.random.default_rng(1)
-    known = rng.normal(size=(6, 7, 3)).astype(np.float32)
-    at, missed = known[[0, 2, 5], [1, 3, 6]], rng.normal(size=(3, 2)).astype(np.float32)
-    prior = Prior(((0.6, Reach(1.0, 2.0, 0.5)), (0.4, Reach(0.3, 0.3, 0.3))), doubt=0.2)
+    at, flat = known[HINTED], known.reshape(-1, 3)
+    parts = ((0.6, BROAD), (0.4, NARROW))
+    inner = kernel(parts, at, at) + 0.2 * np.eye(3)
+    expected = (kernel(parts, flat, at) @ np.linalg.solve(inner, MISSED)).reshape(6, 7, 2)
+    # It is one process, however its parts are divided.
+    for own, common in ((parts, ()), (parts[:1], parts[1:])):
+        prior = Prior(own, 0.2, common)
+        assert np.allclose(spreading(known, at, prior)(MISSED), expected, atol=1e-5)
 
-    def kernel(one: NDArray, other: NDArray) -> float:
-        parts = ((0.6, (1.0, 2.0, 0.5)), (0.4, (0.3,) * 3))
-        return sum(s * np.exp(-np.square((one - other) / length).sum() / 2) for s, length in parts)
 
-    inner = np.array([[kernel(a, b) for b in at] for a in at]) + 0.2 * np.eye(3)
-    outer = np.array([[kernel(cell, b) for b in at] for cell in known.reshape(-1, 3)])
-    expected = (outer @ np.linalg.solve(inner, missed)).reshape(6, 7, 2)
-    assert np.allclose(spreading(known, at, None, prior)(missed), expected, atol=1e-5)
-    # Ways that cost nothing change nothing, and one that costs much leaves a hint none of it.
-    free = Ways(np.zeros((42, 3), np.float32), np.zeros((3, 3), np.float32))
-    near = Prior(tuple((s, replace(reach, path=1.0)) for s, reach in prior.parts), prior.doubt)
-    assert np.allclose(spreading(known, at, free, near)(missed), expected, atol=1e-5)
-    free.to_cells[5] = 20.0
-    assert np.allclose(spreading(known, at, free, near)(missed)[0, 5], 0.0, atol=1e-6)
+def test_no_more_than_a_bound_is_laid_to_a_kind(known: NDArray[np.float32]) -> None:
+    """The rest of what is missed is for a thing's own part to make up."""
+    at, flat = known[HINTED], known.reshape(-1, 3)
+    own, common = ((0.6, NARROW),), ((0.4, BROAD),)
+    prior = Prior(own, 0.2, common, most=2.0)
+    bounded = MISSED * np.array([2 / np.hypot(3, 1), 2 / np.hypot(0.5, 2), 2 / np.hypot(2, 1)])[
+        :, None
+    ].astype(np.float32)
+    doubt = 0.2 * np.eye(3)
+    of_kind = np.linalg.solve(kernel(own + common, at, at) + doubt, bounded)
+    rest = MISSED - kernel(common, at, at) @ of_kind
+    of_thing = np.linalg.solve(kernel(own, at, at) + doubt, rest)
+    expected = kernel(common, flat, at) @ of_kind + kernel(own, flat, at) @ of_thing
+    found = spreading(known, at, prior)
+    assert np.allclose(found(MISSED), expected.reshape(6, 7, 2), atol=1e-5)
+    # What is missed below the bound is taken as it is.
+    little = np.float32(0.5) * MISSED
+    free = spreading(known, at, replace(prior, most=np.inf))
+    assert np.allclose(found(little), free(little), atol=1e-6)
+    assert np.abs(found(MISSED) - free(MISSED)).max() > 0.05
+
+
+@pytest.mark.parametrize("by", ["path", "kind"])
+def test_what_is_far_apart_takes_no_share(known: NDArray[np.float32], by: str) -> None:
+    at = known[HINTED]
+    prior = Prior(((0.6, BROAD), (0.4, NARROW)), 0.2)
+    expected = spreading(known, at, prior)(MISSED)
+    near = replace(prior, own=tuple((s, replace(reach, **{by: 1.0})) for s, reach in prior.own))
+    # No distance changes nothing, and a long one leaves a place none of any hint.
+    apart = Apart(np.zeros((3, 42), np.float32), np.zeros((3, 3), np.float32))
+    given = {"way" if by == "path" else "kind": apart}
+    assert np.allclose(spreading(known, at, near, **given)(MISSED), expected, atol=1e-5)
+    apart.cells[:, 5] = 20.0
+    assert np.allclose(spreading(known, at, near, **given)(MISSED)[0, 5], 0.0, atol=1e-6)
+    assert np.allclose(spreading(known, at, prior, **given)(MISSED), expected, atol=1e-6)
+
+
+def chances_of(kind: NDArray, floor: float = 0.0) -> NDArray[np.float32]:
+    """Of places (h, w) of kinds 0, 1, ..: each kind has two bins of its own and one of the next."""
+    found = np.full((*kind.shape, 313), floor, np.float32)
+    for number in np.unique(kind):
+        found[kind == number, 20 * number : 20 * number + 2] += 0.4
+        found[kind == number, 20 * number + 20] += 0.2
+    return found / found.sum(-1, keepdims=True)
+
+
+@pytest.mark.parametrize("floor", [0.0, 0.002])
+def test_kinds_differ_by_the_chances_of_their_colours(floor: float) -> None:
+    """Also with what 8 bits add to every bin, which would make all places alike."""
+    kind = np.repeat([[0] * 8 + [1] * 8 + [2] * 8], 24, 0)
+    lightness = np.full((48, 48), 50.0, np.float32)
+    plain = Field(lightness, np.zeros((48, 48, 2), np.float32), chances_of(kind, floor))
+    hints = [Hint(0.5, 0.1, (0.0, 0.0)), Hint(0.5, 0.5, (0.0, 0.0)), Hint(0.9, 0.2, (0.0, 0.0))]
+    found = kinds(plain, hints)
+    assert found is not None
+    shared = np.sqrt(1 - np.sqrt(0.4 * 0.2))  # what two kinds that follow each other are apart
+    expected = np.array([[0, shared, 0], [shared, 0, shared], [0, shared, 0]])
+    # A root is steep at 0, and float32 adds up to 1 but for 1e-6.
+    assert np.allclose(found.hints, expected, atol=3e-3)
+    of_first = found.cells[0].reshape(48, 48)
+    assert of_first[:, :14].max() < 3e-3
+    assert np.allclose(of_first[:, 18:30], shared, atol=3e-3)
+    assert of_first[:, 34:].min() > 0.999
+    assert kinds(replace(plain, chances=None), hints) is None
+
+
+def test_what_is_of_a_kind_takes_its_share_whatever_lies_between() -> None:
+    """Two patches of a kind with another between them: their like is corrected, that is not."""
+    kind = np.repeat([[0] * 10 + [1] * 12 + [0] * 10], 32, 0)
+    lightness = np.where(kind == 0, 50.0, 75.0).astype(np.float32)
+    fine = np.repeat(np.repeat(lightness, 4, 0), 4, 1)
+    none = np.zeros((SIDE, SIDE, 2), np.float32)
+    red = [Hint(0.5, 0.1, (20.0, 0.0))]
+
+    def beyond(chances: NDArray[np.float32]) -> tuple[float, float]:
+        plain = finer(none, lightness, fine, 1, 10.0, chances)
+        found = obey(plain, fine, red, radius=1, eps=10.0, wide=WIDE)[32, :, 0]
+        return float(found[58]), float(found[32])
+
+    there, between = beyond(chances_of(kind))
+    assert there > 4.0 and abs(between) < 1.0
+    # It is their chances of colours that tell: of a third kind, it is left as it was.
+    assert abs(beyond(chances_of(np.where(np.arange(SIDE) > 21, 2, kind)))[0]) < 0.5
 
 
 @pytest.mark.parametrize("wide", [True, False])
@@ -122,7 +223,7 @@ def test_a_thousand_hints_are_taken(
 
 def test_shares_of_the_variance_sum_to_one() -> None:
     for prior in (WIDE.prior, close_to(56, 56)):
-        assert sum(share for share, _ in prior.parts) == pytest.approx(1.0)
+        assert sum(share for share, _ in prior.own + prior.common) == pytest.approx(1.0)
         assert prior.doubt > 0
 
 
