@@ -100,7 +100,6 @@ WIDE = Spreading(
 )
 _CELLS = 3.0  # how far a hint reaches that is to be seen to at its place alone
 _ROUNDS = 3
-_UNHEARD = 1e-9  # chance of a bin that a network holds impossible, so that they sum to more than 0
 
 
 @dataclass(frozen=True)
@@ -229,9 +228,7 @@ def kinds(plain: Field, hints: Sequence[Hint]) -> Apart | None:
     """
     if plain.chances is None:
         return None
-    # A network of 8 bits gives what it holds impossible half a step: over 313 bins, much of all.
-    likely = plain.chances - plain.chances.min(-1, keepdims=True) + np.float32(_UNHEARD)
-    roots = np.sqrt(likely / likely.sum(-1, keepdims=True))
+    roots = np.sqrt(plain.chances)
     rows, columns = np.transpose(cells(hints, roots.shape[:2]))
     there = roots[rows, columns]
     size = plain.lightness.shape[::-1]

@@ -98,6 +98,8 @@ def _lightness_of_greys() -> Array:
 
 
 _GREYS = _lightness_of_greys()
+# Chance of an impossible bin, so that chances sum to more than 0 where all are alike.
+_UNHEARD = np.float32(1e-9)
 
 
 def degrade(image: NDArray[np.uint8], hints: Sequence[Hint] = ()) -> Grey:
@@ -213,8 +215,11 @@ class Variant(Task):
         ab = values[..., :2] * np.float32(AB)
         if self.tells_distribution:
             probabilities = np.clip(values[..., 2:] * 0.5 + 0.5, 0.0, 1.0)
-            # Integers lose the rarest; what is left is made whole.
-            probabilities /= np.maximum(probabilities.sum(-1, keepdims=True), np.float32(1e-6))
+            # Integers have no code for 0: what a network of 8 bits holds impossible comes as half
+            # a step, over 313 bins much of all. What is left is made whole.
+            probabilities -= probabilities.min(-1, keepdims=True)
+            probabilities += _UNHEARD
+            probabilities /= probabilities.sum(-1, keepdims=True)
             square = probabilities @ np.square(BINS).sum(-1)
             return Colours(ab, _spread(square, probabilities @ BINS), probabilities)
         if self.tells_spread:
