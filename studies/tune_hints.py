@@ -74,12 +74,12 @@ class Point:
     near: float = 0.15
     near_lightness: float = 12.0
     near_path: float = 6.0
-    common: float = 0.45
+    common: float = 0.4
     common_down: float = 1.0
     common_across: float = 2.5
     common_lightness: float = 25.0
-    kind: float = 0.3
-    most: float = 25.0
+    kind: float = 0.25
+    most: float = 20.0
     edge_lightness: float = 8.0
     edge_colour: float = 22.0
     grain: float = 1.5

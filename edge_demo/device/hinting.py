@@ -90,12 +90,12 @@ WIDE = Spreading(
     Edges(lightness=8.0, colour=22.0, grain=1.5),
     Prior(
         own=(
-            (0.385, Reach(1.5, 2.5, 25.0, path=1.3)),
-            (0.165, Reach(0.15, 0.15, 12.0, path=6.0)),
+            (0.42, Reach(1.5, 2.5, 25.0, path=1.3)),
+            (0.18, Reach(0.15, 0.15, 12.0, path=6.0)),
         ),
         doubt=0.033,
-        common=((0.45, Reach(1.0, 2.5, 25.0, kind=0.3)),),
-        most=25.0,
+        common=((0.4, Reach(1.0, 2.5, 25.0, kind=0.25)),),
+        most=20.0,
     ),
 )
 _CELLS = 3.0  # how far a hint reaches that is to be seen to at its place alone
