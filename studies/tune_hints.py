@@ -8,8 +8,7 @@ mean of the PSNR of a and b, less what drawn things say: hints that leak out of 
 fill it, see ``studies/hint_borders.py``.
 
 From rough lengths the search goes from number to number, one step up or down, while that helps,
-with smaller steps in the end. It takes an hour or more of one core, prints, and changes no
-file.
+with smaller steps in the end. It takes an hour or more of one core, prints, and changes no file.
 """
 
 from __future__ import annotations

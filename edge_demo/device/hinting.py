@@ -118,7 +118,7 @@ class Field:
 
 
 def finer(
-    ab: Array, coarse: Array, seen: Array, radius: int, eps: float, chances: Array | None = None
+    ab: Array, coarse: Array, seen: Array, radius: int, eps: float, chances: Array | None
 ) -> Field:
     """A network's ab on the grid that hints are spread on.
 
@@ -127,7 +127,7 @@ def finer(
         coarse: lightness on that grid (h, w).
         seen: lightness as the network saw it (H, W).
         radius, eps: of the guided enlargement.
-        chances: of the 313 bins, (h, w, 313), of the network.
+        chances: of the 313 bins, (h, w, 313), of the network; None where it tells none.
     """
     size = seen.shape[1] // 2, seen.shape[0] // 2
     half = np.asarray(cv2.resize(seen, size, interpolation=cv2.INTER_AREA), np.float32)

@@ -41,7 +41,7 @@ def obeyed(halves: tuple[NDArray, NDArray], hints: list[Hint], wide: bool = True
     """On a grid twice as fine as the network's."""
     ab, coarse = halves
     fine = np.repeat(np.repeat(coarse, 4, 0), 4, 1)
-    plain = finer(ab, coarse, fine, 1, 10.0)
+    plain = finer(ab, coarse, fine, 1, 10.0, None)
     return obey(plain, fine, hints, radius=1, eps=10.0, wide=WIDE if wide else None)
 
 
