@@ -108,8 +108,7 @@ class Enhance(Restorer):
 
     def apply(self, frame: Frame, effect: Array) -> RestoredFrame:
         """The frame with a gain."""
-        rgb = frame.rgb()
-        return frames.changed(frame, np.clip(rgb + effect, 0.0, 255.0) - rgb)
+        return frames.changed(frame, effect)
 
     def _picture(self, picture: Picture, progress: Progress | None, clock: Clock) -> Picture:
         found = picture.decoded

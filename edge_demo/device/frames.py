@@ -85,7 +85,10 @@ def of_rgb(rgb: NDArray[Any], matrix: str) -> RestoredFrame:
     return RestoredFrame(ycbcr[..., 0], ycbcr[..., 1:])
 
 
-def changed(frame: Frame, change: Array) -> RestoredFrame:
-    """A frame whose RGB changes by that (H, W, 3); where it does not, luma is its own exactly."""
-    ycbcr = frame.ycbcr() + rgb_to_ycbcr(change, frame.matrix)
+def changed(frame: Frame, gain: Array) -> RestoredFrame:
+    """A frame with a gain of RGB (H, W, 3), clipped; where it is 0, luma is its own exactly."""
+    own = frame.ycbcr()
+    rgb = np.clip(ycbcr_to_rgb(own, frame.matrix), 0.0, 255.0)
+    change = np.clip(rgb + gain, 0.0, 255.0) - rgb
+    ycbcr = own + rgb_to_ycbcr(change, frame.matrix)
     return RestoredFrame(ycbcr[..., 0], ycbcr[..., 1:] - np.float32(128))
