@@ -28,12 +28,13 @@ from edge_demo.report.tables import markdown
 from training import config, feeds
 from training.bench import step_ms
 from training.fit import compiled, split
+from training.precision import BFLOAT16, FLOAT32
 
 from . import wording
 from .command import command_line, write
 from .wording import Json
 
-WAYS = tuple((precision, jit) for precision in config.PRECISIONS[::-1] for jit in ("off", "on"))
+WAYS = tuple((one, jit) for one in (FLOAT32, BFLOAT16) for jit in ("off", "on"))
 
 
 def measure(base: config.FitConfig, data: str, rounds: int, steps: int) -> dict[str, Any]:

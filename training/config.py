@@ -19,8 +19,8 @@ from edge_demo.errors import UserError
 
 from . import limits
 from .objectives import OBJECTIVES, Charbonnier, Objective
+from .precision import AUTO, PRECISIONS
 
-PRECISIONS = ("mixed_bfloat16", "float32")
 JIT = ("auto", "on", "off")
 
 # What runs from before call settings and losses that have other names today.
@@ -75,7 +75,8 @@ class FitConfig:
     backbone_delay: int = 0
     start_from: str = ""  # a finished run or preset whose weights to start from; "": none
     qat: str = ""  # the same, for quantisation-aware training: --qat RUN on the command line
-    precision: str = "mixed_bfloat16"
+    # "auto" is settled when a run begins, and its record says as what; see ``precision``.
+    precision: str = AUTO
     # Whether XLA compiles a step: "auto" leaves it to Keras, which does so except under TensorFlow
     # on a processor, or on several devices; "on" and "off".
     jit_compile: str = "auto"

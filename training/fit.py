@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import importlib.metadata
 import json
 import math
@@ -25,7 +26,7 @@ from edge_demo.files import write_whole
 from edge_demo.tasks.record import Task
 from keras_models import ab_classes, backbones, fakequant, net2net, runs
 
-from . import feeds, plots
+from . import feeds, plots, precision
 from .callbacks import Checkpoint, Pictures, Progress
 from .config import FitConfig, as_read, epochs, plan, read
 from .feed import Feed
@@ -66,6 +67,7 @@ def fit(
         UserError: bad source, a folder that holds something else or cannot be written, pictures
             that vanish, or that are others than when the run began.
     """
+    config = _settled(config, out)
     task = keras_models.task(config.model, config.size)
     train, held_out = split(data, val)
     keras_models.check_size(config.model, config.size)
@@ -88,7 +90,7 @@ def fit(
     feed = feeds.prepare(config, train, held_out)
     # A disk that went away on the way leaves some pictures read and others skipped.
     fingerprint([*train, held_out])
-    print(feed.summary, flush=True)
+    print(f"{feed.summary}; {config.precision}", flush=True)
     if strategy.is_chief:
         _claim(out, record)  # only now: a mistake must not claim the folder
     with _writing(out):
@@ -157,6 +159,15 @@ def _train(
     print(f"trained {total * epoch_steps} steps in {duration(checkpoint.seconds)}")
 
 
+def _settled(config: FitConfig, out: Path) -> FitConfig:
+    """The config with a precision that is stated: a run that began on another machine keeps its."""
+    if config.precision != precision.AUTO:
+        return config
+    begun = (out / "run.json").exists()
+    stated = runs.read_record(out)["config"].get("precision") if begun else None
+    return dataclasses.replace(config, precision=precision.chosen(stated or config.precision))
+
+
 @contextlib.contextmanager
 def _writing(out: Path) -> Iterator[None]:
     """A disk that is full, or gone, is one line; what was written before it is whole."""
@@ -169,10 +180,10 @@ def _writing(out: Path) -> Iterator[None]:
         ) from None
 
 
-def network(config: FitConfig, precision: str, ranges: Ranges | None) -> keras.Model:
+def network(config: FitConfig, dtype_policy: str, ranges: Ranges | None) -> keras.Model:
     """The run's network with fresh weights: plain, or on the 8-bit steps of ``ranges``."""
     policy = keras.mixed_precision.dtype_policy()
-    keras.mixed_precision.set_dtype_policy(precision)
+    keras.mixed_precision.set_dtype_policy(dtype_policy)
     try:
         model = keras_models.build(config.model, config.size)
         return model if ranges is None else fakequant.fake_quantised(model, ranges)
@@ -214,7 +225,7 @@ def compiled(
     """
     objective = config.objective
     objective.check_fits(config.model, task, prior)
-    model = ab_classes.trained_part(network(config, config.precision, ranges))
+    model = ab_classes.trained_part(network(config, precision.chosen(config.precision), ranges))
     model = keras_models.fitted(config.model, model)
     model = objective.wrapped(model, task)
     total, epoch_steps = epochs(config)

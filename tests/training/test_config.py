@@ -86,7 +86,7 @@ def test_settings_add_up_and_the_last_wins() -> None:
         (["ema=-0.1"], "must be in 0..1"),
         (["copies=-1"], "must be 0 or more"),
         (["seed=-1"], "must be 0 or more|0 or above"),
-        (["precision=float64"], "known are mixed_bfloat16, float32"),
+        (["precision=float64"], "known are auto, mixed_bfloat16, float32"),
         (["jit_compile=maybe"], "known are auto, on, off"),
         (["loss=mse"], "known are charbonnier, log_error"),
         (["loss=charbonier"], "did you mean 'charbonnier'"),
