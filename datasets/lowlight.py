@@ -34,7 +34,7 @@ LAMPS, VIEW = (4, 6), (0.3, 0.6)
 
 @dataclass(frozen=True)
 class Part:
-    """Square cells of one kind to crop from.
+    """Square cells of one kind to crop from: gigabytes, which every pipeline shares.
 
     Attributes:
         cells: (N, size, size, C) uint8 RGB: of pairs in low light, then by day; of photographs by
@@ -44,9 +44,9 @@ class Part:
         share: of each batch, before they are made to add up to 1.
     """
 
-    cells: NDArray[np.uint8]
-    owners: NDArray[np.int32]
-    wholes: NDArray[np.uint8]
+    cells: tf.Tensor
+    owners: tf.Tensor
+    wholes: tf.Tensor
     share: float
 
     @property
@@ -103,13 +103,24 @@ def _part(
     wholes: list[NDArray[np.uint8]] = []
     for whole, squares in cut:
         owners += [len(wholes)] * len(squares)
-        cells += squares
+        cells += [square.copy() for square in squares]  # a view would keep its whole picture
         wholes.append(sampled(whole))
-    if not cells:
-        height, width = (side * SAMPLED for side in THUMBNAIL)
-        empty = np.zeros((0, size, size, channels), np.uint8)
-        return Part(empty, np.zeros(0, np.int32), empty[:, :height, :width], share)
-    return Part(np.stack(cells), np.array(owners, np.int32), np.stack(wholes), share)
+    height, width = (side * SAMPLED for side in THUMBNAIL)
+    with tf.device("cpu"):
+        return Part(
+            tf.constant(_stacked(cells, (size, size, channels))),
+            tf.constant(owners, tf.int32),
+            tf.constant(_stacked(wholes, (height, width, channels))),
+            share,
+        )
+
+
+def _stacked(pictures: list[NDArray[np.uint8]], shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """(N, H, W, C), also of none. The list is emptied."""
+    out = np.empty((len(pictures), *shape), np.uint8)
+    for index in reversed(range(len(pictures))):
+        out[index] = pictures.pop()
+    return out
 
 
 def sampled(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -194,16 +205,12 @@ Step = Callable[..., tuple[Any, ...]]
 
 def _drawing(taken: Sequence[_Taken], patch: int, uneven: float, with_thumbnail: bool) -> Step:
     """From a step: the step, and of each part crops, wholes, and what darkens photographs."""
-    with tf.device("cpu"):
-        banks = [
-            (tf.constant(part.cells), tf.constant(part.owners), tf.constant(part.wholes))
-            for part in (one.part for one in taken)
-        ]
 
     def draw(step: tf.Tensor) -> tuple[tf.Tensor, ...]:
         out: list[tf.Tensor] = [step]
-        for one, (cells, owners, wholes) in zip(taken, banks, strict=True):
-            wanted = Draws(len(one.part.cells), one.count, one.seed)
+        for one in taken:
+            cells, owners, wholes = one.part.cells, one.part.owners, one.part.wholes
+            wanted = Draws(len(cells), one.count, one.seed)
             chosen = draws(wanted, step, cells.shape[1], patch)
             given = [tf.stack(crops(cells, chosen, patch))]
             if with_thumbnail:

@@ -61,7 +61,8 @@ def _wholes(parts: Sequence[lowlight.Part]) -> NDArray[np.float32]:
     found: list[NDArray[np.float32]] = []
     for part in parts:
         most = _WHOLES // len(parts)
-        for index, whole in enumerate(part.wholes[:: max(1, len(part.wholes) // most)][:most]):
+        chosen = part.wholes[:: max(1, len(part.wholes) // most)][:most].numpy()
+        for index, whole in enumerate(chosen):
             low = whole[..., :3] if part.paired else enhance.degrade(whole, index)
             found.append(enhance.encode(low)["picture"])
     return np.stack(found)

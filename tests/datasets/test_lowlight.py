@@ -131,7 +131,7 @@ def test_a_patch_must_fit_the_networks() -> None:
 def test_cells_of_photographs_stay_below_the_limit(natural: NDArray[np.uint8]) -> None:
     made = cut([natural, natural], 1.0, limit=4 * 48 * 48 * 3)
     assert len(made.cells) == 4
-    assert len(made.wholes) == 2 and made.owners.tolist() == [0, 0, 1, 1]
+    assert len(made.wholes) == 2 and made.owners.numpy().tolist() == [0, 0, 1, 1]
 
 
 @pytest.mark.parametrize(
