@@ -373,9 +373,8 @@ def check(folder: Path, wanted: str = "*") -> dict[str, Any]:
                 else:
                     why["outputs"] = found.get("failed", "none")
                 far = compare.compare_pictures(picture, pictures[model])
-                rows.append(
-                    compare.judge(cpu, package, model, compared, far, facts["scale"], why, same)
-                )
+                scales = facts["scale"], compare.TO_RGB[facts["task"]]
+                rows.append(compare.judge(cpu, package, model, compared, far, *scales, why, same))
     return {
         "schema": 1,
         "emulator": emulator(places.qemu),

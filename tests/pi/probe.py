@@ -67,7 +67,8 @@ def outputs(source: str, out: str, kernels: str = "") -> None:
             arrays[f"{name}/{tensor}"] = array
         scale = max(tensor.scale for tensor in card.task.outputs)
         models[name] = {
-            "recipe": card.values["recipe"], "step": steps(card, graph), "scale": scale
+            "recipe": card.values["recipe"], "step": steps(card, graph), "scale": scale,
+            "task": card.task.name,
         }  # fmt: skip
     used = interpreter.package_name()
     names = (used, "numpy", "opencv-python-headless", "av")

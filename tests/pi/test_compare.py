@@ -8,7 +8,9 @@ import math
 import numpy as np
 import pytest
 
+from edge_demo.colour.lab import lab_to_rgb
 from edge_demo.device.selftest import MOST_STEPS
+from edge_demo.tasks import chroma, colorize, enhance
 from tests.pi import compare
 
 STEP = 1 / 127
@@ -92,9 +94,19 @@ def test_pictures() -> None:
 
 def test_what_a_picture_may_differ_by() -> None:
     """Less than a code of chroma can still be a code after rounding, and 1.772 of blue."""
-    assert compare.allowed_in_picture(0.0001, 48) == 2
-    assert compare.allowed_in_picture(1.01 / 127, 48) == 2
-    assert compare.allowed_in_picture(4.04 / 127, 48) == 4
+    assert compare.allowed_in_picture(0.0001, 48, 1.772) == 2
+    assert compare.allowed_in_picture(1.01 / 127, 48, 1.772) == 2
+    assert compare.allowed_in_picture(4.04 / 127, 48, 1.772) == 4
+
+
+def test_every_task_says_what_its_steps_are_worth() -> None:
+    """A step of chroma by a calculation; of a and b the most that it makes of a code of RGB."""
+    assert set(compare.TO_RGB) == {task.name for task in (chroma.TASK, enhance.TASK, colorize.TASK)}
+    grid = [[20.0, a, b] for a in range(-60, 61, 4) for b in range(-60, 61, 4)]
+    half = np.array([0.0, 0.43, 0.43])
+    above, below = (lab_to_rgb(np.array([grid]) + way * half).astype(int) for way in (1, -1))
+    inside = ((np.minimum(above, below) > 0) & (np.maximum(above, below) < 255)).all(-1)
+    assert np.abs(above - below)[inside].max() > 2 and compare.TO_RGB["colorize"] is None
 
 
 def row(
@@ -103,13 +115,16 @@ def row(
     rms: float = math.inf,
     same: bool = False,
     wrong: list[str] | None = None,
+    to_rgb: float | None = 1.772,
     **failures: str,
 ) -> compare.Row:
     found = None if arm is None else compared(arm, same=same, reference=outputs(2.0))
     if found and wrong is not None:
         found = compare.by_operation(found, wrong)
     pictures = picture, rms
-    return compare.judge("a cpu", "an interpreter", "m.int8", found, pictures, 48.0, failures, same)
+    return compare.judge(
+        "a cpu", "an interpreter", "m.int8", found, pictures, 48.0, to_rgb, failures, same
+    )
 
 
 def test_verdicts() -> None:
@@ -139,6 +154,9 @@ def test_right_operations_excuse_steps_and_the_picture_counts(same: bool) -> Non
     )
     # Steps of an output may be more codes of a picture, but not where kernels are the same.
     assert row(outputs(), 9, rms=most, same=same).ok is not same
+    # Unless a step has no one worth: then the whole picture counts, whatever the kernels.
+    assert row(outputs(), 9, rms=most, same=same, to_rgb=None).ok
+    assert not row(outputs(), 9, rms=1.01 * most, same=same, to_rgb=None).ok
 
 
 def test_operations_by_themselves() -> None:
@@ -162,7 +180,7 @@ def test_the_table_and_json() -> None:
     header, first, last = compare.table(rows).splitlines()
     assert header.split()[0] == "cpu" and header.endswith("verdict")
     assert first.endswith("ok (reference kernels)")
-    allowed = compare.allowed_in_picture(1.01 * MOST_STEPS * STEP, 48.0)
+    allowed = compare.allowed_in_picture(1.01 * MOST_STEPS * STEP, 48.0, 1.772)
     assert first.split()[-6:-3] == ["0.10%", "2", f"{allowed:g}"]
     assert last.endswith("FAIL: outputs: died")
     assert len({line.index(word) for line, word in
