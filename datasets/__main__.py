@@ -1,4 +1,4 @@
-"""``python -m datasets``: list, prepare, clean, bench."""
+"""``python -m datasets``: list, prepare, brackets, clean, bench."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import argparse
 import os
 from collections.abc import Sequence
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 # Before TensorFlow is imported, where it is: its start-up lines are not the user's concern.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -45,6 +48,13 @@ def _parser() -> argparse.ArgumentParser:
     prepare.add_argument("--shards", type=int, metavar="K", help="files of records; 16")
     prepare.add_argument("--seed", type=int, default=0, help="of the records' order; 0")
     prepare.add_argument("--out", required=True, type=Path, metavar="DIR")
+    bracket = commands.add_parser(
+        "brackets", help="make pairs for low light out of exposure brackets, a folder each"
+    )
+    bracket.add_argument("folder", type=Path, metavar="FOLDER", help="searched to its depths")
+    bracket.add_argument("--longer-side", type=int, default=900, metavar="N",
+                         help="reduce larger pictures to so many pixels; 900")  # fmt: skip
+    bracket.add_argument("--out", required=True, type=Path, metavar="DIR")
     clean = commands.add_parser(
         "clean", help="find pictures that are not fit to train on; list those that are"
     )
@@ -86,8 +96,7 @@ def _prepare(options: argparse.Namespace) -> None:
         return
     # LOL goes to folders of its own.
     source = None if name == "lol" else sources.open_source(text, options.split)
-    if options.out.exists() and (not options.out.is_dir() or any(options.out.iterdir())):
-        raise UserError(f"{options.out} exists already and is not empty; choose another --out")
+    _check_empty(options.out)
     _make(options.out)
     if source is not None and not source.low:
         count = 0
@@ -103,13 +112,42 @@ def _prepare(options: argparse.Namespace) -> None:
     else:
         count = 0
         for path, *pictures in sources.pairs(source):
-            for side, rgb in zip(("low", "high"), pictures, strict=True):
-                _make(options.out / side)
-                write_image(options.out / side / f"{count:05d}_{path.stem}.png", rgb)
+            _write_pair(options.out, f"{count:05d}_{path.stem}", pictures)
             count += 1
-    print(f"wrote {count} pairs to {options.out}")
-    data = quoted(f"pairs:{options.out}")
-    print(f"next: python -m training fit MODEL --data {data} --out runs/NAME")
+    _tell_pairs(count, options.out)
+
+
+def _brackets(options: argparse.Namespace) -> None:
+    from . import brackets
+
+    if options.longer_side < 256:
+        raise UserError(f"--longer-side {options.longer_side}: 256 or more is needed")
+    _check_empty(options.out)
+    count = 0
+    for found in brackets.find(options.folder, options.longer_side):
+        print(f"{found.folder}: {found.why or f'{len(found.pairs)} pairs'}", flush=True)
+        for name, *pictures in found.pairs:
+            _write_pair(options.out, f"{count:05d}_{name}", pictures)
+            count += 1
+    if not count:
+        raise UserError(f"not one pair in {options.folder}")
+    _tell_pairs(count, options.out)
+
+
+def _check_empty(out: Path) -> None:
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UserError(f"{out} exists already and is not empty; choose another --out")
+
+
+def _write_pair(out: Path, name: str, pictures: Sequence[NDArray[np.uint8]]) -> None:
+    for side, rgb in zip(("low", "high"), pictures, strict=True):
+        _make(out / side)
+        write_image(out / side / f"{name}.png", rgb)
+
+
+def _tell_pairs(count: int, out: Path) -> None:
+    print(f"wrote {count} pairs to {out}")
+    print(f"next: python -m training fit MODEL --data {quoted(f'pairs:{out}')} --out runs/NAME")
 
 
 def _prepare_records(options: argparse.Namespace, source: Source) -> None:
@@ -164,6 +202,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def dispatch(options: argparse.Namespace) -> None:
         if options.command == "list":
             _list()
+        elif options.command == "brackets":
+            _brackets(options)
         elif options.command == "clean":
             command.clean(options)
         elif options.command == "bench":

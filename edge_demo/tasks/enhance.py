@@ -154,13 +154,17 @@ def _resized_rows(curves: Array, height: int, width: int, top: int, bottom: int)
 
 def darkness(picture: NDArray[Any]) -> float:
     """How far a picture (H, W, 3), 0..255, is to be enhanced: 1 in the dark, 0 by day."""
+    return 1.0 - _smooth((brightness(picture) - DARK) / (BRIGHT - DARK))
+
+
+def brightness(picture: NDArray[Any]) -> float:
+    """The mean square root of luma (0..1) of a picture (H, W, 3), 0..255."""
     height, width = picture.shape[:2]
     factor = max(1, min(height, width) // 128)
     small = cv2.resize(picture, (max(1, width // factor), max(1, height // factor)),
                        interpolation=cv2.INTER_AREA)  # fmt: skip
     luma = small.astype(np.float32) @ _LUMA
-    brightness = float(np.sqrt(luma / 255.0).mean())
-    return 1.0 - _smooth((brightness - DARK) / (BRIGHT - DARK))
+    return float(np.sqrt(luma / 255.0).mean())
 
 
 def _smooth(value: Any) -> Any:
