@@ -3,7 +3,8 @@
 ``python -m studies darkness FOLDER``, where FOLDER holds low/ and high/ with pictures of the same
 names. Only the first 80 % of the pairs are looked at, and of those the ones that show one scene.
 The low picture's linear light is fitted as factor * the high one's + pedestal, for each colour, on
-both reduced to an eighth, where the noise has averaged out.
+both reduced to an eighth, where the noise has averaged out. The last line says how far the high
+picture's mean brightness follows from the low one's.
 """
 
 from __future__ import annotations
@@ -27,7 +28,10 @@ CLIPPED = 0.8  # of the high picture: above it, light may be missing
 
 
 def relation(low: NDArray[np.uint8], high: NDArray[np.uint8]) -> list[float]:
-    """Factor of green; factors of red and blue in it; pedestals of green, red and blue."""
+    """Factor of green; factors of red and blue in it; pedestals of green, red and blue; means.
+
+    The means are those of all code values, of the low and of the high picture.
+    """
     size = low.shape[1] // REDUCTION, low.shape[0] // REDUCTION
     dark, light = (
         cv2.resize(to_linear(picture / 255.0), size, interpolation=cv2.INTER_AREA)
@@ -40,7 +44,8 @@ def relation(low: NDArray[np.uint8], high: NDArray[np.uint8]) -> list[float]:
         factors.append(float(factor))
         pedestals.append(float(pedestal))
     red, green, blue = factors
-    return [green, red / green, blue / green, pedestals[1], pedestals[0], pedestals[2]]
+    means = float(low.mean()), float(high.mean())
+    return [green, red / green, blue / green, pedestals[1], pedestals[0], pedestals[2], *means]
 
 
 def measure(folder: str) -> NDArray[np.float64]:
@@ -51,13 +56,16 @@ def measure(folder: str) -> NDArray[np.float64]:
 
 def table(found: NDArray[np.float64]) -> str:
     """Percentiles over the pairs, for a terminal."""
-    names = ("factor", "red/green", "blue/green", "pedestal", "of red", "of blue")
+    names = ("factor", "red/green", "blue/green", "pedestal", "of red", "of blue", "mean of low",
+             "mean of high")  # fmt: skip
     header = [f"{len(found)} pairs", *(f"{share} %" for share in PERCENTILES)]
     lines = [
         [name, *(f"{value:.4f}" for value in np.percentile(values, PERCENTILES))]
         for name, values in zip(names, found.T, strict=True)
     ]
-    return aligned(header, lines, header[:1])
+    alike = np.corrcoef(np.log(found[:, -2:] + 1.0).T)[0, 1]
+    told = f"correlation of the logarithms of both means: {alike:.2f}"
+    return f"{aligned(header, lines, header[:1])}\n{told}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
