@@ -245,6 +245,9 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Reader:
         for index in range(5):
             piece = picture[80 * index : 80 * index + 96, 120:248]
             assert cv2.imwrite(str(folder / "lowlight" / part / f"{index}.png"), piece)
+    (folder / "bursts" / "room").mkdir(parents=True)
+    for name, frame in (("dark", dark), ("good", photograph)):
+        assert cv2.imwrite(str(folder / "bursts" / "room" / f"{name}.png"), frame)
     return Reader(folder)
 
 
