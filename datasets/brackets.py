@@ -9,6 +9,7 @@ Coefficient Maximization").
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_demo.errors import UserError
 from edge_demo.pictures.images import in_srgb, read_rgb, to_uint8
 from edge_demo.pictures.photographs import read_folder
 from edge_demo.tasks.enhance import DARK, LIFT, brightness
@@ -61,18 +63,25 @@ def find(folder: Path, longer: int) -> Iterator[Found]:
         folder: where to look.
         longer: larger frames are reduced until their longer side has so many pixels.
 
+    A picture that cannot be read is named on standard error and left out.
+
     Raises:
-        UserError: no such folder, or no picture in it; a picture that cannot be read.
+        UserError: no such folder, or no picture in it.
     """
     by_folder: dict[Path, list[Path]] = {}
     for path in read_folder(folder):
         by_folder.setdefault(path.parent, []).append(path)
     for place, paths in sorted(by_folder.items()):
-        yield _pairs(place, [(path, _read(path, longer)) for path in paths])
+        frames = [(path, rgb) for path in paths if (rgb := _read(path, longer)) is not None]
+        yield _pairs(place, frames) if frames else Found(place, (), "no frame can be read")
 
 
-def _read(path: Path, longer: int) -> Picture:
-    rgb = to_uint8(in_srgb(read_rgb(path))[0])
+def _read(path: Path, longer: int) -> Picture | None:
+    try:
+        rgb = to_uint8(in_srgb(read_rgb(path))[0])
+    except UserError as error:
+        print(f"left out: {error}", file=sys.stderr)
+        return None
     factor = longer / max(rgb.shape[:2])
     if factor < 1.0:
         size = [round(side * factor) for side in rgb.shape[1::-1]]

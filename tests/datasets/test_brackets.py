@@ -77,10 +77,16 @@ def test_folders_of_brackets_become_pairs(
     write(inside / "room", {name: exposed(scene, f) for name, f in factors.items()})
     write(inside / "night", {name: exposed(scene, factors[name]) for name in "ab"})
     write(inside / "day", {"good": scene})
+    whole = (inside / "room" / "good.png").read_bytes()
+    for place in ("room", "broken"):
+        (inside / place).mkdir(exist_ok=True)
+        (inside / place / "half.png").write_bytes(whole[: len(whole) // 2])
     out = tmp_path / "pairs"
     command = ["brackets", str(inside), "--longer-side", "320", "--out", str(out)]
     assert __main__.main(command) == 0
-    told = capsys.readouterr().out
+    told, left_out = capsys.readouterr()
+    assert left_out.count("left out: ") == 2 and "half.png" in left_out
+    assert "broken: no frame can be read" in told
     assert "night: no frame is well exposed" in told and "day: no frame is dark" in told
     assert f"wrote {brackets.MOST} pairs" in told
     pairs = list(sources.pairs(sources.open_source(f"pairs:{out}")))
