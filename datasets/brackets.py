@@ -35,9 +35,10 @@ CLIPPED, MOST_CLIPPED = 0.06, 0.2
 # below the truth's.
 DARKEST, APART = 0.07, 0.15
 MOST = 4  # dark frames of a bracket, evenly spread
-# Of the enhanced correlation, what two frames of one scene reach; and how far one may have moved.
-LEAST_ALIKE, MOST_MOVED = 0.8, 40.0
-# Below these a frame did not move, and stays as it is: pixels, and parts of a pixel's way.
+# Of the enhanced correlation, what two frames of one scene reach; and how far one may have moved
+# and have been turned or enlarged: pixels, and parts of a pixel's way.
+LEAST_ALIKE, MOST_MOVED, MOST_TURNED = 0.8, 40.0, 0.05
+# Below these a frame did not move, and stays as it is.
 STILL, STILL_TURN = 0.3, 3e-4
 
 
@@ -59,11 +60,11 @@ class Found:
 def find(folder: Path, longer: int) -> Iterator[Found]:
     """Every folder below one, with pictures in it, as a bracket.
 
+    A picture that cannot be read is named on standard error and left out.
+
     Args:
         folder: where to look.
         longer: larger frames are reduced until their longer side has so many pixels.
-
-    A picture that cannot be read is named on standard error and left out.
 
     Raises:
         UserError: no such folder, or no picture in it.
@@ -148,15 +149,17 @@ def aligned(low: Picture, high: Picture) -> tuple[Picture, Picture] | None:
         )
     except cv2.error:  # it does not converge where there is nothing in common
         return None
-    moved = np.abs(way - start)
-    if alike < LEAST_ALIKE or moved[:, 2].max() > MOST_MOVED:
-        return None
-    if moved[:, 2].max() < STILL and moved[:, :2].max() < STILL_TURN:
-        return low, high
     height, width = low.shape[:2]
+    shift, turn = np.abs(way - start)[:, 2].max(), np.abs(way - start)[:, :2].max()
+    if alike < LEAST_ALIKE or shift > MOST_MOVED or turn > MOST_TURNED:
+        return None
+    if shift < STILL and turn < STILL_TURN:
+        return low, high
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     low = np.asarray(cv2.warpAffine(low, way, (width, height), flags=flags), np.uint8)
-    edge = int(np.ceil(moved[:, 2].max() + moved[:, :2].max() * max(height, width))) + 1
+    edge = int(np.ceil(shift + turn * max(height, width))) + 1
+    if min(height, width) < 3 * edge:
+        return None
     inside = slice(edge, -edge), slice(edge, -edge)
     return low[inside].copy(), high[inside].copy()
 
