@@ -40,6 +40,10 @@ T = TypeVar("T")
 _SAMPLE = 16_384
 # Share of an activation's values that a range by percentile may clip, at each end.
 _CLIPPED = 1e-4
+# What a network says of a picture as a whole, one number a channel, is calibrated on no more values
+# than there are pictures, and where it is cut off all of the picture changes: a range from the
+# smallest to the largest of them, and so much wider.
+_ROOM = 1.3
 # What only moves values: they keep their range.
 _MOVES = ("RESHAPE", "STRIDED_SLICE", "SQUEEZE", "EXPAND_DIMS")
 # What clamps, and is nothing but a clamp.
@@ -136,19 +140,27 @@ def calibrated_ranges(
         flatbuffer: float32.
         task: states the ranges of inputs and outputs.
         inputs: encoded tiles, tensor name of the signature to (h, w, C).
-        choice: a key of ``CHOICES``.
+        choice: a key of ``CHOICES``; what is one number a channel has room beyond its extremes.
     """
     parts: dict[str, list[Array]] = {}
+    whole: set[str] = set()  # of the picture, one number a channel
     for tensors in all_tensors(flatbuffer, inputs):
         for name, values in tensors.items():
             flat = values.ravel()
+            if values.ndim and values.size == values.shape[-1]:
+                whole.add(name)
             # An odd stride meets every channel; a copy lets go of the whole.
             parts.setdefault(name, []).append(flat[:: flat.size // _SAMPLE | 1].copy())
     known = {**share_ranges(flatbuffer), **_of_signature(flatbuffer, stated_ranges(task))}
-    return {
-        name: nudged(*known[name]) if name in known else CHOICES[choice](np.concatenate(part))
-        for name, part in parts.items()
-    }
+
+    def chosen(name: str, values: Array) -> Range:
+        if name in known:
+            return nudged(*known[name])
+        if name in whole:
+            return nudged(float(values.min()) * _ROOM, float(values.max()) * _ROOM)
+        return CHOICES[choice](values)
+
+    return {name: chosen(name, np.concatenate(part)) for name, part in parts.items()}
 
 
 def share_ranges(flatbuffer: bytes) -> dict[str, tuple[float, float]]:

@@ -24,7 +24,7 @@ PICTURES_PRESET = "chroma_bitrate-s.r2"
 DEFAULTS = {
     "chroma": PICTURES_PRESET,
     "colorize": "colorize_unet-lite0.r2",
-    "enhance": "enhance_mirnet-lite.r3",
+    "enhance": "enhance_mirnet-lite.r4",
 }
 
 

@@ -182,6 +182,31 @@ def test_an_integer_recipe_holds_integers_only() -> None:
         convert.convert(made, find("int8"))
 
 
+def test_what_is_said_of_a_whole_picture_has_room() -> None:
+    """Calibration sees as many values of it as pictures; cut off, it changes every pixel."""
+
+    def judged(x: keras.KerasTensor) -> keras.KerasTensor:
+        whole = conv(4, name="whole")(layers.GlobalAveragePooling2D(keepdims=True)(x))
+        return conv(4, name="body")(x) + whole
+
+    model, task, inputs = network(judged)
+    given = [{"x": values} for values in inputs]
+    floats = convert.float_graph(model, task, TILE)
+    ranges = quantise.calibrated_ranges(floats, task, given)
+    seen: dict[str, list[np.ndarray]] = {}
+    for tensors in quantise.all_tensors(floats, given):
+        for name, values in tensors.items():
+            seen.setdefault(name, []).append(values)
+    (name,) = (n for n, values in seen.items() if "whole" in n and values[0].size == 4)
+    low, high = np.min(seen[name]), np.max(seen[name])
+    found = ranges[name]
+    assert found.low <= 1.25 * min(low, 0.0) and found.high >= 1.25 * max(high, 0.0)
+    assert found.high - found.low <= 1.35 * (max(high, 0.0) - min(low, 0.0))
+    # What is said of every place is chosen by its error, which clips.
+    (name,) = (n for n, values in seen.items() if "body" in n and values[0].size > 4)
+    assert ranges[name].high <= np.max(seen[name]) * 1.01
+
+
 def test_what_constants_make_of_a_softmax_keeps_its_steps() -> None:
     """Shares that calibration never saw must not be cut off, nor one step become several."""
     model, task, inputs = network(lambda x: layers.Softmax()(conv(8)(x)) * 2.0 - 1.0)
