@@ -25,6 +25,8 @@ from edge_demo.pictures.images import in_srgb, read_rgb, to_uint8
 from edge_demo.pictures.photographs import read_folder
 from edge_demo.tasks.enhance import DARK, LIFT, brightness
 
+from .cleaning.colours import small
+
 Picture = NDArray[np.uint8]
 
 # The truth's mean luma, as near to the first as a bracket allows and within the other two (0..1);
@@ -83,11 +85,7 @@ def _read(path: Path, longer: int) -> Picture | None:
     except UserError as error:
         print(f"left out: {error}", file=sys.stderr)
         return None
-    factor = longer / max(rgb.shape[:2])
-    if factor < 1.0:
-        size = [round(side * factor) for side in rgb.shape[1::-1]]
-        rgb = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
-    return rgb
+    return small(rgb, longer)
 
 
 def _pairs(place: Path, frames: Sequence[tuple[Path, Picture]]) -> Found:
