@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 import keras_models
 from edge_demo.errors import UserError
 from edge_demo.tasks import chroma
-from keras_models import runs
+from tests.apart import ROUNDING, apart
 from training import callbacks
 from training.adversarial import AdversarialModel, optimizer, residual
 from training.config import FitConfig
@@ -131,8 +131,7 @@ def test_a_run_is_like_any_other(
         patch.setattr(callbacks.Checkpoint, "on_epoch_end", copied)
         fit(config, data, None, run, "x")
     fit(config, data, None, half, "x")
-    for one, other in zip(*(runs.load_model(p).get_weights() for p in (run, half)), strict=True):
-        assert np.array_equal(one, other)
+    assert apart(run, half) < ROUNDING
     with (run / "history.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 2
