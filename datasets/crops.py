@@ -54,13 +54,20 @@ def draws(wanted: Draws, step: tf.Tensor, size: int, patch: int) -> Chosen:
 
 
 def counts(shares: Sequence[float], batch: int) -> list[int]:
-    """How many crops of a batch each part gives, by largest remainders."""
-    total = sum(shares)
-    exact = [share * batch / total for share in shares]
-    found = [int(value) for value in exact]
-    for index in sorted(range(len(found)), key=lambda i: found[i] - exact[i]):
-        if sum(found) < batch:
-            found[index] += 1
+    """How many crops of a batch each part gives: in proportion, and one at least.
+
+    Left to proportions alone, a part whose share is below one crop could give none in any batch.
+    Where there are more parts than crops, those of the largest shares give one each; a part whose
+    share is 0 gives none.
+    """
+    exact = [share * batch / sum(shares) for share in shares]
+    found = [0] * len(shares)
+
+    def urgency(index: int) -> tuple[bool, float]:
+        return exact[index] > 0 and not found[index], exact[index] - found[index]
+
+    for _ in range(batch):
+        found[max(range(len(shares)), key=urgency)] += 1
     return found
 
 

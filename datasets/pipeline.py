@@ -12,18 +12,13 @@ from edge_demo.tasks.chroma import Variant
 from . import jpeg
 from .cells import Cells
 from .chroma import example
-from .crops import Draws, crops, draws
+from .crops import Draws, counts, crops, draws
 
 
 def _siting_counts(shares: Mapping[str, float], batch: int) -> dict[str, int]:
-    """How many of a batch's patches get each siting: largest remainders, sum ``batch``."""
-    total = sum(shares.values())
-    exact = {name: share * batch / total for name, share in shares.items()}
-    counts = {name: int(value) for name, value in exact.items()}
-    by_remainder = sorted(exact, key=lambda name: counts[name] - exact[name])
-    for name in by_remainder[: batch - sum(counts.values())]:
-        counts[name] += 1
-    return {name: count for name, count in counts.items() if count}
+    """How many of a batch's patches get each siting, those left out that get none."""
+    found = zip(shares, counts(list(shares.values()), batch), strict=True)
+    return {name: count for name, count in found if count}
 
 
 def batches(
@@ -61,7 +56,7 @@ def batches(
     count, size = cells.ycbcr.shape[:2]
     if patch % 2 or patch > size:
         raise ValueError(f"a patch of {patch} must be even and at most the cells' {size}")
-    counts = _siting_counts(sitings, batch)
+    each = _siting_counts(sitings, batch)
     with tf.device("cpu"):
         bank = tf.constant(cells.ycbcr)
 
@@ -79,8 +74,8 @@ def batches(
     # Compiled, because a training step must not wait for it: fused, it takes a quarter of the time.
     @tf.function(jit_compile=True)
     def encode(patches: tf.Tensor, drawn: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        sizes = list(counts.values())
-        parts = zip(tf.split(patches, sizes), tf.split(drawn, sizes), counts, strict=True)
+        sizes = list(each.values())
+        parts = zip(tf.split(patches, sizes), tf.split(drawn, sizes), each, strict=True)
         pairs = [example(part, siting, task, quality) for part, quality, siting in parts]
         planes, correction = zip(*pairs, strict=True)
         return tf.concat(planes, 0), tf.concat(correction, 0)

@@ -34,6 +34,11 @@ def prepare(config: FitConfig, train: Sequence[Source], held_out: Source) -> Fee
         raise UserError(
             f"--set shares={config.shares}: --data names {len(train)} sources, each needs one"
         )
+    if config.batch < len(train):
+        raise UserError(
+            f"--set batch={config.batch}: --data names {len(train)} sources, "
+            "each needs a place in it"
+        )
     photographs = (_photographs(source) for source in train)
     bank = colorize.gather(photographs, config.cell, config.shares)
     first = itertools.islice(_photographs(held_out), config.val_photographs)

@@ -136,9 +136,17 @@ def test_cells_of_photographs_stay_below_the_limit(natural: NDArray[np.uint8]) -
 
 @pytest.mark.parametrize(
     ("shares", "batch", "expected"),
-    [((3, 2, 1, 1, 1), 8, [3, 2, 1, 1, 1]), ((1, 1), 3, [2, 1]), ((0.7, 0.3), 2, [1, 1])],
+    [
+        ((3, 2, 1, 1, 1), 8, [3, 2, 1, 1, 1]),
+        ((1, 1), 3, [2, 1]),
+        ((0.7, 0.3), 2, [1, 1]),
+        ((1.0, 0.0), 2, [2, 0]),
+        # By proportions alone, 16 crops have no place for three parts of 0.52 crops each.
+        ((2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 4, 5, 2, 4, 2), 16, [1] * 11 + [2] + [1] * 3),
+        ((6, 1, 1), 4, [2, 1, 1]),
+    ],
 )
-def test_shares_are_counted_by_largest_remainders(
+def test_each_part_gives_crops_in_proportion_and_one_at_least(
     shares: tuple[float, ...], batch: int, expected: list[int]
 ) -> None:
     assert twin.counts(shares, batch) == expected

@@ -96,7 +96,8 @@ def test_sitings_have_their_shares() -> None:
     ("shares", "batch", "expected"),
     [
         ({"center": 0.5, "left": 0.375, "topleft": 0.125}, 16, [8, 6, 2]),
-        ({"center": 0.5, "left": 0.375, "topleft": 0.125}, 3, [2, 1, 0]),
+        ({"center": 0.5, "left": 0.375, "topleft": 0.125}, 3, [1, 1, 1]),
+        ({"center": 0.5, "left": 0.375, "topleft": 0.125}, 2, [1, 1, 0]),
         ({"center": 1, "left": 1, "topleft": 1}, 4, [2, 1, 1]),
         ({"center": 0.2, "left": 0.8}, 1, [0, 1]),
     ],
