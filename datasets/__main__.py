@@ -16,6 +16,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from edge_demo import cli
 from edge_demo.cli import quoted
 from edge_demo.errors import UserError
+from edge_demo.files import check_empty
 from edge_demo.pictures.images import write_image
 from edge_demo.quiet import quiet_stderr
 
@@ -96,7 +97,7 @@ def _prepare(options: argparse.Namespace) -> None:
         return
     # LOL goes to folders of its own.
     source = None if name == "lol" else sources.open_source(text, options.split)
-    _check_empty(options.out)
+    check_empty(options.out)
     _make(options.out)
     if source is not None and not source.low:
         count = 0
@@ -122,7 +123,7 @@ def _brackets(options: argparse.Namespace) -> None:
 
     if options.longer_side < 256:
         raise UserError(f"--longer-side {options.longer_side}: 256 or more is needed")
-    _check_empty(options.out)
+    check_empty(options.out)
     count = 0
     for found in brackets.find(options.folder, options.longer_side):
         print(f"{found.folder}: {found.why or f'{len(found.pairs)} pairs'}", flush=True)
@@ -132,11 +133,6 @@ def _brackets(options: argparse.Namespace) -> None:
     if not count:
         raise UserError(f"not one pair in {options.folder}")
     _tell_pairs(count, options.out)
-
-
-def _check_empty(out: Path) -> None:
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UserError(f"{out} exists already and is not empty; choose another --out")
 
 
 def _write_pair(out: Path, name: str, pictures: Sequence[NDArray[np.uint8]]) -> None:

@@ -37,6 +37,16 @@ def check_other(source: Path, target: Path) -> None:
         raise UserError(f"{target}: is the input itself; choose another name")
 
 
+def check_empty(folder: Path) -> None:
+    """Raise UserError for a folder of results that holds something, or is none."""
+    try:
+        taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be used ({error.strerror})") from None
+    if taken:
+        raise UserError(f"{folder} exists already and is not empty; choose another --out")
+
+
 def write_whole(path: Path, data: bytes) -> None:
     """Put ``data`` at ``path`` in one step; on failure (OSError) nothing has changed."""
     scratch = beside(path)

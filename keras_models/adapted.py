@@ -15,7 +15,7 @@ import numpy as np
 
 import keras_models
 from edge_demo.errors import UserError
-from edge_demo.files import write_whole
+from edge_demo.files import check_empty, write_whole
 
 from . import colorize_unet, runs
 
@@ -46,8 +46,7 @@ def adapt(run: Path, out: Path, other: Path | None, saturation: float | None, ha
     """
     if saturation is None and not half and other is None:
         raise UserError("nothing to do: state --average-with, --saturation or --half")
-    if out.exists() and any(out.iterdir()):
-        raise UserError(f"{out} is not empty; choose another --out")
+    check_empty(out)
     record = runs.read_record(run)
     config = record["config"]
     # Built anew: a run's own file has the heads that the network had when it was trained.

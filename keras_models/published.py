@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from edge_demo.colour.ab_bins import BINS, STEP
 from edge_demo.errors import UserError
-from edge_demo.files import write_whole
+from edge_demo.files import check_empty, write_whole
 
 from . import ab_classes, build, pytorch_files, zhang
 
@@ -76,8 +76,7 @@ def import_run(name: str, file: Path, out: Path) -> Path:
     """
     if name not in MODULES:
         raise UserError(f"no weights of {name!r} were published (known: {', '.join(MODULES)})")
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise UserError(f"{out} exists already and is not empty; choose another --out")
+    check_empty(out)
     state = pytorch_files.read(file, "import-weights")
     model = build(name, SIZE)
     load(model, MODULES[name], state, str(file))

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_demo.files import write_whole
+from edge_demo.errors import UserError
+from edge_demo.files import check_empty, write_whole
 
 
 def test_it_replaces_in_one_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,3 +54,15 @@ def test_impossible_places(tmp_path: Path) -> None:
             write_whole(path, b"new")
     assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
     assert (tmp_path / "file").read_bytes() == b"mine" and not os.listdir(tmp_path / "folder")
+
+
+def test_a_folder_of_results_is_fresh_or_empty(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"mine")
+    (tmp_path / "empty").mkdir()
+    check_empty(tmp_path / "empty")
+    check_empty(tmp_path / "none" / "below")
+    for path in (tmp_path, tmp_path / "file"):
+        with pytest.raises(UserError, match="exists already and is not empty; choose another"):
+            check_empty(path)
+    with pytest.raises(UserError, match="cannot be used"):
+        check_empty(tmp_path / ("long" * 100))
