@@ -52,6 +52,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "gives; default: 1",
     )
     parser.add_argument(
+        "--brightness",
+        type=float,
+        metavar="0.25..4",
+        help="enhance: how bright the result is beside what the model makes; below 1 darker, above "
+        "1 brighter; default: 1",
+    )
+    parser.add_argument(
         "--hints", type=Path, metavar="FILE", help="colorize: colours at places, a JSON file"
     )
     parser.add_argument(

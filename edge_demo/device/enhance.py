@@ -43,11 +43,12 @@ class Enhance(Restorer):
     Attributes:
         task: its variant.
         strength: see ``options``.
-        render_size: likewise.
+        brightness, render_size: likewise.
     """
 
     task: enhance.Variant
     strength: float = 1.0
+    brightness: float = 1.0
     render_size: int | None = None
 
     # What brightens is smooth over whole things: held to its neighbourhood it would be held to
@@ -76,22 +77,27 @@ class Enhance(Restorer):
             seen: (H, W), False where a pixel is transparent; None: all are seen.
 
         Returns:
-            (H, W, 3) of the picture's own type, float32 unrounded; the picture's own values,
-            without a run of the graph, where it is bright or ``strength`` is 0.
+            (H, W, 3) of the picture's own type, float32 unrounded. The graph is not run where the
+            picture is bright or ``strength`` is 0: it then has its own values, in the first case
+            as bright as ``brightness`` wants it.
         """
         self._tell("picture", degraded)
         out = degraded.copy()
         inside = visible.content(degraded)
         judged = _judged(degraded, inside, seen)
         amount = 0.0 if judged is None else self.strength * enhance.darkness(judged)
-        if judged is not None and amount > 0.0:
-            most = min(MAX_PIXELS, self.render_size**2) if self.render_size else MAX_PIXELS
-            enhanced = _enhanced(judged, self.task, self.runner, most)
+        if judged is not None and (amount > 0.0 or self._exposes):
+            enhanced = judged
+            if amount > 0.0:
+                most = min(MAX_PIXELS, self.render_size**2) if self.render_size else MAX_PIXELS
+                enhanced = _enhanced(judged, self.task, self.runner, most)
             self._tell("decoded", enhanced)
             changed, source = out[inside], degraded[inside]
             for top in range(0, len(judged), _STRIP):
                 rows = slice(top, top + _STRIP)
                 blended = enhance.blend(judged[rows], enhanced[rows], amount)
+                if self._exposes:
+                    blended = enhance.exposed(blended, self.brightness)
                 values = round_to_uint8(blended) if out.dtype == np.uint8 else blended
                 if seen is not None:
                     values = np.where(seen[inside][rows][..., None], values, source[rows])
@@ -100,6 +106,11 @@ class Enhance(Restorer):
         if progress:
             progress(1, 1)
         return out
+
+    @property
+    def _exposes(self) -> bool:
+        """Whether the result is to be of another brightness than the model makes it."""
+        return self.strength > 0.0 and self.brightness != 1.0
 
     def find(self, frame: Frame) -> Array:
         """What a frame gains in RGB."""
@@ -114,9 +125,10 @@ class Enhance(Restorer):
         found = picture.decoded
         clock.lap("read")
         seen = None if found.alpha is None else found.alpha > 0
-        bright = self.strength > 0.0 and darkness(_codes(found.rgb), seen) == 0.0
+        asked = self.strength > 0.0
+        bright = asked and not self._exposes and darkness(_codes(found.rgb), seen) == 0.0
         rgb: NDArray[Any] = found.rgb
-        if self.strength > 0.0 and not bright:
+        if asked and not bright:
             rgb = self._brightened(rgb, progress, seen)
         clock.lap("restore")
         notes = found.notes

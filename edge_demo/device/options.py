@@ -56,7 +56,7 @@ class Option:
             raise UserError(f"{self.flag} is {self.bound}, not {shown}")
 
 
-_CHROMA, _COLORIZE = ("chroma",), ("colorize",)
+_CHROMA, _ENHANCE, _COLORIZE = ("chroma",), ("enhance",), ("colorize",)
 _WHOLE = ("enhance", "colorize")
 RENDER_SIZES = 64, 1024
 
@@ -72,6 +72,12 @@ TABLE: Mapping[str, Option] = {
             "how much of the model's work is taken: how far a dark picture is brightened, how much "
             "colour a grey one is given; default: 1, all of it",
             0.0, 1.0, "from 0 (as it is) to 1 (all)", nothing=0.0,
+        ),
+        Option(
+            "brightness", _ENHANCE,
+            "how bright the result is beside what the model makes: its dark values are multiplied "
+            "by so much, black and white stay; default: 1, as the model makes it",
+            0.25, 4.0, "from 0.25 (darker) to 4 (brighter)", nothing=1.0,
         ),
         Option(
             "fade", _COLORIZE,

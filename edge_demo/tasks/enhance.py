@@ -200,6 +200,21 @@ def blend(picture: NDArray[Any], enhanced: Array, amount: float) -> Array:
     return np.where(source < 255.0, np.minimum(result, 254.0), source)
 
 
+def exposed(picture: Array, brightness: float) -> Array:
+    """A picture in another exposure.
+
+    How bright a scene in the dark was meant to be is the least certain of what a network makes, so
+    a user may say. Black and white stay, the darkest values are multiplied, and 1 / ``brightness``
+    takes ``brightness`` back.
+
+    Args:
+        picture: (H, W, 3) float32 code values 0..255.
+        brightness: above 0; 1 changes nothing.
+    """
+    share = picture * np.float32(1 / 255)
+    return picture * (np.float32(brightness) / (1 + np.float32(brightness - 1) * share))
+
+
 @dataclass(frozen=True)
 class Variant(Task):
     """How a network answers; all of them see the same."""

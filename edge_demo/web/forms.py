@@ -31,13 +31,15 @@ _MOST = 1000.0
 # How good a video is where nothing is said: what looks the same, at a size that can be sent.
 _CRF = 18
 
-PROCESS = ("mode", "model", "hints", "average", "strength", "fade", "detail", "render_size",
-           "resample", "format", "quality", "keep_metadata", "job")  # fmt: skip
-COMPARE = ("model_a", "model_b", "hints", "strength", "fade", "detail", "render_size", "resample")
+PROCESS = ("mode", "model", "hints", "average", "strength", "brightness", "fade", "detail",
+           "render_size", "resample", "format", "quality", "keep_metadata", "job")  # fmt: skip
+COMPARE = ("model_a", "model_b", "hints", "strength", "brightness", "fade", "detail", "render_size",
+           "resample")  # fmt: skip
 PALETTE = ("model", "x", "y", "k", "hints")
 COLORS = ("k",)
 CAMERA = ("model",)
-VIDEO = ("mode", "model", "strength", "fade", "average", "detail", "temporal", "crf", "job")
+VIDEO = ("mode", "model", "strength", "brightness", "fade", "average", "detail", "temporal", "crf",
+         "job")  # fmt: skip
 LOOK: tuple[str, ...] = ()
 PREVIEW = ("format", "quality")
 # What a client may call its request, to ask how far it is.
@@ -191,7 +193,7 @@ def video(values: Mapping[str, str], catalog: Catalog, limits: Limits) -> Wanted
     wanted = {
         name: value
         for name, value in options(values, limits).items()
-        if name in ("average", "strength", "fade", "detail")
+        if name in ("average", "strength", "brightness", "fade", "detail")
     }
     mode = values.get("mode")
     if mode is not None and mode not in plan.ORDER:
@@ -254,7 +256,8 @@ def options(
         "reference": borrowed,
         "average": _colour(values, "average"),
         **{
-            name: _number_of(values, name) for name in ("strength", "fade", "render_size", "detail")
+            name: _number_of(values, name)
+            for name in ("strength", "brightness", "fade", "render_size", "detail")
         },
     }
 

@@ -98,8 +98,8 @@ def test_options_are_the_restorers_own(
             colour_models["hinted"],
             {"strength", "render_size", "fade", "hints", "reference", "average"},
         ),
-        (low_light_models["curves"], {"strength", "render_size"}),
-        (low_light_models["static"], {"strength"}),
+        (low_light_models["curves"], {"strength", "brightness", "render_size"}),
+        (low_light_models["static"], {"strength", "brightness"}),
     ):
         options = edge_demo.load(path).options
         # Networks of colour that are exported for tests keep their own size.

@@ -187,6 +187,8 @@ def test_options_of_the_other_task_are_refused(
         (low_light_models["curves"], ["--resample"], "--resample is of the chroma task"),
         (low_light_models["curves"], ["--strength", "1.5"], "from 0"),
         (low_light_models["curves"], ["--strength", "nan"], "from 0"),
+        (low_light_models["curves"], ["--brightness", "8"], "from 0.25"),
+        (tiny_models["int8"], ["--brightness", "2"], "--brightness is of the enhance task"),
         (
             tiny_models["int8"],
             ["--strength", "0.5"],

@@ -205,6 +205,40 @@ def test_strength_is_from_nothing_to_all(dark: NDArray[np.uint8]) -> None:
             enhance_picture(dark, lifting(), strength=wrong)
 
 
+def test_brightness_is_beside_what_the_model_makes(
+    dark: NDArray[np.uint8], natural: NDArray[np.uint8]
+) -> None:
+    plain = enhance_picture(dark, lifting())
+    assert np.array_equal(enhance_picture(dark, lifting(), brightness=1.0), plain)
+    some = [enhance_picture(dark, lifting(), brightness=b).astype(int) for b in (0.5, 2.0)]
+    assert np.all(some[0] <= plain) and np.all(plain <= some[1])
+    assert some[0].mean() < 0.9 * plain.mean() and some[1].mean() > 1.1 * plain.mean()
+    # Black stays, and nothing reaches white that was not white.
+    assert np.all(some[1][plain == 0] == 0)
+    assert np.array_equal(some[1] == 255, plain == 255)
+    # What is told to be darker or brighter is, by day as well; by night as it was, if told so.
+    bright = np.clip(natural.astype(int) + 90, 0, 255).astype(np.uint8)
+    runner = lifting()
+    assert enhance_picture(bright, runner, brightness=0.5).mean() < 0.9 * bright.mean()
+    assert not runner.seen
+    off = enhance_picture(dark, runner, strength=0.0, brightness=2.0)
+    assert np.array_equal(off, dark) and not runner.seen
+    for wrong in (0.0, 4.1, float("nan")):
+        with pytest.raises(UserError, match=r"--brightness is from 0\.25"):
+            enhance_picture(dark, runner, brightness=wrong)
+
+
+def test_a_brightness_is_taken_back_by_its_reciprocal() -> None:
+    ramp = np.linspace(0, 255, 300, dtype=np.float32).reshape(10, 10, 3)
+    for brightness in (0.25, 0.7, 1.0, 3.0):
+        there = enhance.exposed(ramp, brightness)
+        assert np.all(np.diff(there.ravel()) > 0)
+        assert there.min() == 0 and there.max() == pytest.approx(255)
+        assert enhance.exposed(there, 1 / brightness) == pytest.approx(ramp, abs=1e-3)
+        dark = np.full((1, 1, 3), 0.1, np.float32)
+        assert enhance.exposed(dark, brightness) == pytest.approx(0.1 * brightness, rel=0.01)
+
+
 def test_a_lamp_in_the_night_keeps_its_light(dark: NDArray[np.uint8]) -> None:
     picture = dark.copy()
     picture[10:20, 30:44] = 255

@@ -75,6 +75,7 @@ CASES = {
     "coloured": ("grey.png", "colour.hinted", {"hints": json.dumps(HINTS)}, ".png"),
     "faded": ("colour.bmp", "colour.spread", {"fade": "20", "strength": "0.5"}, ".png"),
     "brightened": ("dark.tif", "dark.curves", {"strength": "0.7", "render_size": "64"}, ".png"),
+    "brighter still": ("dark.tif", "dark.curves", {"brightness": "1.5"}, ".png"),
     "whole": ("dark.png", "dark.static", {}, ".png"),
 }
 
@@ -425,6 +426,7 @@ BAD_FIELDS = {
     "a path as model": ({"model": "../../secret.tflite"}, 404, "no model named"),
     "model of another task": ({"mode": "enhance", "model": "tiny.int8"}, 422, "is a model of"),
     "strength": ({"mode": "enhance", "strength": "1.5"}, 400, "strength: must be in 0..1"),
+    "brightness": ({"mode": "enhance", "brightness": "9"}, 400, "brightness: must be in 0.25..4"),
     "no number": ({"mode": "enhance", "strength": "much"}, 400, "is not a number"),
     "nan": ({"mode": "enhance", "strength": "nan"}, 400, "strength: must be"),
     "option of another task": (
@@ -750,8 +752,8 @@ def test_models(client: Any, pictures: dict[str, bytes]) -> None:
         "strength", "fade", "hints", "reference", "average", "palette",
     ]  # fmt: skip
     assert models["colour.spread"]["takes"] == ["strength", "fade"]
-    assert models["dark.curves"]["takes"] == ["strength", "render_size"]
-    assert models["dark.static"]["takes"] == ["strength"]
+    assert models["dark.curves"]["takes"] == ["strength", "brightness", "render_size"]
+    assert models["dark.static"]["takes"] == ["strength", "brightness"]
     assert found["defaults"] == {"chroma": "tiny.int8", "colorize": "colour.hinted",
                                  "enhance": "dark.curves"}  # fmt: skip
     assert found["order"] == ["chroma", "enhance", "colorize"]

@@ -1,11 +1,17 @@
 // Controls of the settings that a model takes; those that it does not are not there.
 
-import { percent, t, whenSpoken } from "./texts.js";
+import { decimal, percent, t, whenSpoken } from "./texts.js";
 
 // How each setting of /models is asked for, in this order. "often" ones follow the moving slider.
 const CONTROLS = {
   strength: {
     kind: "range", least: 0, most: 1, step: 0.05, start: 1, text: percent,
+  },
+  // The slider moves by halvings and doublings: as far to the darker side as to the brighter one.
+  brightness: {
+    kind: "range", least: -2, most: 2, step: 0.1, start: 1, helped: true,
+    placed: Math.log2, meant: (place) => 2 ** place,
+    text: (value) => signed(Math.log2(value)),
   },
   detail: {
     kind: "range", least: 0, most: 1, step: 0.05, start: 1, text: percent, helped: true,
@@ -22,6 +28,9 @@ const CONTROLS = {
     ],
   },
 };
+
+const same = (value) => value;
+const signed = (number) => `${number > 0 ? "+" : ""}${decimal(number, 1)}`;
 
 /** Draws into an element; calls changed(often) whenever values differ from before. */
 export class Settings {
@@ -89,19 +98,20 @@ export class Settings {
     input.addEventListener("change", () => this.#set(key, input.value, false));
   }
 
-  #range(input, key, { least, most, step, start, text }) {
+  #range(input, key, { least, most, step, start, text, placed = same, meant = same }) {
     const output = document.createElement("output");
     output.htmlFor = input.id;
     Object.assign(input, { type: "range", min: least, max: most, step });
-    input.value = this.#values[key] ?? start;
+    input.value = placed(this.#values[key] ?? start);
+    const value = () => meant(Number(input.value));
     const say = () => {
-      output.textContent = text(Number(input.value));
+      output.textContent = text(value());
       input.setAttribute("aria-valuetext", output.textContent);
     };
     say();
     input.addEventListener("input", () => {
       say();
-      this.#set(key, Number(input.value), true);
+      this.#set(key, value(), true);
     });
     return output;
   }

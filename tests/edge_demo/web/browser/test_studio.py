@@ -688,10 +688,31 @@ def test_a_model_is_asked_for_what_it_takes(page: Page) -> None:
           settings.taken = ["strength"];
           return [shown, told, settings.values];
         });""",
-        ["resample", "strength", "fade", "detail", "render_size", "hints"],
+        ["resample", "strength", "brightness", "fade", "detail", "render_size", "hints"],
     )
-    names = ("strength", "detail", "fade", "render_size")
+    names = ("strength", "brightness", "detail", "fade", "render_size")
     assert found == [[f"setting-{name}" for name in names], [[True, {"detail": 0.25}]], {}]
+
+
+def test_brightness_is_set_by_halvings_and_doublings(page: Page) -> None:
+    """And a variant of the history puts the slider back where it was."""
+    found = page.run(
+        """return import("/static/js/settings.js").then(({ Settings }) => {
+          const settings = new Settings(document.querySelector("#setting-list"), () => {});
+          const slider = () => document.querySelector("#setting-brightness");
+          settings.taken = ["brightness"];
+          const start = [slider().value, settings.values];
+          slider().value = 1;
+          slider().dispatchEvent(new Event("input"));
+          const { values } = settings;
+          settings.values = {};
+          const cleared = slider().value;
+          settings.values = values;
+          return [...start, values, cleared, slider().value,
+            slider().getAttribute("aria-valuetext")];
+        });"""
+    )
+    assert found == ["0", {}, {"brightness": 2}, "0", "1", "+1.0"]
 
 
 def test_a_model_is_compared_with_its_float32(page: Page) -> None:
