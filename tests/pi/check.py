@@ -21,6 +21,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -291,7 +292,150 @@ def failed_benchmarks(rows: Sequence[Mapping[str, Any]], models: Sequence[str]) 
     return {model: status for model, status in found.items() if status != "ok"}
 
 
-# All ------------------------------------------------------------------------------------------
+# All machines ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What x86 makes of the inputs that every board is given.
+
+    Attributes:
+        machine: this one, in the copy of ``edge_demo``.
+        folder: for what is written on the way.
+        given: inputs of each variant of a task, a file.
+        outputs: name of a set of kernels to what its graphs compute.
+        shown: model to the picture that it restores.
+        restored: model to what it makes of that.
+    """
+
+    machine: Machine
+    folder: Path
+    given: Path
+    outputs: Mapping[str, Mapping[str, Any]]
+    shown: Mapping[str, Path]
+    restored: Mapping[str, Any]
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """Of this machine, and of the models."""
+        record: dict[str, Any] = self.outputs["AUTO"]["record"]
+        return record
+
+    def taken_apart(self, model: str) -> Operations:
+        """The operations of a model."""
+        path = self.machine.folder / "edge_demo" / "models" / f"{model}.tflite"
+        return Operations(self.machine, path, self.given, self.folder)
+
+
+def reference(folder: Path, copy: Path) -> Reference:
+    """What this machine makes of the models.
+
+    Raises:
+        fetch.Missing: it does not run them.
+    """
+    png, jpeg, dark = make_pictures(folder)
+    here = Machine([sys.executable], {}, copy)
+    given = folder / "inputs.npz"
+    code, _, reason = here.python(PROBE, "inputs", png, given)
+    if code:
+        raise fetch.Missing(f"no inputs could be made: {reason}")
+    print(f"x86: {', '.join(compare.KERNELS.values())}", flush=True)
+    x86 = {name: outputs(here, given, folder / "x86.npz", name) for name in compare.KERNELS}
+    for name, found in x86.items():
+        if "failed" in found:
+            raise fetch.Missing(f"this machine cannot run the models ({name}): {found['failed']}")
+    # By day there is nothing to enhance.
+    models = x86["AUTO"]["record"]["models"]
+    shown = {model: dark if model.startswith("enhance_") else jpeg for model in models}
+    pictures = {}
+    for model, picture in shown.items():
+        pictures[model], reason = restored(here, picture, model, folder / "x86.png")
+        if reason:
+            raise fetch.Missing(f"this machine cannot run {model}: {reason}")
+    return Reference(here, folder, given, x86, shown, pictures)
+
+
+class Board:
+    """One emulated board with one interpreter, held to what x86 makes."""
+
+    def __init__(self, machine: Machine, cpu: str, package: str, x86: Reference) -> None:
+        self.machine, self.cpu, self.package, self.x86 = machine, cpu, package, x86
+        self.label, self.same_kernels = f"{cpu}, {package}", SAME_KERNELS[package]
+        self.found = outputs(machine, x86.given, x86.folder / "arm.npz")
+
+    def told(self) -> list[dict[str, Any]]:
+        """What the machine says that it is; none where it computed nothing.
+
+        Raises:
+            fetch.Missing: it is no Arm processor, or ran other code than the copy.
+        """
+        record = self.found.get("record")
+        if record is None:
+            return []
+        if record["machine"] != "aarch64" or Path(record["code"]).parent != self.machine.folder:
+            raise fetch.Missing(f"{self.label}: not the copy on an Arm processor: {record}")
+        named = {key: record[key] for key in ("machine", "python", "packages")}
+        return [{"cpu": self.cpu, "board": hardware.BOARDS[self.cpu].name, **named}]
+
+    def failures(self) -> dict[str, dict[str, str]]:
+        """Command to the models that it fails with, and why."""
+        models, out = list(self.x86.shown), self.x86.folder / "arm.png"
+        print(f"{self.label}: self-test, benchmark", flush=True)
+        found = {
+            "selftest": self_tested(self.machine, models),
+            "benchmark": benchmarked(self.machine, models, self.x86.folder / "benchmark.json"),
+        }
+        written = {}
+        for model in filter(self.x86.shown.__contains__, SERVED):
+            picture = self.x86.shown[model]
+            if restored(self.machine, picture, model, out)[0] is not None:
+                written[model] = picture, out.read_bytes()
+        print(f"{self.label}: serve", flush=True)
+        return {**found, "serve": served(self.machine, written)}
+
+    def row(
+        self, model: str, failures: Mapping[str, Mapping[str, str]],
+        taken_apart: dict[str, Operations],
+    ) -> compare.Row:  # fmt: skip
+        """A model's line of the table.
+
+        Args:
+            model: its name.
+            failures: see ``failures``.
+            taken_apart: the models that were taken apart so far; one that is needed is added.
+        """
+        print(f"{self.label}: run {model}", flush=True)
+        facts = self.x86.record["models"][model]
+        out = self.x86.folder / "arm.png"
+        picture, reason = restored(self.machine, self.x86.shown[model], model, out)
+        why = {command: said[model] for command, said in failures.items() if model in said}
+        if reason:
+            why["run"] = reason
+        compared = None
+        if model in self.found:
+            compared = self._compared(model, facts, taken_apart)
+        else:
+            why["outputs"] = self.found.get("failed", "none")
+        far = compare.compare_pictures(picture, self.x86.restored[model])
+        scales = facts["scale"], compare.TO_RGB[facts["task"]]
+        return compare.judge(
+            self.cpu, self.package, model, compared, far, *scales, why, self.same_kernels
+        )
+
+    def _compared(
+        self, model: str, facts: Mapping[str, Any], taken_apart: dict[str, Operations]
+    ) -> compare.Compared:
+        x86 = {name: other[model] for name, other in self.x86.outputs.items()}
+        found = compare.compare(
+            self.found[model], x86, facts["recipe"], facts["step"], self.same_kernels
+        )
+        if found.ok or facts["recipe"] in FLOAT_RECIPES:
+            return found
+        print(f"{self.label}: the operations of {model}", flush=True)
+        if model not in taken_apart:
+            taken_apart[model] = self.x86.taken_apart(model)
+        wrong = taken_apart[model].wrong(self.machine, self.same_kernels)
+        return compare.by_operation(found, wrong)
 
 
 def check(folder: Path, wanted: str = "*") -> dict[str, Any]:
@@ -307,79 +451,22 @@ def check(folder: Path, wanted: str = "*") -> dict[str, Any]:
     folder = folder.resolve()
     copy = make_copy(folder, wanted)
     places = fetch.fetch(folder, ROOT)
-    png, jpeg, dark = make_pictures(folder)
-    here = Machine([sys.executable], {}, copy)
-    given = folder / "inputs.npz"
-    code, _, reason = here.python(PROBE, "inputs", png, given)
-    if code:
-        raise fetch.Missing(f"no inputs could be made: {reason}")
-    print(f"x86: {', '.join(compare.KERNELS.values())}", flush=True)
-    x86 = {name: outputs(here, given, folder / "x86.npz", name) for name in compare.KERNELS}
-    for name, found in x86.items():
-        if "failed" in found:
-            raise fetch.Missing(f"this machine cannot run the models ({name}): {found['failed']}")
-    models: dict[str, dict[str, Any]] = x86["AUTO"]["record"]["models"]
-    # By day there is nothing to enhance.
-    shown = {model: dark if model.startswith("enhance_") else jpeg for model in models}
-    pictures = {}
-    for model in models:
-        pictures[model], reason = restored(here, shown[model], model, folder / "x86.png")
-        if reason:
-            raise fetch.Missing(f"this machine cannot run {model}: {reason}")
-
+    x86 = reference(folder, copy)
     taken_apart: dict[str, Operations] = {}
     rows: list[compare.Row] = []
-    machines = []
+    machines: list[dict[str, Any]] = []
     for cpu in hardware.BOARDS:
-        for package, same in SAME_KERNELS.items():
-            machine = board(folder, places, cpu, package, copy)
-            label = f"{cpu}, {package}"
-            print(f"{label}: self-test, benchmark, outputs", flush=True)
-            failures = {
-                "selftest": self_tested(machine, list(models)),
-                "benchmark": benchmarked(machine, list(models), folder / "benchmark.json"),
-            }
-            written = {}
-            for model in filter(models.__contains__, SERVED):
-                if restored(machine, shown[model], model, folder / "arm.png")[0] is not None:
-                    written[model] = shown[model], (folder / "arm.png").read_bytes()
-            print(f"{label}: serve", flush=True)
-            failures["serve"] = served(machine, written)
-            found = outputs(machine, given, folder / "arm.npz")
-            if record := found.get("record"):
-                told = {key: record[key] for key in ("machine", "python", "packages")}
-                machines.append({"cpu": cpu, "board": hardware.BOARDS[cpu].name, **told})
-                if record["machine"] != "aarch64" or Path(record["code"]).parent != copy:
-                    raise fetch.Missing(f"{label}: not the copy on an Arm processor: {record}")
-            for model, facts in models.items():
-                print(f"{label}: run {model}", flush=True)
-                picture, reason = restored(machine, shown[model], model, folder / "arm.png")
-                why = {command: said[model] for command, said in failures.items() if model in said}
-                if reason:
-                    why["run"] = reason
-                compared = None
-                if model in found:
-                    reference = {name: other[model] for name, other in x86.items()}
-                    compared = compare.compare(
-                        found[model], reference, facts["recipe"], facts["step"], same
-                    )
-                    if not compared.ok and facts["recipe"] not in FLOAT_RECIPES:
-                        print(f"{label}: the operations of {model}", flush=True)
-                        if model not in taken_apart:
-                            path = copy / "edge_demo" / "models" / f"{model}.tflite"
-                            taken_apart[model] = Operations(here, path, given, folder)
-                        wrong = taken_apart[model].wrong(machine, same)
-                        compared = compare.by_operation(compared, wrong)
-                else:
-                    why["outputs"] = found.get("failed", "none")
-                far = compare.compare_pictures(picture, pictures[model])
-                scales = facts["scale"], compare.TO_RGB[facts["task"]]
-                rows.append(compare.judge(cpu, package, model, compared, far, *scales, why, same))
+        for package in SAME_KERNELS:
+            print(f"{cpu}, {package}: outputs", flush=True)
+            one = Board(board(folder, places, cpu, package, copy), cpu, package, x86)
+            machines += one.told()
+            failures = one.failures()
+            rows += [one.row(model, failures, taken_apart) for model in x86.shown]
     return {
         "schema": 1,
         "emulator": emulator(places.qemu),
         "commands": ["selftest", f"benchmark {' '.join(BENCHMARK)}", "run", "serve"],
-        "reference": {k: x86["AUTO"]["record"][k] for k in ("machine", "python", "packages")},
+        "reference": {key: x86.record[key] for key in ("machine", "python", "packages")},
         "boards": machines,
         "older_kernels": compare.OLDER_KERNELS,
         "rows": [row.values() for row in rows],
