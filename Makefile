@@ -75,7 +75,7 @@ test: lint types
 	$(RUN) $(PYTEST) -m "not slow"
 
 test-all: lint types setup-onnx
-	$(RUN) $(PYTEST)
+	$(RUN) $(PYTEST) --durations=30 --durations-min=5
 	@$(MAKE) --no-print-directory test-tflite
 
 # On model files that the tests with TensorFlow leave in build/tests.
