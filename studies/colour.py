@@ -47,7 +47,7 @@ from . import reports, wording
 from .command import RESULTS, ROOT, command_line, write
 from .wording import Json
 
-NETWORKS = ("colorize_unet-lite0.r2",)
+NETWORKS = ("colorize_unet-lite0.r3",)
 RECIPES = "float32", "int8"
 HINTED = f"{NETWORKS[0]}.int8"
 LARGE = 4000, 3000

@@ -26,7 +26,7 @@ from .command import PICTURES, command_line
 from .sheets import FONT, Pixels, sheet
 
 PICTURE = PICTURES / "colours.jpg"
-MODEL = "colorize_unet-lite0.r2.int8"
+MODEL = "colorize_unet-lite0.r3.int8"
 SIZE = 150, 150  # of a cell: height, width
 PAIRS = 4  # in a row
 PHOTOGRAPHS = 40

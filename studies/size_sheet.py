@@ -24,7 +24,7 @@ from .command import PICTURES, command_line
 from .sheets import Pixels, sheet
 
 PICTURE = PICTURES / "sizes.jpg"
-PRESET = "colorize_unet-lite0.r2"
+PRESET = "colorize_unet-lite0.r3"
 SIZES = 96, 160, 256, 384, 512
 CELL = 180, 240  # height, width
 

@@ -428,7 +428,7 @@ def test_the_tables_are_there() -> None:
         "chroma_residual-s.r1 center", "benchmark", "compare", "pi", "quantisation", "recipes",
         "bitrate", "detail", "drawn", "one_axis", "peers", "sensitivity", "tiles",
         "low_light", "benchmark enhance", "compare enhance",
-        "colorize_unet-lite0.r2", "hint_borders", "colour_meaning classes",
+        "colorize_unet-lite0.r3", "hint_borders", "colour_meaning classes",
         "colour_meaning skin", "colour large", "colour scenes", "colour wanted",
         "video coding", "video filters", "video sizes", "video speed", "video walkers", "web",
         "cleaning recall", "cleaning time", "pipeline stages",

@@ -309,7 +309,7 @@ def _check_pretrained(config: FitConfig) -> None:
         raise UserError(
             f"{name} has a pretrained backbone: --set backbone_weights=FILE.npz (made by 'python "
             "-m keras_models import-backbone'), a preset that has the same (such as "
-            "colorize_unet-lite0.r2), or imagenet where the backbone is Keras's"
+            "colorize_unet-lite0.r3), or imagenet where the backbone is Keras's"
         )
 
 

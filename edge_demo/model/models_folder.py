@@ -23,7 +23,7 @@ PICTURES_PRESET = "chroma_bitrate-s.r2"
 # What is meant where a task alone is named.
 DEFAULTS = {
     "chroma": PICTURES_PRESET,
-    "colorize": "colorize_unet-lite0.r2",
+    "colorize": "colorize_unet-lite0.r3",
     "enhance": "enhance_mirnet-lite.r4",
 }
 

@@ -24,7 +24,7 @@ Pixels = NDArray[np.uint8]
 # Copies, because a float file is made, not shipped.
 FLOAT_FILES = (
     "chroma_merged-s.r2.float32.tflite",
-    "colorize_unet-lite0.r2.float32.tflite",
+    "colorize_unet-lite0.r3.float32.tflite",
     "enhance_zerodce-lite.r2.float32.tflite",
 )
 

@@ -39,7 +39,7 @@ def test_importing_is_cheap() -> None:
     assert set(edge_demo.__all__) == {"UserError", "load", "look", "read"}
 
 
-@pytest.mark.parametrize("name", ["chroma", "colorize_unet-lite0.r2", "enhance_zerodce-lite.r2"])
+@pytest.mark.parametrize("name", ["chroma", "colorize_unet-lite0.r3", "enhance_zerodce-lite.r2"])
 def test_what_is_saved_is_what_the_command_writes(name: str, photo: Path, tmp_path: Path) -> None:
     restorer = edge_demo.load(name)
     picture = edge_demo.read(photo)
@@ -54,7 +54,7 @@ def test_what_is_saved_is_what_the_command_writes(name: str, photo: Path, tmp_pa
 def test_a_task_is_the_model_that_is_usual_for_it() -> None:
     names = {task: edge_demo.load(task).name for task in ("chroma", "colorize", "enhance")}
     assert names["chroma"].startswith("chroma_bitrate-s.r2.")
-    assert names["colorize"].startswith("colorize_unet-lite0.r2.")
+    assert names["colorize"].startswith("colorize_unet-lite0.r3.")
     assert names["enhance"].startswith("enhance_mirnet-lite.r4.")
 
 

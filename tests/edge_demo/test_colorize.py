@@ -389,7 +389,7 @@ def test_measures_of_truth_and_of_grey(photograph: NDArray[np.uint8]) -> None:
 
 def test_hint_after_hint_asks_the_network_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another hint on the same picture is spread alone; another picture is looked at."""
-    model = restorers.load("colorize_unet-lite0.r2.int8", threads=2)
+    model = restorers.load("colorize_unet-lite0.r3.int8", threads=2)
     assert isinstance(model, Colorize)
     asked = []
     real = type(model.runner).run

@@ -260,10 +260,10 @@ def test_what_has_no_halved_chroma_is_named(
 def test_models_answer_to_what_people_remember() -> None:
     names = {
         "chroma": models_folder.PICTURES_PRESET,
-        "unet": "colorize_unet-lite0.r2",
-        "colorize_unet": "colorize_unet-lite0.r2",
-        "unet-lite0": "colorize_unet-lite0.r2",
-        "unet.int8": "colorize_unet-lite0.r2.int8",
+        "unet": "colorize_unet-lite0.r3",
+        "colorize_unet": "colorize_unet-lite0.r3",
+        "unet-lite0": "colorize_unet-lite0.r3",
+        "unet.int8": "colorize_unet-lite0.r3.int8",
         "zerodce": "enhance_zerodce-lite.r2",
         "residual": models_folder.DEFAULT_PRESET,
         "residual-xs": "chroma_residual-xs.r1",

@@ -20,7 +20,7 @@ INDEX = models_index.read(models_folder.FOLDER)
 # Quick ones: a chroma network, and one with a static graph that equals a free one.
 SMALL = ("chroma_residual-xs.r1", "enhance_zerodce-lite.r2")
 # One whose normalisations are multiplied into its kernels.
-FOLDED = "colorize_unet-lite0.r2"
+FOLDED = "colorize_unet-lite0.r3"
 
 
 @pytest.mark.parametrize("name", SMALL)

@@ -45,7 +45,7 @@ PROBE = Path(__file__).with_name("probe.py")
 LIMIT_SECONDS = 900
 # One model of each task: quick ones, as the emulator is slow.
 SERVED = (
-    "chroma_residual-s.r1.qat", "colorize_unet-lite0.r2.int8", "enhance_zerodce-lite.r2.int8",
+    "chroma_residual-s.r1.qat", "colorize_unet-lite0.r3.int8", "enhance_zerodce-lite.r2.int8",
 )  # fmt: skip
 BENCHMARK = ("--size", "64x48", "--seconds", "0.01", "--threads", "1")
 

@@ -114,7 +114,7 @@ def small_photographs(folder: Path) -> Path:
 
 def test_colour_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = small_photographs(tmp_path / "photographs")
-    monkeypatch.setattr(colour, "NETWORKS", ("colorize_unet-lite0.r2",))
+    monkeypatch.setattr(colour, "NETWORKS", ("colorize_unet-lite0.r3",))
     monkeypatch.setattr(colour, "LARGE", (120, 80))
     monkeypatch.setattr(colour, "ROUNDS", 1)
     found = {}
@@ -128,7 +128,7 @@ def test_colour_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         found[what] = json.loads(file.read_text())
         assert colour.table(found[what]).count("\n|") >= 2
     assert found["scenes"]["schema"] == 1 and found["scenes"]["images"] == 3
-    assert [row["name"] for row in found["scenes"]["rows"]][1:] == ["colorize_unet-lite0.r2"] * 2
+    assert [row["name"] for row in found["scenes"]["rows"]][1:] == ["colorize_unet-lite0.r3"] * 2
     nothing, average, colours = (row["ab_psnr"] for row in found["wanted"]["rows"])
     assert average > nothing and colours > nothing
     (row,) = found["large"]["rows"]
@@ -148,7 +148,7 @@ def test_the_reach_of_hints_is_tuned(
     monkeypatch.setattr(tune_hints, "Point", functools.partial(tune_hints.Point, path=0.01))
     two = [field for field in dataclasses.fields(tune_hints.Point()) if "path" in field.name]
     monkeypatch.setattr(tune_hints.dataclasses, "fields", lambda _: two)
-    model = "colorize_unet-lite0.r2.int8"
+    model = "colorize_unet-lite0.r3.int8"
     assert tune_hints.main([str(folder), "--model", model]) == 0
     lines = capsys.readouterr().out.splitlines()
     steps = [float(line.split()[0]) for line in lines if line.startswith("  ")]
@@ -159,7 +159,7 @@ def test_the_reach_of_hints_is_tuned(
 
 def test_hints_keep_to_drawn_things() -> None:
     """Each of some drawn things takes its hint, and its surroundings do not."""
-    model = restorers.load("colorize_unet-lite0.r2.int8", threads=2)
+    model = restorers.load("colorize_unet-lite0.r3.int8", threads=2)
     assert isinstance(model, Colorize)
     # A quarter of those that are reported: the first three leak half as much again as all do.
     scenes = [hint_borders.drawn(seed) for seed in range(10)]
