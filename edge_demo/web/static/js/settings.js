@@ -1,6 +1,6 @@
 // Controls of the settings that a model takes; those that it does not are not there.
 
-import { decimal, percent, t, whenSpoken } from "./texts.js";
+import { percent, signed, t, whenSpoken } from "./texts.js";
 
 // How each setting of /models is asked for, in this order. "often" ones follow the moving slider.
 const CONTROLS = {
@@ -30,7 +30,6 @@ const CONTROLS = {
 };
 
 const same = (value) => value;
-const signed = (number) => `${number > 0 ? "+" : ""}${decimal(number, 1)}`;
 
 /** Draws into an element; calls changed(often) whenever values differ from before. */
 export class Settings {

@@ -46,6 +46,9 @@ export const decimal = (value, digits) =>
     useGrouping: false,
   }).format(value);
 
+/** A number of which the sign tells the direction. */
+export const signed = (value) => `${value > 0 ? "+" : ""}${decimal(value, 1)}`;
+
 export const percent = (share) => t("percent", { n: Math.round(100 * share) });
 
 export const listed = (parts) => parts.join(t("list.separator"));

@@ -715,6 +715,19 @@ def test_brightness_is_set_by_halvings_and_doublings(page: Page) -> None:
     assert found == ["0", {}, {"brightness": 2}, "0", "1", "+1.0"]
 
 
+def test_a_dark_picture_is_made_as_bright_as_wanted(
+    page: Page, portrait: Path, tmp_path: Path
+) -> None:
+    dark = written(tmp_path, "dark.png", np.asarray(cv2.imread(str(portrait))) // 7)
+    started(page, dark)
+    page.find("#setting-brightness").send_keys(*["\ue012"] * 10)  # to the left, a halving
+    page.result(1)
+    run(dark, tmp_path / "cli.png", "--model", model_of(page), "--brightness", 0.5)
+    assert page.save("#save").read_bytes() == (tmp_path / "cli.png").read_bytes()
+    texts = [one.text for one in page.all("#history button")]
+    assert texts == ["Brighten\nbest, Brightness -1.0", "Brighten\nbest"]
+
+
 def test_a_model_is_compared_with_its_float32(page: Page) -> None:
     """Where that is here; else with another, if there is one."""
     found = page.run(
