@@ -27,7 +27,14 @@ from tensorflow.lite.tools import flatbuffer_utils
 from edge_demo.model.interpreter import quantise
 from edge_demo.quiet import quiet_stderr
 from edge_demo.tasks.record import Task
-from keras_models.fakequant import Range, least_error_range, nudged, stated_ranges
+from keras_models.fakequant import (
+    Range,
+    least_error_range,
+    nudged,
+    says_of_whole,
+    stated_ranges,
+    whole_range,
+)
 
 from . import graph
 
@@ -40,10 +47,6 @@ T = TypeVar("T")
 _SAMPLE = 16_384
 # Share of an activation's values that a range by percentile may clip, at each end.
 _CLIPPED = 1e-4
-# What a network says of a picture as a whole, one number a channel, is calibrated on no more values
-# than there are pictures, and where it is cut off all of the picture changes: a range from the
-# smallest to the largest of them, and so much wider.
-_ROOM = 1.3
 # What only moves values: they keep their range.
 _MOVES = ("RESHAPE", "STRIDED_SLICE", "SQUEEZE", "EXPAND_DIMS")
 # What clamps, and is nothing but a clamp.
@@ -147,7 +150,7 @@ def calibrated_ranges(
     for tensors in all_tensors(flatbuffer, inputs):
         for name, values in tensors.items():
             flat = values.ravel()
-            if values.ndim and values.size == values.shape[-1]:
+            if says_of_whole(values):
                 whole.add(name)
             # An odd stride meets every channel; a copy lets go of the whole.
             parts.setdefault(name, []).append(flat[:: flat.size // _SAMPLE | 1].copy())
@@ -157,7 +160,7 @@ def calibrated_ranges(
         if name in known:
             return nudged(*known[name])
         if name in whole:
-            return nudged(float(values.min()) * _ROOM, float(values.max()) * _ROOM)
+            return whole_range(values)
         return CHOICES[choice](values)
 
     return {name: chosen(name, np.concatenate(part)) for name, part in parts.items()}

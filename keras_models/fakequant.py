@@ -23,6 +23,10 @@ from numpy.typing import NDArray
 from edge_demo.tasks.record import Task
 
 LEVELS = 255
+# What a network says of a picture as a whole, one number a channel, is calibrated on no more values
+# than there are pictures, and where it is cut off all of the picture changes: a range from the
+# smallest to the largest of them, and so much wider.
+_ROOM = 1.3
 _SUFFIX = "_range"  # after an operation's name: the layer that rounds its output
 
 
@@ -69,6 +73,16 @@ def least_error_range(values: NDArray[np.floating], candidates: int = 24) -> Ran
 
     spans = [nudged(low * f, high * f) for f in np.geomspace(1.0, 0.1, candidates)]
     return min(spans, key=error)
+
+
+def whole_range(values: NDArray[np.floating]) -> Range:
+    """The range of what is said of a picture as a whole: its extremes, with room beyond them."""
+    return nudged(float(values.min()) * _ROOM, float(values.max()) * _ROOM)
+
+
+def says_of_whole(values: NDArray[Any]) -> bool:
+    """Whether a tensor of one picture has one number a channel."""
+    return values.ndim > 0 and values.size == values.shape[-1]
 
 
 def _straight_through(values: Any, rounded: Any) -> Any:
@@ -310,16 +324,22 @@ def choose_ranges(
     tensors = {op.name: op.output for op in model.operations}
     measured = [name for name in group if group[name] not in settled]
     parts: dict[str, list[NDArray[np.floating]]] = {group[name]: [] for name in measured}
+    of_places: set[str] = set()  # groups of which a tensor has several numbers a channel
     if measured:
         probe = keras.Model(model.inputs, [tensors[name] for name in measured])
         per_input = max(1, sample // len(inputs))
         for one in inputs:
             for name, value in zip(measured, _listed(probe.predict_on_batch(one[None])),
                                    strict=True):  # fmt: skip
-                flat = np.asarray(value).ravel()
+                values = np.asarray(value)
+                if not says_of_whole(values):
+                    of_places.add(group[name])
+                flat = values.ravel()
                 # An odd stride meets every channel.
                 parts[group[name]].append(flat[:: max(1, len(flat) // per_input) | 1])
-    settled |= {name: least_error_range(np.concatenate(part)) for name, part in parts.items()}
+    for name, part in parts.items():
+        choose = least_error_range if name in of_places else whole_range
+        settled[name] = choose(np.concatenate(part))
     return {name: settled[group[name]] for name in group}
 
 

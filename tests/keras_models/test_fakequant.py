@@ -55,6 +55,23 @@ def test_a_tensor_of_zeros_has_a_range_that_a_device_takes(
         assert np.abs(result - expected).mean() < 2 / 255
 
 
+def test_what_is_said_of_a_whole_picture_has_room(pictures: np.ndarray) -> None:
+    """As in calibration, see ``export.quantise``: cut off, it changes every pixel."""
+
+    def judged(x: keras.KerasTensor) -> keras.KerasTensor:
+        whole = conv(4, name="whole")(layers.GlobalAveragePooling2D(keepdims=True)(x))
+        return layers.Add()([conv(4, name="body")(x), whole])
+
+    model = toy(judged)
+    ranges = fakequant.choose_ranges(model, pictures, fakequant.stated_ranges(PICTURE))
+    layer = model.get_layer("whole").output
+    values = keras.Model(model.inputs, layer).predict_on_batch(pictures)
+    low, high = min(0.0, values.min()), max(0.0, values.max())
+    span = ranges["whole"]
+    assert span.low <= 1.25 * low and span.high >= 1.25 * high
+    assert span.high - span.low <= 1.35 * (high - low)
+
+
 def test_the_least_error_range_leaves_outliers_out() -> None:
     rng = np.random.default_rng(0)
     values = np.concatenate([rng.uniform(0, 1, 100_000), [40.0]])
