@@ -114,9 +114,9 @@ def _optional() -> Iterator[Case]:
     for detail in ("0", "0.4"):
         yield _run(f"detail-{detail}", "q75.jpg", "out.png", "--detail", detail, model=MERGED)
     for model in (MIRNET, CURVES):
-        for strength in ("0", "0.5"):
-            yield _run(f"strength-{strength}-{model}", "dark.jpg", "out.png",
-                       "--strength", strength, model=model)  # fmt: skip
+        for option, value in (("strength", "0"), ("strength", "0.5"), ("brightness", "1.5")):
+            yield _run(f"{option}-{value}-{model}", "dark.jpg", "out.png",
+                       f"--{option}", value, model=model)  # fmt: skip
         yield _run(f"bright-{model}", "q75.jpg", "out.png", model=model)
         yield _run(f"deep-{model}", "deep_dark.png", "out.png", model=model)
         yield _run(f"render-{model}", "dark.jpg", "out.png", "--render-size", "96", model=model)
@@ -258,6 +258,7 @@ def requests() -> list[Request]:
     ask("process-average", "/process", "grey.jpg", model=COLOUR, average="#8a6040", strength="0.8")
     ask("process-reference", "/process", "grey.jpg", model=COLOUR, reference="red.jpg")
     ask("process-enhance", "/process", "dark.jpg", mode="enhance", strength="0.9")
+    ask("process-brightness", "/process", "dark.jpg", mode="enhance", brightness="0.5")
     ask("process-render", "/process", "dark.jpg", model=CURVES, render_size="96")
     ask("process-many", "/process", ("q75.jpg", "plain.png", "odd.jpg", "cut.jpg"))
     ask("refused-model", "/process", "q75.jpg", model="nobody")
