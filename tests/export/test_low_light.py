@@ -68,7 +68,11 @@ def model_files(run: Path, pairs: Path, tmp_path_factory: pytest.TempPathFactory
     return sorted(out.iterdir())
 
 
-def test_a_card_says_in_which_form_the_network_answers(model_files: list[Path]) -> None:
+def test_a_card_says_in_which_form_the_network_answers(
+    model_files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Weights of noise make much of what older kernels round in their own way.
+    monkeypatch.setattr("export.check.selftest_elsewhere", lambda path: None)
     assert [path.name for path in model_files] == [f"{RUN}.float32.tflite", f"{RUN}.int8.tflite"]
     for path in model_files:
         card = package.read_card(path)
