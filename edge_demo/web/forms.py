@@ -190,11 +190,7 @@ def video(values: Mapping[str, str], catalog: Catalog, limits: Limits) -> Wanted
     Raises:
         Refused, UserError: as ``asked``.
     """
-    wanted = {
-        name: value
-        for name, value in options(values, limits).items()
-        if name in ("average", "strength", "brightness", "fade", "detail")
-    }
+    wanted = {name: value for name, value in options(values, limits).items() if name in VIDEO}
     mode = values.get("mode")
     if mode is not None and mode not in plan.ORDER:
         raise Refused(400, f"mode: {mode[:80]!r} is not one of {', '.join(plan.ORDER)}")
@@ -257,7 +253,8 @@ def options(
         "average": _colour(values, "average"),
         **{
             name: _number_of(values, name)
-            for name in ("strength", "brightness", "fade", "render_size", "detail")
+            for name, option in TABLE.items()
+            if option.low is not None
         },
     }
 

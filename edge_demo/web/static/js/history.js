@@ -3,7 +3,7 @@
 import { draw, load, newId, photograph, toBlob } from "./intake.js";
 import { namesOf, plainWord, titleOf } from "./models.js";
 import { Store } from "./store.js";
-import { listed, percent, signed, t, whenSpoken } from "./texts.js";
+import { doublings, listed, percent, t, whenSpoken } from "./texts.js";
 
 const byId = (id) => document.getElementById(id);
 
@@ -167,7 +167,7 @@ function detailsOf({ models, settings, hints, reference }) {
   const parts = [plainWord(models.at(-1))];
   if (settings.strength !== undefined) parts.push(percent(settings.strength));
   if (settings.brightness !== undefined) {
-    parts.push(`${t("setting.brightness")} ${signed(Math.log2(settings.brightness))}`);
+    parts.push(`${t("setting.brightness")} ${doublings(settings.brightness)}`);
   }
   if (hints.length) parts.push(t("history.hints", { count: hints.length }));
   if (reference) parts.push(reference.name);

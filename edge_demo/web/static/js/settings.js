@@ -1,6 +1,6 @@
 // Controls of the settings that a model takes; those that it does not are not there.
 
-import { percent, signed, t, whenSpoken } from "./texts.js";
+import { doublings, percent, t, whenSpoken } from "./texts.js";
 
 // How each setting of /models is asked for, in this order. "often" ones follow the moving slider.
 const CONTROLS = {
@@ -10,8 +10,7 @@ const CONTROLS = {
   // The slider moves by halvings and doublings: as far to the darker side as to the brighter one.
   brightness: {
     kind: "range", least: -2, most: 2, step: 0.1, start: 1, helped: true,
-    placed: Math.log2, meant: (place) => 2 ** place,
-    text: (value) => signed(Math.log2(value)),
+    placed: Math.log2, meant: (place) => 2 ** place, text: doublings,
   },
   detail: {
     kind: "range", least: 0, most: 1, step: 0.05, start: 1, text: percent, helped: true,

@@ -46,8 +46,8 @@ export const decimal = (value, digits) =>
     useGrouping: false,
   }).format(value);
 
-/** A number of which the sign tells the direction. */
-export const signed = (value) => `${value > 0 ? "+" : ""}${decimal(value, 1)}`;
+/** How often a factor doubles, or halves, where it is below 1: "+0.5", "-1.0". */
+export const doublings = (factor) => `${factor > 1 ? "+" : ""}${decimal(Math.log2(factor), 1)}`;
 
 export const percent = (share) => t("percent", { n: Math.round(100 * share) });
 
