@@ -92,10 +92,11 @@ class Enhance(Restorer):
                 most = min(MAX_PIXELS, self.render_size**2) if self.render_size else MAX_PIXELS
                 enhanced = _enhanced(judged, self.task, self.runner, most)
             self._tell("decoded", enhanced)
+            knee = enhance.knee(judged, enhanced)
             changed, source = out[inside], degraded[inside]
             for top in range(0, len(judged), _STRIP):
                 rows = slice(top, top + _STRIP)
-                blended = enhance.blend(judged[rows], enhanced[rows], amount)
+                blended = enhance.blend(judged[rows], enhanced[rows], amount, knee)
                 if self._exposes:
                     blended = enhance.exposed(blended, self.brightness)
                 values = round_to_uint8(blended) if out.dtype == np.uint8 else blended

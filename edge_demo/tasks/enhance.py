@@ -17,6 +17,7 @@ pixel's own for every iteration, or shared by all iterations and estimated at an
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -44,9 +45,15 @@ _STRIP = 1 << 14  # pixels that curves are applied to at a time
 # 0.35; of 232 photographs by day nine in ten are above 0.47.
 DARK, BRIGHT = 0.36, 0.46
 # Pixels whose brightest channel is this bright already (0..1) keep their own colour, from the first
-# partly, from the second wholly, and become only as bright as that channel allows: a lamp in the
-# night stays orange, and the evening sky blue.
-HIGHLIGHTS = 0.35, 0.85
+# partly, from the second wholly: a lamp in the night stays orange, and the evening sky blue.
+HIGHLIGHTS = 0.3, 0.85
+# From the first on, a shoulder keeps apart what differs, so that a white cup near a lamp has a
+# shape: it leads from the knee, which is what the enhancement makes of such pixels or at least
+# this, up to white, the steeper the larger the exponent. Chosen on exposure brackets that no
+# network was trained on: 2.4 % of the values are clipped, without it 3.4 %, and PSNR stays.
+LEAST_KNEE, SHOULDER = 0.6, 2.0
+# Pixels that tell the knee: so near to where highlights begin, and so many are looked at.
+_KNEE_WIDTH, _KNEE_PIXELS = 0.03, 1 << 20
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # BT.601
 
 INPUT = Tensor("picture", 6, downscale=1, low=0.0, high=1.0, scale=255.0)
@@ -173,18 +180,33 @@ def _smooth(value: Any) -> Any:
     return value * value * (3.0 - 2.0 * value)
 
 
-def blend(picture: NDArray[Any], enhanced: Array, amount: float) -> Array:
+def knee(picture: NDArray[Any], enhanced: Array) -> float:
+    """How bright an enhancement makes the brightest channel where highlights begin, 0..1.
+
+    Args:
+        picture, enhanced: whole, as of ``blend``.
+    """
+    height, width = picture.shape[:2]
+    step = math.ceil(math.sqrt(height * width / _KNEE_PIXELS))
+    before, after = (one[::step, ::step].max(-1) / np.float32(255) for one in (picture, enhanced))
+    near = after[np.abs(before - HIGHLIGHTS[0]) < _KNEE_WIDTH]
+    found = float(np.clip(near, 0.0, 1.0).mean(dtype=np.float64)) if near.size else 0.0
+    return max(LEAST_KNEE, found)
+
+
+def blend(picture: NDArray[Any], enhanced: Array, amount: float, knee: float) -> Array:
     """The enhancement laid over the picture.
 
     Where the picture is bright already, its own colour is brightened instead, by as much as the
-    enhancement brightens luma, and at most until its brightest channel is full. Colours there do
-    not change by channels that clip, nor does what is brighter than its surroundings become darker
-    than they. Nothing reaches white that was not white.
+    enhancement brightens luma, and no further than a shoulder lets it. Colours there do not change
+    by channels that clip, nor does what is brighter than its surroundings become darker than they.
+    Nothing reaches white that was not white.
 
     Args:
         picture: (H, W, 3) code values 0..255.
         enhanced: of the same shape.
         amount: 0 gives the picture, 1 the enhancement.
+        knee: of the whole picture, see ``knee``.
 
     Returns:
         (H, W, 3) float32 in 0..255.
@@ -192,10 +214,14 @@ def blend(picture: NDArray[Any], enhanced: Array, amount: float) -> Array:
     source = picture.astype(np.float32)
     brightest = np.maximum(source.max(-1, keepdims=True), np.float32(1.0))
     before, after = ((np.clip(one, 0, 255) @ _LUMA)[..., None] for one in (source, enhanced))
-    gain = np.minimum(after / np.maximum(before, np.float32(1.0)), np.float32(255.0) / brightest)
     low, high = HIGHLIGHTS
-    weight = _smooth((brightest * np.float32(1 / 255) - low) / (high - low)).astype(np.float32)
-    wanted = enhanced + weight * (source * gain - enhanced)
+    share = np.minimum(brightest * np.float32(1 / 255), np.float32(1))
+    shoulder = 1 - (1 - knee) * ((1 - share) / (1 - low)) ** SHOULDER
+    most = np.where(share < low, 255.0, 255.0 * shoulder).astype(np.float32)
+    gain = np.minimum(after / np.maximum(before, np.float32(1.0)), most / brightest)
+    weight = _smooth((share - low) / (high - low)).astype(np.float32)
+    answer = enhanced * np.minimum(most / np.maximum(enhanced.max(-1, keepdims=True), 1), 1)
+    wanted = answer + weight * (source * gain - answer)
     result = source + np.float32(amount) * (wanted - source)
     return np.where(source < 255.0, np.minimum(result, 254.0), source)
 

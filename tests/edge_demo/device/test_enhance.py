@@ -94,7 +94,7 @@ def test_every_size(size: tuple[int, int], network: Callable[[], Network]) -> No
 def test_a_picture_is_not_changed_by_its_padding(dark: NDArray[np.uint8]) -> None:
     """A network that looks at each pixel by itself gives the same in a larger picture."""
     whole = enhance_picture(dark, lifting())
-    expected = enhance.blend(dark, enhance.encode(dark)["picture"][..., 3:] * 255.0, 1.0)
+    expected = laid_over(dark, enhance.encode(dark)["picture"][..., 3:] * 255.0)
     assert np.abs(whole - expected).max() <= 0.5
     odd = enhance_picture(dark[:61, :75], lifting())
     assert np.array_equal(odd, whole[:61, :75])
@@ -141,7 +141,7 @@ def test_detail_that_the_network_did_not_see_comes_from_the_picture(
     plain = cv2.resize(
         runner.seen[0][..., 3:] * 255, (width, height), interpolation=cv2.INTER_CUBIC
     )
-    plain = np.rint(enhance.blend(picture, plain, 1.0)).astype(np.uint8)
+    plain = np.rint(laid_over(picture, plain)).astype(np.uint8)
     assert metrics.psnr(reduced, native) > metrics.psnr(plain, native) + 3
 
 
@@ -256,7 +256,7 @@ def test_half_dark_half_bright(dark: NDArray[np.uint8]) -> None:
     assert enhance.darkness(dark) == 1 and amount < 1
     found = enhance_picture(picture, lifting()).astype(float)
     lifted = enhance.encode(picture)["picture"][..., 3:] * 255.0
-    assert np.abs(found - enhance.blend(picture, lifted, amount)).max() <= 0.5
+    assert np.abs(found - laid_over(picture, lifted, amount)).max() <= 0.5
     half = found[:, : dark.shape[1]]
     assert (half.mean() > dark.mean() + 5) == (amount > 0.1)
 
@@ -372,16 +372,40 @@ def night(*pixels: tuple[float, float, float]) -> NDArray[np.uint8]:
 def test_a_lamp_and_a_blue_sky_keep_their_colour() -> None:
     """Though the network makes both yellow and cyan, by channels that are full."""
     lamp, sky = (255, 140, 30), (60, 110, 190)
-    found = enhance.blend(night(lamp, sky), np.float32([[[255, 240, 60], [140, 230, 254]]]), 1.0)
+    found = laid_over(night(lamp, sky), np.float32([[[255, 240, 60], [140, 230, 254]]]))
     np.testing.assert_allclose(found[0, 0], lamp, atol=1)
     shares = found[0, 1] / found[0, 1].max()
     assert np.abs(shares - np.array(sky) / 190).max() < 0.12 and found[0, 1].max() > 230
 
 
-def test_what_is_brighter_stays_brighter() -> None:
-    """No dark core in a lamp whose glow is brightened."""
+@pytest.mark.parametrize("gain", [1.5, 2.6, 3.0, 8.0])
+def test_what_is_brighter_stays_brighter(gain: float) -> None:
+    """No dark core in a lamp whose glow is brightened, and no flat one where there is room."""
     greys = np.arange(256, dtype=np.uint8)[None, :, None].repeat(3, -1)
-    lifted = 255 * (greys / 255.0) ** 0.4
-    found = enhance.blend(greys, lifted.astype(np.float32), 1.0)[0, :, 0]
-    assert np.diff(found).min() >= 0 and found[128] > 180 and found[254] <= 254
-    np.testing.assert_allclose(found[:80], lifted[0, :80, 0], atol=1)
+    lifted = np.minimum(gain * greys.astype(np.float32), 255.0)
+    found = laid_over(greys, lifted)[0, :, 0]
+    assert np.diff(found).min() >= -0.5 and found[254] <= 254
+    np.testing.assert_allclose(found[:70], lifted[0, :70, 0], atol=1)
+    if gain < 3.0:  # the network alone leaves a white without any shape
+        assert found[200] - found[150] > 5
+        assert gain == 1.5 or lifted[0, 200, 0] == lifted[0, 150, 0]
+
+
+def test_the_knee_is_what_an_enhancement_makes_of_where_highlights_begin() -> None:
+    greys = np.linspace(0, 255, 400).repeat(300).reshape(400, 300, 1).repeat(3, -1)
+    picture = np.rint(greys).astype(np.uint8)
+    low = 255 * enhance.HIGHLIGHTS[0]
+    for share in (0.7, 0.95):
+        found = enhance.knee(picture, picture * np.float32(share * 255 / low))
+        assert found == pytest.approx(share, abs=0.03)
+    assert enhance.knee(picture, picture.astype(np.float32)) == enhance.LEAST_KNEE
+    # Of a large picture as of a small one, and where nothing is of that brightness.
+    large = cv2.resize(picture, None, fx=6, fy=6, interpolation=cv2.INTER_NEAREST)
+    lifted = large * np.float32(0.8 * 255 / low)
+    assert enhance.knee(large, lifted) == pytest.approx(0.8, abs=0.03)
+    assert enhance.knee(picture[:20], picture[:20] * np.float32(9)) == enhance.LEAST_KNEE
+
+
+def laid_over(picture: NDArray[Any], enhanced: Any, amount: float = 1.0) -> NDArray[np.float32]:
+    """An enhancement over a picture, both whole."""
+    return enhance.blend(picture, enhanced, amount, enhance.knee(picture, enhanced))
