@@ -30,6 +30,8 @@ EXPOSURE, BALANCE, QUALITY = (0.5, 1.3), (0.88, 1.14), (60, 96)
 # Uneven light, as of lamps in the night: random values on a grid of that many rows and columns,
 # smooth in between; and how much of a picture's side a crop of it sees.
 LAMPS, VIEW = (4, 6), (0.3, 0.6)
+# A photographer might as well have framed a scene narrower: what shares of its sides a whole keeps.
+FRAMED = (0.5, 1.0)
 
 
 @dataclass(frozen=True)
@@ -150,6 +152,7 @@ def batches(
     varied: float = 0.0,
     compressed: float = 0.0,
     uneven: float = 0.0,
+    reframed: float = 0.0,
     without_truth: bool = False,
     with_thumbnail: bool = False,
 ) -> tf.data.Dataset:
@@ -166,6 +169,7 @@ def batches(
         varied: share of pairs whose low picture gets another exposure and white balance.
         compressed: share of all crops that are made JPEGs first.
         uneven: share of photographs whose exposure differs from place to place.
+        reframed: share of wholes that are cut to a part and mirrored for their thumbnails.
         without_truth: give the low picture in place of the truth: what curves that are learnt
             without pairs are applied to.
         with_thumbnail: give each crop its whole picture's thumbnail, darkened and varied alike.
@@ -183,7 +187,7 @@ def batches(
         )
         if count
     ]
-    drawn = _drawing(taken, patch, uneven, with_thumbnail)
+    drawn = _drawing(taken, patch, uneven, reframed, with_thumbnail)
     dark = _darkening(taken, varied, without_truth, with_thumbnail)
     data = tf.data.Dataset.range(start, stop).map(drawn).map(dark)
     if compressed:
@@ -203,7 +207,9 @@ class _Taken:
 Step = Callable[..., tuple[Any, ...]]
 
 
-def _drawing(taken: Sequence[_Taken], patch: int, uneven: float, with_thumbnail: bool) -> Step:
+def _drawing(
+    taken: Sequence[_Taken], patch: int, uneven: float, reframed: float, with_thumbnail: bool
+) -> Step:
     """From a step: the step, and of each part crops, wholes, and what darkens photographs."""
 
     def draw(step: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -214,7 +220,8 @@ def _drawing(taken: Sequence[_Taken], patch: int, uneven: float, with_thumbnail:
             chosen = draws(wanted, step, cells.shape[1], patch)
             given = [tf.stack(crops(cells, chosen, patch))]
             if with_thumbnail:
-                given.append(tf.gather(wholes, tf.gather(owners, chosen.positions)))
+                seen = tf.gather(wholes, tf.gather(owners, chosen.positions))
+                given.append(framed(seen, one.seed, step, reframed))
             out += given
             if not one.part.paired:
                 # Not in the compiled part, where it takes fifteen times as long.
@@ -226,6 +233,39 @@ def _drawing(taken: Sequence[_Taken], patch: int, uneven: float, with_thumbnail:
         return tuple(out)
 
     return draw
+
+
+def framed(wholes: tf.Tensor, seed: int, step: tf.Tensor, share: float) -> tf.Tensor:
+    """Pictures (B, H, W, C), each cut to a part of its own and mirrored by chance: of that shape.
+
+    A few hundred scenes are soon known by heart, and what is known of them says nothing of the
+    light in others. Pixels are repeated, not mixed, so that the noise is the picture's.
+
+    Args:
+        wholes: the pictures.
+        seed, step: of what is drawn.
+        share: of those that change.
+    """
+    if not share:
+        return wholes
+    count, height, width = wholes.shape[:3]
+    key = tf.stack([tf.cast(seed + 6, tf.int64), step])
+    even = tf.random.stateless_uniform([count, 6], key)
+    changes = even[:, 5:] < share
+    shares = tf.where(changes, FRAMED[0] + even[:, :2] * (FRAMED[1] - FRAMED[0]), 1.0)
+    starts = even[:, 2:4] * (1.0 - shares)
+    rows, columns = (
+        tf.cast(
+            (starts[:, axis, None] + shares[:, axis, None] * (np.arange(length) + 0.5) / length)
+            * length,
+            tf.int32,
+        )
+        for axis, length in enumerate((height, width))
+    )
+    mirrored = changes & (even[:, 4:5] < 0.5)
+    columns = tf.where(mirrored, columns[:, ::-1], columns)
+    out = tf.gather(tf.gather(wholes, rows, axis=1, batch_dims=1), columns, axis=2, batch_dims=1)
+    return tf.ensure_shape(out, wholes.shape)
 
 
 def _darkening(

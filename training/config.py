@@ -48,6 +48,7 @@ class FitConfig:
     varied: float = 0.0  # low light: share of pairs in another exposure and white balance
     compressed: float = 0.0  # low light: share of crops that are made JPEGs first
     uneven: float = 0.0  # low light: share of darkened photographs that are lit unevenly
+    reframed: float = 0.0  # low light: share of wholes that are cut and mirrored for thumbnails
     cell: int = 192  # photographs are kept as squares of this side to crop from
     copies: int = 3  # augmented copies of each photograph
     cells_gib: float = 1.5  # most memory for the cells
@@ -271,7 +272,7 @@ def _validate(config: FitConfig) -> None:
                       "val_photographs", "val_crop", "learning_rate", "cells_gib")  # fmt: skip
     limits.not_below_zero(config, "copies", "warmup_steps", "weight_decay", "seed",
                           "backbone_rate", "backbone_delay")  # fmt: skip
-    limits.shares(config, "synthetic", "varied", "compressed", "uneven", "scanned")
+    limits.shares(config, "synthetic", "varied", "compressed", "uneven", "reframed", "scanned")
     limits.one_of(config, "precision", PRECISIONS)
     limits.one_of(config, "jit_compile", JIT)
     for key in ("patch", "cell", "val_crop"):

@@ -118,6 +118,7 @@ def _batches(
         varied=config.varied,
         compressed=config.compressed,
         uneven=config.uneven,
+        reframed=config.reframed,
         without_truth=not config.objective.needs_truth,
         with_thumbnail=thumbnail,
     )
