@@ -173,6 +173,47 @@ def test_a_crop_comes_with_the_thumbnail_of_its_own_picture(natural: NDArray[np.
     assert np.abs(means[0] - means[1]).max() < 0.02 and np.ptp(means[0][:, 4]) > 0.1
 
 
+def test_a_reframed_picture_is_a_part_of_it_mirrored_by_chance() -> None:
+    """The pixels are its own, in their order; at every step others."""
+    height, width = 192, 288
+    number = np.arange(height * width, dtype=np.int32).reshape(1, height, width, 1)
+    wholes = tf.constant(np.repeat(number, 200, 0))
+    found = twin.framed(wholes, 3, tf.constant(5, tf.int64), 0.8).numpy()[..., 0]
+    rows, columns = np.divmod(found, width)
+    assert (rows == rows[:, :, :1]).all() and (columns == columns[:, :1]).all()
+    down, across = np.diff(rows[:, :, 0]), np.diff(columns[:, 0])
+    assert (down >= 0).all() and ((across >= 0).all(1) | (across <= 0).all(1)).all()
+    same = (found == number[0, ..., 0]).all((1, 2))
+    assert 0.1 < same.mean() < 0.3
+    mirrored = (across <= 0).all(1)
+    assert 0.3 < mirrored.mean() < 0.5 and not (mirrored & same).any()
+    for places, length in ((rows[:, :, 0], height), (columns[:, 0], width)):
+        kept = (np.ptp(places[~same], axis=1) + 1) / length
+        assert kept.min() >= 0.49 and kept.max() > 0.95 and kept.std() > 0.1
+        assert places[~same].min() == 0 and places[~same].max() == length - 1
+    again = twin.framed(wholes, 3, tf.constant(5, tf.int64), 0.8).numpy()[..., 0]
+    later = twin.framed(wholes, 3, tf.constant(6, tf.int64), 0.8).numpy()[..., 0]
+    assert np.array_equal(found, again) and not np.array_equal(found, later)
+    assert twin.framed(wholes, 3, tf.constant(5, tf.int64), 0.0) is wholes
+
+
+def test_thumbnails_are_reframed_and_crops_are_not(natural: NDArray[np.uint8]) -> None:
+    made = twin.cut_pairs([(natural // 4, natural)], size=64, share=1.0)
+    plain, other = (
+        [
+            (picture.numpy(), small.numpy())
+            for (picture, small), _ in twin.batches(
+                [made], patch=32, batch=4, start=0, stop=2, seed=1, reframed=share,
+                with_thumbnail=True,
+            )
+        ]
+        for share in (0.0, 1.0)
+    )  # fmt: skip
+    for (crop, small), (same, reframed) in zip(plain, other, strict=True):
+        assert np.array_equal(crop, same)
+        assert all(np.abs(one - two).max() > 0.05 for one, two in zip(small, reframed, strict=True))
+
+
 def test_varied_pairs_are_as_bright_as_another_exposure_makes_them() -> None:
     grey = np.full((96, 128, 3), 60, np.uint8)
     made = twin.cut_pairs([(grey, grey * 2)], size=48, share=1.0)
