@@ -222,12 +222,10 @@ def _light(picture: Any, features: int) -> Any:
     """What light the whole picture was taken in: features (B, 1, 1, C).
 
     From a thumbnail, whose means are those of the picture: how its values are distributed, and
-    what larger shapes it shows. It is seen beside its mirror image, as one picture, so that the light
-    of a scene is the same from either side.
+    what larger shapes it shows.
     """
     x = layers.AveragePooling2D(THUMBNAIL_POOL, name="reduced")(picture)
     x = layers.Resizing(*THUMBNAIL_SIZE, name=THUMBNAIL)(x)
-    x = layers.Concatenate(axis=2, name="both_sides")([x, x[:, :, ::-1]])
     values = _conv(features // 2, 1, "light_values", activation="relu")(x)
     means = [layers.GlobalAveragePooling2D(keepdims=True, name="light_values_pool")(values)]
     for level, share in enumerate((4, 2, 1)):
