@@ -44,12 +44,14 @@ class Part:
         owners: (N,) int32, the picture that each is of.
         wholes: (P, 192, 288, C) uint8, every picture as a whole, sampled.
         share: of each batch, before they are made to add up to 1.
+        reframed: share of wholes that are cut to a part and mirrored for their thumbnails.
     """
 
     cells: tf.Tensor
     owners: tf.Tensor
     wholes: tf.Tensor
     share: float
+    reframed: float = 0.0
 
     @property
     def paired(self) -> bool:
@@ -152,7 +154,6 @@ def batches(
     varied: float = 0.0,
     compressed: float = 0.0,
     uneven: float = 0.0,
-    reframed: float = 0.0,
     without_truth: bool = False,
     with_thumbnail: bool = False,
 ) -> tf.data.Dataset:
@@ -169,7 +170,6 @@ def batches(
         varied: share of pairs whose low picture gets another exposure and white balance.
         compressed: share of all crops that are made JPEGs first.
         uneven: share of photographs whose exposure differs from place to place.
-        reframed: share of wholes that are cut to a part and mirrored for their thumbnails.
         without_truth: give the low picture in place of the truth: what curves that are learnt
             without pairs are applied to.
         with_thumbnail: give each crop its whole picture's thumbnail, darkened and varied alike.
@@ -187,7 +187,7 @@ def batches(
         )
         if count
     ]
-    drawn = _drawing(taken, patch, uneven, reframed, with_thumbnail)
+    drawn = _drawing(taken, patch, uneven, with_thumbnail)
     dark = _darkening(taken, varied, without_truth, with_thumbnail)
     data = tf.data.Dataset.range(start, stop).map(drawn).map(dark)
     if compressed:
@@ -207,9 +207,7 @@ class _Taken:
 Step = Callable[..., tuple[Any, ...]]
 
 
-def _drawing(
-    taken: Sequence[_Taken], patch: int, uneven: float, reframed: float, with_thumbnail: bool
-) -> Step:
+def _drawing(taken: Sequence[_Taken], patch: int, uneven: float, with_thumbnail: bool) -> Step:
     """From a step: the step, and of each part crops, wholes, and what darkens photographs."""
 
     def draw(step: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -221,7 +219,7 @@ def _drawing(
             given = [tf.stack(crops(cells, chosen, patch))]
             if with_thumbnail:
                 seen = tf.gather(wholes, tf.gather(owners, chosen.positions))
-                given.append(framed(seen, one.seed, step, reframed))
+                given.append(framed(seen, one.seed, step, one.part.reframed))
             out += given
             if not one.part.paired:
                 # Not in the compiled part, where it takes fifteen times as long.

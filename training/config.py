@@ -48,7 +48,9 @@ class FitConfig:
     varied: float = 0.0  # low light: share of pairs in another exposure and white balance
     compressed: float = 0.0  # low light: share of crops that are made JPEGs first
     uneven: float = 0.0  # low light: share of darkened photographs that are lit unevenly
-    reframed: float = 0.0  # low light: share of wholes that are cut and mirrored for thumbnails
+    # Low light: of each source of --data, in their order, the share of pictures that are cut to a
+    # part and mirrored before their thumbnail is made; () for none. Goes with shares.
+    reframed: tuple[float, ...] = ()
     cell: int = 192  # photographs are kept as squares of this side to crop from
     copies: int = 3  # augmented copies of each photograph
     cells_gib: float = 1.5  # most memory for the cells
@@ -272,7 +274,7 @@ def _validate(config: FitConfig) -> None:
                       "val_photographs", "val_crop", "learning_rate", "cells_gib")  # fmt: skip
     limits.not_below_zero(config, "copies", "warmup_steps", "weight_decay", "seed",
                           "backbone_rate", "backbone_delay")  # fmt: skip
-    limits.shares(config, "synthetic", "varied", "compressed", "uneven", "reframed", "scanned")
+    limits.shares(config, "synthetic", "varied", "compressed", "uneven", "scanned")
     limits.one_of(config, "precision", PRECISIONS)
     limits.one_of(config, "jit_compile", JIT)
     for key in ("patch", "cell", "val_crop"):
@@ -317,6 +319,11 @@ def _check_shares(config: FitConfig) -> None:
         least = min(config.shares, default=1.0) / sum(config.shares or (1.0,)) * batch
         if config.shares and least < 0.5:
             raise UserError(f"{where}: one is too small for a batch of {batch}")
+    reframed = config.reframed
+    if not all(isinstance(share, int | float) and 0 <= share <= 1 for share in reframed):
+        limits.refuse(config, "reframed", "a share in 0..1 of each source is needed")
+    if reframed and len(reframed) != len(config.shares):
+        limits.refuse(config, "reframed", "goes with shares=(...), one of each for each source")
 
 
 def _check_progressive(config: FitConfig) -> None:

@@ -90,8 +90,11 @@ def _parts(config: FitConfig, train: Sequence[Source], free: bool) -> tuple[lowl
             raise UserError(
                 f"--set shares={config.shares}: --data names {len(train)} sources, each needs one"
             )
-        given = zip(config.shares, train, strict=True)
-        return tuple((pairs if one.low else photographs)([one], share) for share, one in given)
+        given = zip(config.shares, config.reframed or [0.0] * len(train), train, strict=True)
+        return tuple(
+            replace((pairs if one.low else photographs)([one], share), reframed=reframed)
+            for share, reframed, one in given
+        )
     # What they count is a matter of each stage, see _batches.
     return (
         pairs([source for source in train if source.low], 1.0),
@@ -118,7 +121,6 @@ def _batches(
         varied=config.varied,
         compressed=config.compressed,
         uneven=config.uneven,
-        reframed=config.reframed,
         without_truth=not config.objective.needs_truth,
         with_thumbnail=thumbnail,
     )

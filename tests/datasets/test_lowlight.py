@@ -203,8 +203,8 @@ def test_thumbnails_are_reframed_and_crops_are_not(natural: NDArray[np.uint8]) -
         [
             (picture.numpy(), small.numpy())
             for (picture, small), _ in twin.batches(
-                [made], patch=32, batch=4, start=0, stop=2, seed=1, reframed=share,
-                with_thumbnail=True,
+                [dataclasses.replace(made, reframed=share)], patch=32, batch=4, start=0, stop=2,
+                seed=1, with_thumbnail=True,
             )
         ]
         for share in (0.0, 1.0)
