@@ -46,7 +46,6 @@ CONFIG = FitConfig(
     varied=0.4,
     compressed=0.25,
     uneven=0.6,
-    reframed=0.9,
     cell=256,
     learning_rate=1e-3,
     objective=CharbonnierMsSsim(charbonnier=5.0, coarse=0.5),
