@@ -96,6 +96,24 @@ def test_each_source_has_its_stated_share(pairs: Path, small_photographs: Path) 
         feeds.prepare(small(shares=(1.0,)), *opened(pairs, small_photographs))
 
 
+def test_pictures_of_the_sources_that_are_named_are_reframed(
+    pairs: Path, small_photographs: Path
+) -> None:
+    """Thumbnails of the second source change, those of the first and all crops do not."""
+
+    def drawn(reframed: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
+        config = small(shares=(1.0, 1.0), progressive=(), batch=4, reframed=reframed)
+        feed = feeds.prepare(config, *opened(pairs, small_photographs))
+        (((picture, thumbnail), _),) = list(feed.batches(0, 1))
+        return picture.numpy(), thumbnail.numpy()
+
+    picture, thumbnail = drawn(())
+    same, reframed = drawn((0.0, 1.0))
+    assert np.array_equal(picture, same)
+    changed = np.abs(thumbnail - reframed).max((1, 2, 3)) > 0.02
+    assert changed.tolist() == [False, False, True, True]
+
+
 def test_ranges_of_8_bits_are_chosen_from_dark_whole_pictures(
     pairs: Path, small_photographs: Path
 ) -> None:
