@@ -391,6 +391,15 @@ def test_what_is_brighter_stays_brighter(gain: float) -> None:
         assert gain == 1.5 or lifted[0, 200, 0] == lifted[0, 150, 0]
 
 
+def test_the_shoulder_makes_no_edge() -> None:
+    """Of a colour that the network lifts more than others a smooth ramp stays smooth."""
+    ramp = np.arange(256, dtype=np.uint8)
+    colour = ramp[None, :, None] * np.float32([1.0, 0.8, 0.2])
+    lifted = np.minimum(colour * np.float32(4.0), 255.0)
+    found = enhance.blend(np.rint(colour).astype(np.uint8), lifted, 1.0, 0.7)[0, 40:, 0]
+    assert np.abs(np.diff(found)).max() < 8 and found.min() > 150
+
+
 def test_the_knee_is_what_an_enhancement_makes_of_where_highlights_begin() -> None:
     greys = np.linspace(0, 255, 400).repeat(300).reshape(400, 300, 1).repeat(3, -1)
     picture = np.rint(greys).astype(np.uint8)
