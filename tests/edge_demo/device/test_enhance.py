@@ -378,8 +378,17 @@ def test_a_lamp_and_a_blue_sky_keep_their_colour() -> None:
     assert np.abs(shares - np.array(sky) / 190).max() < 0.12 and found[0, 1].max() > 230
 
 
+def test_what_is_brighter_stays_brighter() -> None:
+    """No dark core in a lamp whose glow is brightened."""
+    greys = np.arange(256, dtype=np.uint8)[None, :, None].repeat(3, -1)
+    lifted = 255 * (greys / 255.0) ** 0.4
+    found = laid_over(greys, lifted.astype(np.float32))[0, :, 0]
+    assert np.diff(found).min() >= 0 and found[128] > 180 and found[254] <= 254
+    np.testing.assert_allclose(found[:80], lifted[0, :80, 0], atol=1)
+
+
 @pytest.mark.parametrize("gain", [1.5, 2.6, 3.0, 8.0])
-def test_what_is_brighter_stays_brighter(gain: float) -> None:
+def test_a_white_keeps_its_shape_at_every_gain(gain: float) -> None:
     """No dark core in a lamp whose glow is brightened, and no flat one where there is room."""
     greys = np.arange(256, dtype=np.uint8)[None, :, None].repeat(3, -1)
     lifted = np.minimum(gain * greys.astype(np.float32), 255.0)
