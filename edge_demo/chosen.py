@@ -125,9 +125,13 @@ def of_video(
     """
     if names is not None and len(names) > 1:
         raise UserError("a video is restored by one task at a time; name one with --task")
-    # Of chroma, videos have a faster model than pictures.
-    usual = None if names in (None, ("chroma",)) else names[0] if names else None
-    loaded = restorers.load(models_folder.find(given.model or usual), given.threads)
+    if given.model is not None:
+        path = models_folder.find(given.model)
+    elif names and names[0] != "chroma":
+        path = models_folder.find(names[0])
+    else:
+        path = models_folder.for_videos()
+    loaded = restorers.load(path, given.threads)
     if names and loaded.task.name != names[0]:
         raise UserError(f"{loaded.name} is a model of {loaded.task.name}, not of {names[0]}")
     return loaded.with_options(**wanted)

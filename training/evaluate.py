@@ -23,7 +23,7 @@ from keras_models import runs
 class KerasRunner:
     """A Keras model behind the ``tiling.Runner`` protocol."""
 
-    tile = 512
+    tile, takes_codes = 512, False
 
     def __init__(self, model: keras.Model, task: Task, halo: int) -> None:
         self.model = model

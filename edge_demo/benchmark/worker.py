@@ -58,6 +58,7 @@ class StageClock:
     def __init__(self, model: TFLiteModel) -> None:
         self._model = model
         self.tile, self.halo = model.tile, model.halo
+        self.takes_codes = model.takes_codes
         self.start()
 
     def start(self) -> None:

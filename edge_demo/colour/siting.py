@@ -95,10 +95,15 @@ def upsample_blocks(low: NDArray[np.generic], siting: str, kernel: str) -> Array
         (h, w, 4 * C) float32, unrounded: the block's positions left to right, then top to bottom,
         and within each the channels.
     """
+    return _merged(upsample_positions(low, siting, kernel))
+
+
+def upsample_positions(low: NDArray[np.generic], siting: str, kernel: str) -> list[Array]:
+    """``upsample_blocks``, each of the four positions by itself: (h, w, C) float32 each."""
     vertical, horizontal = cosited(siting)
     rows = [_centred(kernel, phase) for phase in axis_phases(vertical)]
     columns = [_centred(kernel, phase) for phase in axis_phases(horizontal)]
-    return _filter_blocks(low, rows, columns)
+    return _positions(low, rows, columns)
 
 
 def spread_blocks(low: NDArray[np.generic], siting: str) -> Array:
@@ -115,13 +120,12 @@ def spread_blocks(low: NDArray[np.generic], siting: str) -> Array:
         [_centred("bilinear", phase) for phase in axis_phases(True)] if on_pixel else [one, one]
         for on_pixel in cosited(siting)
     )
-    return _filter_blocks(low, rows, columns)
+    return _merged(_positions(low, rows, columns))
 
 
-def _filter_blocks(low: NDArray[np.generic], rows: list[Array], columns: list[Array]) -> Array:
-    """Each block position's own filter over (h, w, C): (h, w, 4 * C)."""
+def _positions(low: NDArray[np.generic], rows: list[Array], columns: list[Array]) -> list[Array]:
+    """Each block position's own filter over (h, w, C): four of that shape."""
     source = np.ascontiguousarray(low, np.float32)
-    h, w, channels = source.shape
     positions: list[Array] = []
     for index, row in enumerate(rows):
         if index and np.array_equal(row, rows[0]):
@@ -129,7 +133,14 @@ def _filter_blocks(low: NDArray[np.generic], rows: list[Array], columns: list[Ar
         else:
             upright = _along(source, row, 0)
             positions += [_along(upright, column, 1) for column in columns]
-    return np.asarray(cv2.merge(positions), np.float32).reshape(h, w, 4 * channels)
+    return positions
+
+
+def _merged(positions: list[Array]) -> Array:
+    """Positions (h, w, C) side by side in the last axis."""
+    h, w, channels = positions[0].shape
+    blocks = np.asarray(cv2.merge(positions), np.float32)
+    return blocks.reshape(h, w, len(positions) * channels)
 
 
 def _along(values: Array, taps: Array, axis: int) -> Array:

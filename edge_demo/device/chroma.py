@@ -74,7 +74,7 @@ class Chroma(Restorer):
         parts, tile = self._parts(degraded)
         for index, part in enumerate(parts):
             piece = _piece(degraded, part, tile)
-            outputs = self.runner.run(self.task.encode(piece))
+            outputs = self._run(piece)
             result = self.task.decode(outputs, piece, self.detail)
             top, bottom, left, right = part.keep
             # A doubled picture's tiles are even, too: their first pixels are its own.
@@ -101,7 +101,7 @@ class Chroma(Restorer):
         parts, size = self._parts(planes, tile)
         for part in parts:
             piece = _piece(planes, part, size)
-            outputs = self.runner.run(self.task.encode(piece))
+            outputs = self._run(piece)
             found = self.task.correction(outputs, piece, self.detail)
             top, bottom, left, right = ((place + 1) // 2 for place in part.keep)
             above, before = part.top // 2, part.left // 2
@@ -146,6 +146,12 @@ class Chroma(Restorer):
     def apply(self, frame: Frame, effect: Array) -> RestoredFrame:
         """The frame's own luma, and chroma with a correction."""
         return RestoredFrame(None, self.corrected(_planes(frame), effect))
+
+    def _run(self, piece: Planes) -> dict[str, Any]:
+        """What the graph answers of a tile."""
+        if self.runner.takes_codes:
+            return self.runner.run({self.task.inputs[0].name: self.task.codes(piece)})
+        return self.runner.run(self.task.encode(piece))
 
     def _parts(self, planes: Planes, least: int = 0) -> tuple[list[Tile], tuple[int, int]]:
         """The tiles of a picture, and their size: the model's, or ``least`` where that is more."""

@@ -76,6 +76,7 @@ class Dumped:
     def __init__(self, runner: Runner, dump: Dump) -> None:
         self._runner, self._dump = runner, dump
         self.tile, self.halo = runner.tile, runner.halo
+        self.takes_codes = False  # what is dumped are real values
 
     def fit(self, height: int, width: int) -> tuple[int, int]:
         """As the runner does."""

@@ -29,6 +29,8 @@ _COMPILED = b"edgetpu-custom-op"
 EDGE_TPU_LIBRARY = "libedgetpu.so.1"
 # Values quantised at a time: they stay in a processor's cache.
 _CHUNK = 1 << 16
+# What rounding to float32 makes of a step, at most, as a part of it.
+_SAME_STEP = 1e-6
 # Far more than help anywhere, and far fewer than a system refuses.
 _THREADS = 64
 
@@ -203,13 +205,22 @@ class Graph:
             self._interpreter.set_tensor(details["index"], self.stored(name, values[name]))
 
     def stored(self, name: str, values: NDArray[Any]) -> NDArray[Any]:
-        """Real values of an input, (H, W, C) or with the batch axis, as the graph holds them."""
+        """Values of an input, (H, W, C) or with the batch axis, as the graph holds them.
+
+        Integers of the graph's own type are that already; all else are real values.
+        """
         details = self._inputs[name]
         array = np.asarray(values).reshape(self.inputs[name])
         scale, zero_point = details["quantization"]
-        if np.issubdtype(details["dtype"], np.integer):
+        if np.issubdtype(details["dtype"], np.integer) and array.dtype != details["dtype"]:
             array = quantise(array, scale, zero_point, details["dtype"])
         return np.ascontiguousarray(array, details["dtype"])
+
+    def holds_codes(self, name: str, scale: float) -> bool:
+        """Whether an input's integers are int8 of ``scale`` to a unit, and 0 is 0."""
+        step, zero_point = self._inputs[name]["quantization"]
+        int8 = self._inputs[name]["dtype"] == np.int8
+        return bool(int8 and zero_point == 0 and abs(step * scale - 1.0) < _SAME_STEP)
 
     def invoke(self) -> None:
         """Run the graph alone; what a latency figure times."""

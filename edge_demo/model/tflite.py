@@ -25,6 +25,8 @@ class TFLiteModel:
         self.graph = Graph(path, threads)
         self.tile = self.card.tile
         self.halo = self.card.halo
+        first = self.card.task.inputs[0]
+        self.takes_codes = self.graph.holds_codes(first.name, first.scale)
         self._static = self.graph.compiled or self.card.static
 
     def fit(self, height: int, width: int) -> tuple[int, int]:

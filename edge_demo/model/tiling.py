@@ -22,16 +22,18 @@ class Runner(Protocol):
     Attributes:
         tile: side of a tile in image pixels, as the graph was made for.
         halo: outer pixels of a tile whose result depends on what lies beyond it, even.
+        takes_codes: whether ``run`` may be given whole codes as int8, see ``tasks.chroma``.
     """
 
     tile: int
     halo: int
+    takes_codes: bool
 
     def fit(self, height: int, width: int) -> tuple[int, int]:
         """Take tiles of this many pixels from now on, if it can; the size that it takes."""
 
     def run(self, values: dict[str, Any]) -> dict[str, Any]:
-        """Named inputs to named outputs, (H, W, C) each."""
+        """Named inputs to named outputs, (H, W, C) each: real values, or codes if it takes them."""
 
 
 @dataclass(frozen=True)

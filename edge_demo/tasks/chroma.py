@@ -39,6 +39,7 @@ from ..colour.siting import (
     spread_blocks,
     upsample_axis,
     upsample_blocks,
+    upsample_positions,
 )
 from ..colour.ycbcr import rgb_to_ycbcr, round_to_uint8
 from ..errors import UserError
@@ -245,6 +246,20 @@ def _pairs(values: NDArray[Any]) -> NDArray[Any]:
     return np.ascontiguousarray(values).view(kind)[..., 0]
 
 
+def _check_even(degraded: Planes) -> None:
+    if degraded.size[0] % 2 or degraded.size[1] % 2:
+        raise ValueError(f"a tile of even size is needed, not {degraded.size}")
+
+
+def _whole(values: NDArray[Any]) -> NDArray[np.uint8]:
+    """Rounded and clipped to 0..255, contiguous: as ``round_to_uint8``, in less time."""
+    if values.dtype == np.uint8:
+        return np.ascontiguousarray(values)
+    flat = np.ascontiguousarray(values, np.float32).reshape(len(values), -1)
+    found = cv2.addWeighted(flat, 1.0, flat, 0.0, 0.0, dtype=cv2.CV_8U)
+    return np.asarray(found, np.uint8).reshape(values.shape)
+
+
 def consistency(degraded: Planes) -> float:
     """How far a result is moved to what its 4:2:0 has to be: not to chroma that was quantised."""
     _, strength = degraded.quantised or (0.0, 0.0)
@@ -291,8 +306,7 @@ class Variant(Task):
         Returns:
             ``planes``: (H/2, W/2, 12 or 14) float32 in -128/255..127/255.
         """
-        if degraded.y.shape[0] % 2 or degraded.y.shape[1] % 2:
-            raise ValueError(f"a tile of even size is needed, not {degraded.size}")
+        _check_even(degraded)
         tensor = self.inputs[0]
         height, width = degraded.cbcr.shape[:2]
         planes = np.empty((height, width, tensor.channels), np.float32)
@@ -311,6 +325,35 @@ class Variant(Task):
             codes -= np.float32(tensor.zero)
             np.multiply(codes, np.float32(1 / tensor.scale), out=rows)
         return {tensor.name: planes}
+
+    def codes(self, degraded: Planes) -> NDArray[np.int8]:
+        """``encode`` in whole codes less ``zero``, for graphs that hold just these as int8.
+
+        A third of the time of ``encode`` and of making integers of it.
+
+        Returns:
+            (H/2, W/2, 12 or 14) int8; what lies beyond is clipped, as of any 8-bit input.
+        """
+        _check_even(degraded)
+        tensor = self.inputs[0]
+        height, width = degraded.cbcr.shape[:2]
+        codes = np.empty((height, width, tensor.channels), np.uint8)
+        pairs = codes.view(np.uint16)  # (Cb, Cr) of a position, or two luma samples, are one item
+        if self.told_quality:
+            strength = np.array(degraded.quantised or (0.0, 0.0), np.float32) * np.float32(255.0)
+            codes[..., -2:] = round_to_uint8(strength)
+        for top in range(0, height, _ROWS):
+            above, rows = max(0, top - 1), pairs[top : top + _ROWS]
+            luma = _whole(degraded.y[2 * top : 2 * (top + _ROWS)])
+            for row in range(2):
+                rows[..., row] = luma[row::2].view(np.uint16)
+            low = degraded.cbcr[above : top + _ROWS + 1]
+            found = upsample_positions(low, degraded.siting, REFERENCE)
+            for index, position in enumerate(found, 2):
+                kept = _whole(position[top - above :][: len(rows)])
+                rows[..., index] = kept.view(np.uint16)[..., 0]
+        codes ^= np.uint8(tensor.zero)  # less 128, as int8
+        return codes.view(np.int8)
 
     def correction(
         self, outputs: Mapping[str, Array], degraded: Planes, detail: float = DETAIL

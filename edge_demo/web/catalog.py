@@ -144,7 +144,7 @@ class Catalog:
             Refused: as ``find``.
         """
         if name is None and task in (None, "chroma"):
-            name = models_folder.chosen(models_folder.DEFAULT_PRESET, self.entries)
+            name = models_folder.chosen(models_folder.VIDEOS_PRESET, self.entries)
             task = "chroma"
         return self.find(name, task or self.named(name or "").task)
 

@@ -251,7 +251,7 @@ def test_bad_hints_are_one_line(document: Any, why: str) -> None:
 class Listening:
     """A network of 64x64 that answers nothing in particular, and keeps what it was given."""
 
-    tile, halo = 64, 0
+    tile, halo, takes_codes = 64, 0, False
 
     def __init__(self) -> None:
         self.given: dict[str, Any] = {}

@@ -114,7 +114,7 @@ def test_no_preset_is_below_plain_decoding(
 class Believer:
     """A network that sees colour everywhere: the ends of its range, in turns."""
 
-    tile, halo = 64, 8
+    tile, halo, takes_codes = 64, 8, False
 
     def __init__(self, task: chroma.Variant) -> None:
         self.result = task.outputs[0]

@@ -19,7 +19,7 @@ from studies import mirrored
 class Known:
     """Brightens by what stands at the left, or by the mean of all."""
 
-    tile, halo = 64, 0
+    tile, halo, takes_codes = 64, 0, False
 
     def __init__(self, by_heart: bool) -> None:
         self.by_heart = by_heart

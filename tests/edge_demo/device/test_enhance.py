@@ -23,7 +23,7 @@ MULTIPLE = enhance.TASK.size_multiple
 class Network:
     """A graph that answers with a function of its input, of any size or of one."""
 
-    tile, halo = 512, 0
+    tile, halo, takes_codes = 512, 0, False
 
     def __init__(self, name: str, answer: Callable[[Array], Array], static: int = 0) -> None:
         self.name, self._answer, self._static = name, answer, static

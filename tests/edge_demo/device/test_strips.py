@@ -18,7 +18,7 @@ WHOLE = 10_000
 class _None:
     """No network is asked here."""
 
-    tile, halo = 64, 8
+    tile, halo, takes_codes = 64, 8, False
 
     def fit(self, height: int, width: int) -> tuple[int, int]:
         return height, width

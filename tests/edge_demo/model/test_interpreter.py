@@ -60,6 +60,38 @@ def test_an_int8_graph_takes_whole_codes_exactly(
     assert np.abs(whole / step - np.rint(whole / step)).max() < 1e-3
 
 
+@pytest.mark.parametrize("siting", ["center", "left", "topleft", "top"])
+@pytest.mark.parametrize("name", list(chroma.VARIANTS))
+@pytest.mark.parametrize("limited", [False, True])
+def test_whole_codes_are_what_an_int8_graph_makes_of_real_values(
+    name: str, siting: str, limited: bool
+) -> None:
+    """Of stretched codes of limited range, too, which have fractions and lie beyond 0..255."""
+    task, rng = chroma.VARIANTS[name], np.random.default_rng(5)
+    y = rng.integers(0, 256, (134, 46)).astype(np.uint8)
+    cbcr = rng.integers(0, 256, (67, 23, 2)).astype(np.uint8)
+    planes = chroma.Planes(y, cbcr, siting, (0.25, 0.5))
+    if limited:
+        stretched = (cbcr - np.float32(128)) * np.float32(255 / 224) + np.float32(128)
+        planes = chroma.Planes(np.float32(y) * np.float32(255 / 219), stretched, siting)
+    codes = task.codes(planes)
+    real = task.encode(planes)[task.inputs[0].name]
+    assert codes.dtype == np.int8
+    np.testing.assert_array_equal(codes, quantise(real, 1 / 255, 0, np.int8))
+
+
+def test_a_graph_takes_its_own_integers_as_they_are(
+    model_files: dict[str, Path], natural: np.ndarray
+) -> None:
+    task, planes = chroma.TASK, chroma.degrade(natural[:64, :64])
+    name = task.inputs[0].name
+    int8, float32 = (TFLiteModel(model_files[recipe]) for recipe in ("int8", "float32"))
+    assert int8.takes_codes and not float32.takes_codes
+    int8.fit(64, 64)
+    real, codes = int8.run(task.encode(planes)), int8.run({name: task.codes(planes)})
+    np.testing.assert_array_equal(real["correction"], codes["correction"])
+
+
 def test_integers_come_close_to_floats(model_files: dict[str, Path], natural: np.ndarray) -> None:
     values = chroma.TASK.encode(chroma.degrade(natural))
     results = {}

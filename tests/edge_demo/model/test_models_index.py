@@ -70,8 +70,11 @@ def test_defaults() -> None:
         return next(name for name in names if name in INDEX.entries)
 
     assert models_folder.find(None).name == f"{usual(models_folder.DEFAULT_PRESET)}.tflite"
-    pictures = usual(models_folder.PICTURES_PRESET)
+    pictures, videos = (
+        usual(preset) for preset in (models_folder.PICTURES_PRESET, models_folder.VIDEOS_PRESET)
+    )
     assert models_folder.for_pictures().name == f"{pictures}.tflite"
+    assert models_folder.for_videos().name == f"{videos}.tflite"
     wanted = {task: usual(preset) for task, preset in models_folder.DEFAULTS.items()}
     assert Catalog().defaults == wanted
     assert all(INDEX.entries[name].in_git for name in wanted.values())

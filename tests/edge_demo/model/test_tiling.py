@@ -24,6 +24,8 @@ class Network:
     Whole numbers throughout, so that equal inputs give equal bits wherever they lie in a tile.
     """
 
+    takes_codes = False
+
     def __init__(self, tile: int, halo: int = HALO, fixed: bool = False) -> None:
         self.tile, self.halo, self.fixed = tile, halo, fixed
         self.sizes: set[tuple[int, int]] = set()
