@@ -185,7 +185,8 @@ def _network(options: argparse.Namespace, calibrated: bool, frame: int | None = 
         calibration = collect(
             restoration.of(task), given, tile_of(task), augmented=options.augmented
         )
-    return Network(model, task, calibration, tile_of(task), options.ranges, _progress)
+    stated = keras_models.in_floats(config["model"])
+    return Network(model, task, stated, calibration, tile_of(task), options.ranges, _progress)
 
 
 def _progress(text: str, last: bool) -> None:

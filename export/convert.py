@@ -20,7 +20,7 @@ from edge_demo.tasks.record import Task
 from keras_models import fakequant
 from keras_models.fakequant import Range
 
-from . import edgetpu, quantise, sensitivity
+from . import edgetpu, graph, quantise, sensitivity
 from .calibrate import Calibration
 from .chosen import Chosen
 from .recipes import RECIPES, Recipe
@@ -39,6 +39,7 @@ class Network:
     Attributes:
         model: float32, plain or fake-quantised, any size.
         task: names the tensors.
+        stated: its layers that 8 bits leave in floats, see ``keras_models.in_floats``.
         calibration: for recipes that need it.
         tile: side of the calibration's tiles, in image pixels; ranges and operations are looked at
             on a graph of this tile, whatever a recipe's own.
@@ -49,6 +50,7 @@ class Network:
 
     model: keras.Model
     task: Task
+    stated: tuple[str, ...]
     calibration: Calibration | None = None
     tile: int = TILE
     choice: str = next(iter(quantise.CHOICES))
@@ -83,9 +85,20 @@ class Network:
         return quantise.calibrated_ranges(self.floats, self.task, inputs, self.choice)
 
     @cached_property
+    def stated_floats(self) -> tuple[str, ...]:
+        """Tensors of the operations that it states to be in floats; none if it was trained so."""
+        if self.trained:
+            return ()
+        return tuple(
+            operation.outputs[0].name
+            for operation in graph.read(self.floats).details
+            if sensitivity.layer_name(operation).startswith(self.stated)
+        )
+
+    @cached_property
     def saturated(self) -> bytes:
         """``floats`` without the clamps that integers need not, see ``quantise.saturating``."""
-        return quantise.saturating(self.floats, self.ranges)
+        return quantise.saturating(self.floats, self.ranges, self.stated_floats)
 
     @cached_property
     def judged(self) -> Calibration:
@@ -101,7 +114,9 @@ class Network:
         def tell(done: int, total: int) -> None:
             self.progress(f"sensitivity: {done} of {total} operations", done == total)
 
-        return sensitivity.analyse(self.saturated, self.ranges, self.judged, tell)
+        return sensitivity.analyse(
+            self.saturated, self.ranges, self.judged, self.stated_floats, tell
+        )
 
     @cached_property
     def _kept_floats(self) -> dict[float, tuple[str, ...]]:
@@ -109,7 +124,7 @@ class Network:
         return {}
 
     def kept_floats(self, most_loss: float) -> tuple[str, ...]:
-        """Tensors of the operations that stay in floats, to lose no more dB, in order of choice.
+        """Tensors of more operations that stay in floats, to lose no more dB, in order of choice.
 
         Raises:
             UserError: too many would have to.
@@ -118,8 +133,9 @@ class Network:
             return self.chosen.floats
         if most_loss not in self._kept_floats:
             lines = sensitivity.choose_floats(
-                self.saturated, self.ranges, self.judged, most_loss, lambda: self.analysis
-            )
+                self.saturated, self.ranges, self.judged, self.stated_floats, most_loss,
+                lambda: self.analysis,
+            )  # fmt: skip
             self._kept_floats[most_loss] = tuple(line.tensor for line in lines)
         return self._kept_floats[most_loss]
 
@@ -172,16 +188,19 @@ def convert(network: Network, recipe: Recipe) -> tuple[bytes, dict[str, Any]]:
     elif network.calibration:
         facts["ranges"] = network.choice
         facts["calibration"] = network.calibration.manifest
-    kept: tuple[str, ...] = ()
+    # An Edge TPU computes no floats.
+    kept = () if recipe.edgetpu else network.stated_floats
     if recipe.most_loss is not None:
-        kept = network.kept_floats(recipe.most_loss)
-        facts["floats"] = sensitivity.layer_names(network.saturated, kept)
+        kept += network.kept_floats(recipe.most_loss)
         facts["most_loss_db"] = recipe.most_loss
+    if kept or recipe.most_loss is not None:
+        names = sensitivity.layer_names(network.saturated, kept)
+        facts["floats"] = list(dict.fromkeys(names))
     floats = network.saturated
     if size != (network.tile, network.tile):
         floats = float_graph(network.plain, network.task, size)
     flatbuffer = quantise.integer(floats, network.ranges, kept)
-    if recipe.integer and (left := quantise.in_floats(flatbuffer)):
+    if recipe.integer and (left := quantise.in_floats(flatbuffer, kept)):
         raise UserError(f"recipe {recipe.name}: no 8-bit form here of {', '.join(left)}")
     if recipe.edgetpu:
         facts["static"] = True

@@ -98,10 +98,14 @@ def _page(shipped: Shipped) -> str:
         f"- Calibrated on: {calibration['tiles']} tiles of {calibration['photographs']} "
         f"photographs of {calibration['source']}, seed {calibration['seed']}",
     ]
+    stated = cards["int8"].get("floats", [])
+    if stated:
+        lines.append(f"- In floats in 8 bits, too: {', '.join(stated)}")
     if mixed := cards.get("mixed"):
+        more = ", ".join(one for one in mixed["floats"] if one not in stated)
         lines.append(
-            f"- mixed: {', '.join(mixed['floats']) or 'no operation'} in floats, to lose at most "
-            f"{mixed['most_loss_db']:g} dB on calibration photographs"
+            f"- mixed: {more or 'no operation'}{' more' if stated else ''} in floats, to lose at "
+            f"most {mixed['most_loss_db']:g} dB on calibration photographs"
         )
     if "qat" in cards:
         lines.append(f"- qat: {_stage(cards['qat']['training']['stages'][-1])[2:]}")

@@ -106,7 +106,8 @@ def measure_anew(name: str, evaluate: str) -> list[Path]:
         told = runs.read_record(run)
         known = told.get("quantisation")
         network = Network(
-            runs.load_model(run), task, tile=tile_of(task),
+            runs.load_model(run), task, keras_models.in_floats(record["config"]["model"]),
+            tile=tile_of(task),
             chosen=chosen.of_values(known) if known else None,
         )  # fmt: skip
         if not (network.trained or network.chosen):
@@ -209,12 +210,13 @@ def _networks(
     run: Path, qat: Path | None, task: Task, calibration: Sequence[Source]
 ) -> list[_Trained]:
     """The run's network with its calibration, and the quantisation-aware one, if any, last."""
-    side = tile_of(task)
+    side, record = tile_of(task), runs.read_record(run)
     inputs = collect(restoration.of(task), calibration, side)
-    plain = Network(runs.load_model(run), task, inputs, side)
-    networks = [_Trained(run, runs.read_record(run), plain)]
+    stated = keras_models.in_floats(record["config"]["model"])
+    plain = Network(runs.load_model(run), task, stated, inputs, side)
+    networks = [_Trained(run, record, plain)]
     if qat:
-        trained = Network(runs.load_model(qat), task, None, side)
+        trained = Network(runs.load_model(qat), task, stated, None, side)
         networks.append(_Trained(qat, runs.read_record(qat), trained))
     return networks
 

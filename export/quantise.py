@@ -333,11 +333,17 @@ def integer(flatbuffer: bytes, ranges: Mapping[str, Range], floats: Collection[s
     return bytes(result.quantized_model)
 
 
-def in_floats(flatbuffer: bytes) -> list[str]:
-    """Kinds of operations that compute floats in a graph that was made of integers."""
+def in_floats(flatbuffer: bytes, stated: Collection[str]) -> list[str]:
+    """Kinds of operations that compute floats in a graph that was made of integers.
+
+    Args:
+        flatbuffer: from ``integer``.
+        stated: tensors whose operations are to compute floats, and do not count.
+    """
     found = {
         op.name
         for op in graph.read(flatbuffer).details
-        if op.name != "DEQUANTIZE" and any(t.dtype == "float32" for t in op.outputs)
+        if op.name != "DEQUANTIZE"
+        and any(t.dtype == "float32" and t.name not in stated for t in op.outputs)
     }
     return sorted(found)

@@ -136,7 +136,7 @@ def _network(run: Path, record: dict[str, Any]) -> Network:
     task = keras_models.task(config["model"], config["size"])
     known = record.get("quantisation")
     return Network(
-        runs.load_model(run), task, tile=tile_of(task),
+        runs.load_model(run), task, keras_models.in_floats(config["model"]), tile=tile_of(task),
         chosen=chosen.of_values(known) if known else None,
     )  # fmt: skip
 

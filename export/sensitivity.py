@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,6 +104,7 @@ def analyse(
     network: bytes,
     ranges: Mapping[str, Range],
     calibration: Calibration,
+    stated: Collection[str],
     progress: Callable[[int, int], None] | None = None,
 ) -> Analysis:
     """Measure every operation.
@@ -112,16 +113,17 @@ def analyse(
         network: the float graph.
         ranges: for every tensor of it.
         calibration: tiles to measure on.
+        stated: tensors whose operations are in floats whatever is found.
         progress: told how many operations are done, of how many.
     """
-    whole = quantise.integer(network, ranges)
+    whole = quantise.integer(network, ranges, stated)
     integer_db = score(whole, calibration)
     errors = _errors(network, whole, calibration)
-    operations = graph.read(network).details
+    operations = [op for op in graph.read(network).details if op.outputs[0].name not in stated]
     found = []
     for index, operation in enumerate(operations):
         tensor = operation.outputs[0].name
-        alone = quantise.integer(network, ranges, [tensor])
+        alone = quantise.integer(network, ranges, [*stated, tensor])
         signal, error = errors[tensor]
         found.append(
             Sensitivity(
@@ -168,30 +170,31 @@ def choose_floats(
     network: bytes,
     ranges: Mapping[str, Range],
     calibration: Calibration,
+    stated: Collection[str],
     most_loss: float,
     analysis: Callable[[], Analysis],
 ) -> tuple[Sensitivity, ...]:
-    """The operations to keep in floats, in the order of their choice, until few dB are lost.
+    """More operations to keep in floats, in the order of their choice, until few dB are lost.
 
     One after the other, that which gains most for its work. An operation may gain nothing alone
     and much beside a neighbour that is in floats already, so neighbours of those chosen are tried
     beside the most sensitive ones.
 
     Args:
-        network, ranges, calibration: as for ``analyse``.
+        network, ranges, calibration, stated: as for ``analyse``.
         most_loss: dB that the graph may lose against floats on the tiles.
         analysis: gives that of the same; asked for only where all in 8 bits loses too much.
 
     Raises:
         UserError: a dozen operations in floats still lose more.
     """
-    whole = quantise.integer(network, ranges)
+    whole = quantise.integer(network, ranges, stated)
     if score(network, calibration) - score(whole, calibration) <= most_loss:
         return ()
     found = analysis()
     left = {line.tensor: line for line in found.operations}
     work = sum(line.macs for line in found.operations) or 1
-    near = _neighbours(network)
+    near = _neighbours(network)  # of what is stated, too: those are not left
     chosen: list[Sensitivity] = []
     reached = found.integer_db
     while left and found.float_db - reached > most_loss:
@@ -204,7 +207,7 @@ def choose_floats(
         beside = {tensor for name in taken for tensor in near[name]}
         tried = list(dict.fromkeys([*list(left)[:_TRIED], *sorted(beside & set(left))]))
         scores = {
-            tensor: score(quantise.integer(network, ranges, [*taken, tensor]), calibration)
+            tensor: score(quantise.integer(network, ranges, [*stated, *taken, tensor]), calibration)
             for tensor in tried
         }
         best = max(

@@ -56,6 +56,16 @@ def halo(name: str, size: str) -> int:
     return int(reach(size)) if reach else 0
 
 
+def in_floats(name: str) -> tuple[str, ...]:
+    """How the names of a model's layers begin that 8-bit files keep in floats: its ``IN_FLOATS``.
+
+    For what an 8-bit step is too coarse for and costs little: numbers that decide over the whole
+    picture, sums of what is large and what is small. Quantisation-aware training rounds them, too,
+    and so do files for an Edge TPU.
+    """
+    return tuple(getattr(get(name), "IN_FLOATS", ()))
+
+
 def fitted(name: str, model: keras.Model) -> keras.Model:
     """What of a network is fitted: what its file's ``fitted`` makes of it, or all of it."""
     make = getattr(get(name), "fitted", None)

@@ -71,6 +71,11 @@ COLUMNS = 2
 # that small sizes see.
 THUMBNAIL_POOL, THUMBNAIL_SIZE = 4, (64, 96)
 THUMBNAIL = "thumbnail"  # its layer
+# What 8-bit files keep in floats: what is judged of the light, from the pool on, as a dark
+# picture's means are few steps of 8 bits; the colour curves, whose steps would add up; and the
+# sums at the picture's own size.
+IN_FLOATS = ("reduced", THUMBNAIL, "light", "curves", "colours", "recoloured", "join0",
+             "smooth0_add")  # fmt: skip
 
 
 def build(size: str) -> keras.Model:

@@ -76,7 +76,7 @@ def measure(preset: str, calibration: str, evaluation: str) -> dict[str, Any]:
     photographs = sources.open_source(evaluation, "test")
     tiles = calibrate.collect(CHROMA, [source], convert.TILE)
     varied = calibrate.collect(CHROMA, [source], convert.TILE, augmented=True)
-    network = convert.Network(runs.load_model(Path(preset)), chroma.TASK, tiles)
+    network = convert.Network(runs.load_model(Path(preset)), chroma.TASK, (), tiles)
     kinds = ways(network, tiles, varied)
     card = package.read_card(shipped(f"{preset}.float32")).values
     with tempfile.TemporaryDirectory() as folder:

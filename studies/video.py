@@ -18,6 +18,7 @@ import json
 import statistics
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -77,8 +78,8 @@ CODINGS = (
     ("BT.2020, limited range, 10 bits", "bt2020", False, 10, True),
 )
 SPEED_SIZE, SPEED_FRAMES = (1080, 1920), 24
-# Sizes of the network to compare.
-SIZED = ("chroma_residual-s.r1.int8", "chroma_residual-xs.r1.int8")
+# Sizes of the network to compare: the one that videos are restored with, and the next larger.
+SIZED = ("chroma_residual-xs.r1.int8", "chroma_residual-s.r1.int8")
 # What boards may be expected to do, in 8-bit multiply-accumulates a second: XNNPACK's page states
 # 24 ms for MobileNet v1 (569 million of them, Howard et al., 2017) on a Raspberry Pi 4 of 64 bits;
 # of a Raspberry Pi 5 its makers state two to three times the speed.
@@ -204,45 +205,50 @@ def _coded(rgb: Picture, made: Coding, stretched: bool, model: Chroma) -> tuple[
 
 
 def speed(options: argparse.Namespace) -> dict[str, Any]:
-    """The document of ``speed``: medians of rounds that alternate between the ways to write."""
-    model = TFLiteModel(shipped(MODEL), THREADS)
-    restorer = restorers.of_model(model)
+    """The document of ``speed``: medians of rounds that alternate between networks and ways."""
     ways = {"ffv1": ("out.mkv", "ffv1", temporal.STRENGTH),
             "h264": ("out.mp4", "h264", temporal.STRENGTH),
             "ffv1, not filtered": ("out.mkv", "ffv1", 0.0)}  # fmt: skip
-    found: dict[str, list[dict[str, float]]] = {name: [] for name in ways}
-    alone: list[dict[str, float]] = []
+    models = {name: TFLiteModel(shipped(name), THREADS) for name in SIZED}
+    found: dict[tuple[str, str], list[dict[str, float]]] = defaultdict(list)
+    alone: dict[str, list[dict[str, float]]] = defaultdict(list)
     with tempfile.TemporaryDirectory() as scratch:
         clip = Path(scratch) / "in.mp4"
         _write_clip(clip)
         for round_ in range(options.rounds + 1):
-            for name, (file, codec, smoothing) in ways.items():
-                print(f"\rround {round_} of {options.rounds}: {name:<20}", end="", flush=True)
+            for model, (way, (file, codec, smoothing)) in itertools.product(models, ways.items()):
+                print(
+                    f"\rround {round_} of {options.rounds}: {model} {way:<20}", end="", flush=True
+                )
                 wanted = writer.target(Path(scratch) / file, codec, None, True)
+                restorer = restorers.of_model(models[model])
                 began, worked = time.perf_counter(), time.process_time()
                 done = restore.restore_video(
                     clip, wanted, restorer, smoothing=smoothing, threads=THREADS
                 )
-                if round_:  # the first warms up
-                    ended = {"all": time.perf_counter() - began,
-                             "cpu": time.process_time() - worked}  # fmt: skip
-                    found[name].append(done.seconds | ended)
-            alone.append(_graph_alone(model))
+                ended = {"all": time.perf_counter() - began,
+                         "cpu": time.process_time() - worked}  # fmt: skip
+                found[model, way].append(done.seconds | ended)
+            for model, loaded in models.items():
+                alone[model].append(_graph_alone(loaded))
     print()
-    graph = {key: round(1e3 * statistics.median(one[key] for one in alone[1:]), 1)
-             for key in alone[0]}  # fmt: skip
     rows = []
-    for name, rounds in found.items():
-        middle = {key: statistics.median(one[key] for one in rounds) for key in rounds[0]}
+    for (model, way), rounds in found.items():
+        # The first warms up.
+        middle = {key: statistics.median(one[key] for one in rounds[1:]) for key in rounds[0]}
         rows.append(
-            {"name": name, "fps": round(SPEED_FRAMES / middle["all"], 3),
+            {"model": model, "name": way, "fps": round(SPEED_FRAMES / middle["all"], 3),
              "ms": {key: round(1e3 * value / SPEED_FRAMES, 1) for key, value in middle.items()}}
         )  # fmt: skip
-    height, width = SPEED_SIZE
-    return {
-        "model": MODEL, "size": [width, height], "frames": SPEED_FRAMES, "threads": THREADS,
-        "rounds": options.rounds, "host": host.describe(), "graph_ms": graph, "rows": rows,
+    graphs = {
+        model: {key: round(1e3 * statistics.median(one[key] for one in rounds[1:]), 1)
+                for key in rounds[0]}
+        for model, rounds in alone.items()
     }  # fmt: skip
+    height, width = SPEED_SIZE
+    return {"size": [width, height], "frames": SPEED_FRAMES, "threads": THREADS,
+            "rounds": options.rounds, "host": host.describe(), "graph_ms": graphs,
+            "rows": rows}  # fmt: skip
 
 
 def sizes(options: argparse.Namespace) -> dict[str, Any]:
@@ -392,20 +398,23 @@ def _table_speed(found: Json) -> str:
     """Frames a second, and where the time goes."""
     stages = ("read", "network", "filter", "rest", "write")
     cells = [
-        [row["name"], f"{row['fps']:.2f}", f"{row['ms']['all']:.0f}",
+        [f"`{row['model']}`", row["name"], f"{row['fps']:.2f}", f"{row['ms']['all']:.0f}",
          *(f"{row['ms'][key] / sum(row['ms'][one] for one in stages):.0%}" for key in stages),
          f"{row['ms']['cpu']:.0f}"]
         for row in found["rows"]
     ]  # fmt: skip
-    graph = found["graph_ms"]
-    cells.append(["the graph alone", f"{1e3 / graph['all']:.2f}", f"{graph['all']:.0f}",
-                  "", "100%", "", "", "", f"{graph['cpu']:.0f}"])  # fmt: skip
-    header = ["written as", "frames a second", "ms a frame", *stages, "processor ms a frame"]
+    cells += [
+        [f"`{model}`", "nothing: the graph alone", f"{1e3 / ms['all']:.2f}", f"{ms['all']:.0f}",
+         "", "100%", "", "", "", f"{ms['cpu']:.0f}"]
+        for model, ms in found["graph_ms"].items()
+    ]  # fmt: skip
+    header = ["network", "written as", "frames a second", "ms a frame", *stages,
+              "processor ms a frame"]  # fmt: skip
     width, height = found["size"]
     return (
-        f"{markdown(header, cells)}\nA frame of {width}x{height}, `{found['model']}`, "
-        f"{found['threads']} threads, medians of {found['rounds']} alternating rounds of "
-        f"{found['frames']} frames, on {wording.host(found['host'])}.\n"
+        f"{markdown(header, cells)}\nA frame of {width}x{height}, {found['threads']} threads, "
+        f"medians of {found['rounds']} alternating rounds of {found['frames']} frames, on "
+        f"{wording.host(found['host'])}.\n"
     )
 
 

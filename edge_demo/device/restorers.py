@@ -36,7 +36,7 @@ def load(model: str | PathLike[str] | None, threads: int = 2) -> Restorer:
 
     Args:
         model: a path to a ``.tflite``, a preset's name with or without its recipe, or a task's, for
-            the model that is usual for it; None: for the one that videos are restored with.
+            the model that is usual for it; None: for the default, see ``models_folder``.
         threads: of the interpreter.
 
     Raises:

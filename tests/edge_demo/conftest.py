@@ -54,7 +54,7 @@ def _export(folder: Path, photograph: NDArray[np.uint8]) -> dict[str, Path]:
     card = {**files.base_card(record, None, None), "tile": TILE}
     pieces = (np.ascontiguousarray(photograph[:TILE, :TILE]),)
     calibration = of_pieces(restoration.of("chroma"), pieces, {})
-    network = convert.Network(model, module.TASK, calibration, TILE)
+    network = convert.Network(model, module.TASK, (), calibration, TILE)
     paths = {}
     for recipe in recipes.parse("float32,int8"):
         paths[recipe.name] = folder / f"chroma_residual-test.{recipe.name}.tflite"

@@ -118,7 +118,7 @@ def test_the_same_model_is_the_same_file(
 
 
 def test_a_calibrated_recipe_needs_calibration(lively: Callable[[str], Any]) -> None:
-    network = Network(lively("chroma_residual"), chroma.TASK, None, 64)
+    network = Network(lively("chroma_residual"), chroma.TASK, (), None, 64)
     with pytest.raises(ValueError, match="need calibration"):
         convert(network, find("int8"))
 
@@ -144,7 +144,7 @@ def test_an_edge_tpu_export_is_refused_where_an_operation_does_not_map() -> None
     rng = np.random.default_rng(0)
     pieces = (rng.integers(0, 256, (64, 64, 3)).astype(np.uint8),)
     calibration = of_pieces(restoration.of("chroma"), pieces, {})
-    network = Network(model, chroma.TASK, calibration, 64)
+    network = Network(model, chroma.TASK, (), calibration, 64)
     with pytest.raises(UserError, match=r"int8_edgetpu: not ready.*HARD_SWISH"):
         convert(network, dataclasses.replace(find("int8_edgetpu"), tile=64))
 
@@ -155,7 +155,7 @@ def test_an_op_that_tflite_lacks_is_refused() -> None:
     odd = keras.ops.sinh(planes)
     model = keras.Model(planes, keras.layers.Conv2D(8, 1)(odd))
     with pytest.raises(UserError, match="Sinh"):
-        convert(Network(model, chroma.TASK), find("float32"))
+        convert(Network(model, chroma.TASK, ()), find("float32"))
 
 
 def test_nothing_is_overwritten_unasked(

@@ -16,7 +16,7 @@ from edge_demo.device import restorers
 from edge_demo.device.selftest import selftest
 from edge_demo.measure import restoration
 from edge_demo.model import models_folder, models_index, package
-from export import convert, files, page
+from export import calibrate, convert, files, graph, page, recipes
 from export.__main__ import main
 from export.check import check
 from export.recipes import NAMES
@@ -201,13 +201,38 @@ def test_ship(run: Path, pairs: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     assert f"{name}.int8" in models_folder.shipped("enhance")
 
 
+def test_what_is_judged_of_the_light_is_in_floats() -> None:
+    """Of pictures that are nearly black, means would be few steps of 8 bits; the body is integers.
+
+    The file still takes integers and gives them.
+    """
+    task = keras_models.task("enhance_mirnet", "test")
+    stated = keras_models.in_floats("enhance_mirnet")
+    rng = np.random.default_rng(3)
+    tiles = tuple(rng.integers(0, 40, (64, 64, 3)).astype(np.uint8) for _ in range(3))
+    inputs = calibrate.of_pieces(restoration.of(task), tiles, {})
+    network = convert.Network(
+        keras_models.build("enhance_mirnet", "test"), task, stated, inputs, 64
+    )
+    made, facts = convert.convert(network, recipes.find("int8"))
+    assert {"reduced", "light0", "light", "curves", "colours_shift", "join0"} <= set(
+        facts["floats"]
+    )
+    contents = graph.read(made)
+    of_floats = {op.name for op in contents.details if op.outputs[0].dtype == "float32"}
+    of_integers = [op for op in contents.details if op.outputs[0].dtype == "int8"]
+    assert {"AVERAGE_POOL_2D", "MEAN"} <= of_floats
+    assert {dtype for _, dtype, _ in contents.inputs} == {"int8"}
+    assert sum(op.macs for op in of_integers) > 0.7 * contents.macs
+
+
 def test_a_graph_that_keeps_its_size_says_so(tmp_path: Path) -> None:
     """A bilinear resize holds its size: the picture is brought to the graph's."""
     keras.utils.set_random_seed(1)
     task = keras_models.task("enhance_mirnet", "test")
     record = {"config": {"model": "enhance_mirnet", "size": "test"}, "data": "x", "versions": {}}
     path = tmp_path / "m.float32.tflite"
-    network = convert.Network(keras_models.build("enhance_mirnet", "test"), task)
+    network = convert.Network(keras_models.build("enhance_mirnet", "test"), task, ())
     card = {**files.base_card(record, None, None), "recipe": "float32", "tile": 96}
     files.write(path, convert.float_graph(network.plain, task, 96), card)
     assert package.read_card(path).values["static"] is True

@@ -84,7 +84,7 @@ def test_calibrated_afterwards(name: str, tmp_path: Path) -> None:
     floats = convert.float_graph(model, task, TILE)
     ranges = quantise.calibrated_ranges(floats, task, [{"x": one} for one in inputs])
     made = quantise.integer(floats, ranges)
-    assert quantise.in_floats(made) == []
+    assert quantise.in_floats(made, ()) == []
     kinds = {t.dtype for op in graph.read(made).details for t in op.outputs}
     assert kinds == {"int8"}
     found, _ = run(made, inputs[0], tmp_path)
@@ -98,9 +98,9 @@ def test_trained_on_steps(name: str, tmp_path: Path) -> None:
     model, task, inputs = network(NETWORKS[name])
     ranges = fakequant.choose_ranges(model, inputs, fakequant.stated_ranges(task))
     rounding = fakequant.fake_quantised(model, ranges)
-    trained = convert.Network(rounding, task, None, TILE)
+    trained = convert.Network(rounding, task, (), None, TILE)
     made = quantise.integer(trained.floats, trained.ranges)
-    assert quantise.in_floats(made) == []
+    assert quantise.in_floats(made, ()) == []
     found, step = run(made, inputs[0], tmp_path)
     expected = rounding.predict_on_batch(inputs[:1])[0]
     plain = model.predict_on_batch(inputs[:1])[0]
@@ -127,7 +127,7 @@ def test_layers_are_told_apart_whatever_they_are_called(tmp_path: Path) -> None:
     model, task, inputs = network(build)
     ranges = fakequant.choose_ranges(model, inputs, fakequant.stated_ranges(task))
     rounding = fakequant.fake_quantised(model, ranges)
-    trained = convert.Network(rounding, task, None, TILE)
+    trained = convert.Network(rounding, task, (), None, TILE)
     found = {quantise.layer_of(name): span for name, span in trained.ranges.items()}
     for name in ("conv", "conv_1", "conv_1_1", "conv_2"):
         assert found[name] == ranges[name]
@@ -174,7 +174,7 @@ def test_what_training_cannot_round_is_named(build: Build, says: str) -> None:
 def test_an_integer_recipe_holds_integers_only() -> None:
     """An operation without an 8-bit form is no silent float within a file that says int8."""
     model, task, _ = network(lambda x: layers.LeakyReLU()(conv()(x)))
-    made = convert.Network(model, task, Calibration(restoration.of("chroma"), (), {}), TILE)
+    made = convert.Network(model, task, (), Calibration(restoration.of("chroma"), (), {}), TILE)
     vars(made)["ranges"] = dict.fromkeys(
         quantise._computed(made.floats), fakequant.Range(-1.0, 1.0)
     )

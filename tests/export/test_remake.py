@@ -79,7 +79,7 @@ def test_other_bytes_are_refused(changed: Path) -> None:
 def test_rounding_is_told_from_another_network() -> None:
     """Only normalisations are multiplied into kernels, and what comes out computes the same."""
     model = keras_models.build("colorize_unet", "test")
-    network = convert.Network(model, keras_models.task("colorize_unet", "test"))
+    network = convert.Network(model, keras_models.task("colorize_unet", "test"), ())
     assert remake._rounds_alike(network)
     for weight in model.trainable_weights:
         weight.assign(weight + 0.01)  # the graph has been made before

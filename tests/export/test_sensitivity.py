@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,7 @@ from edge_demo.measure.metrics import PSNR_LIMIT
 from edge_demo.model import models_folder, models_index, package
 from edge_demo.model.interpreter import Graph
 from edge_demo.tasks import chroma
-from export import graph, made, quantise, reports, sensitivity
+from export import convert, graph, made, quantise, recipes, reports, sensitivity
 from export.__main__ import main
 from export.calibrate import of_pieces
 from export.convert import Network
@@ -35,7 +36,7 @@ def network(
     """What the float graph makes of a tile counts as the tile's true chroma."""
     pieces = tuple(np.ascontiguousarray(natural[:TILE, left : left + TILE]) for left in (0, 32, 64))
     calibration = of_pieces(restoration.of("chroma"), pieces, {"source": "test"})
-    made = Network(lively("chroma_residual"), chroma.TASK, calibration, TILE)
+    made = Network(lively("chroma_residual"), chroma.TASK, (), calibration, TILE)
     file = tmp_path_factory.mktemp("floats") / "floats.tflite"
     file.write_bytes(made.floats)
     runner = Graph(file)
@@ -64,7 +65,7 @@ def test_what_needs_too_many_floats_is_refused(
     monkeypatch.setattr(sensitivity, "_MOST", 1)
     with pytest.raises(UserError, match=r"1 operations in floats still lose .* quantisation-aware"):
         sensitivity.choose_floats(
-            network.saturated, network.ranges, network.judged, 0.001, lambda: network.analysis
+            network.saturated, network.ranges, network.judged, (), 0.001, lambda: network.analysis
         )
 
 
@@ -98,6 +99,7 @@ def test_as_few_operations_as_will_do_stay_in_floats(network: Network) -> None:
             network.floats,
             network.ranges,
             network.judged,
+            (),
             most,
             lambda: asked.append(1) or analysis,
         )
@@ -114,6 +116,23 @@ def test_as_few_operations_as_will_do_stay_in_floats(network: Network) -> None:
     assert loss(kept) <= whole - 1.0 < loss(kept[:-1])
     # A bound that only floats can meet: every operation stays in them.
     assert len(choose(0.0)) == len(LAYERS)
+
+
+def test_what_a_network_states_stays_in_floats(network: Network) -> None:
+    """Nothing of it is left to be found, and what is found comes on top."""
+    stated = dataclasses.replace(network, stated=("tail",))
+    vars(stated)["judged"] = network.judged
+    assert stated.stated_floats == (quantise.signature(network.floats)["correction"],)
+    names = [line.name for line in stated.analysis.operations]
+    assert sorted(names) == sorted(set(LAYERS) - {"tail"})
+    assert stated.analysis.integer_db > network.analysis.integer_db
+    made, facts = convert.convert(stated, recipes.find("int8"))
+    assert facts["floats"] == ["tail"]
+    kinds = [op.outputs[0].dtype for op in graph.read(made).details]
+    assert kinds.count("float32") == 2  # as an operation's, and as what it is given
+    plain, facts = convert.convert(network, recipes.find("int8"))
+    assert "floats" not in facts
+    assert "float32" not in [op.outputs[0].dtype for op in graph.read(plain).details]
 
 
 def test_what_stays_in_floats_is_what_was_named(network: Network) -> None:

@@ -113,12 +113,12 @@ def test_the_integer_graph_follows_training_on_steps(
     model, task = lively(size, pictures), zerodce.task(size)
     ranges = fakequant.choose_ranges(model, pictures, {"picture": (0.0, 1.0)})
     rounding = fakequant.fake_quantised(model, ranges)
-    network = convert.Network(rounding, task, None, SIDE)
+    network = convert.Network(rounding, task, (), None, SIDE)
     plain = model.predict_on_batch(pictures[:1])[0]
     floats, _ = computed(network.floats, pictures[0], tmp_path)
     assert np.abs(floats - plain).max() < 1e-5
     made = quantise.integer(network.floats, network.ranges)
-    assert quantise.in_floats(made) == []
+    assert quantise.in_floats(made, ()) == []
     found, step = computed(made, pictures[0], tmp_path)
     assert step == pytest.approx(1 / 128)
     expected = rounding.predict_on_batch(pictures[:1])[0]

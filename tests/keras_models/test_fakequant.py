@@ -139,11 +139,11 @@ def test_the_integer_graph_follows_the_fake_quantised_one(
     rounding = fakequant.fake_quantised(model, ranges)
     expected = np.asarray(rounding(inputs[None]))[0]
     if kind == "trained":
-        network = convert.Network(rounding, chroma.TASK, None, 64)
+        network = convert.Network(rounding, chroma.TASK, (), None, 64)
         recipe = recipes.find("qat")
     else:
         calibration = calibrate.of_pieces(restoration.of("chroma"), (picture,), {})
-        network = convert.Network(model, chroma.TASK, calibration, 64)
+        network = convert.Network(model, chroma.TASK, (), calibration, 64)
         recipe = recipes.find("int8")
     path = tmp_path / "model.tflite"
     flatbuffer, facts = convert.convert(network, dataclasses.replace(recipe, tile=64))
@@ -281,7 +281,7 @@ def rounded(model: keras.Model, pictures: np.ndarray) -> keras.Model:
 
 
 def exported(model: keras.Model) -> bytes:
-    network = convert.Network(model, PICTURE, None, TILE)
+    network = convert.Network(model, PICTURE, (), None, TILE)
     return quantise.integer(network.floats, network.ranges)
 
 
@@ -298,7 +298,7 @@ def test_a_part_is_whole_in_integers_and_follows_training(
     model = toy(PARTS[name])
     rounding = rounded(model, pictures)
     made = exported(rounding)
-    assert quantise.in_floats(made) == []
+    assert quantise.in_floats(made, ()) == []
     assert {t.dtype for op in graph.read(made).details for t in op.outputs} == {"int8"}
     found = computed(made, pictures[0], tmp_path) * 255
     expected = rounding.predict_on_batch(pictures[:1])[0] * 255
@@ -322,7 +322,7 @@ def test_a_part_is_the_same_in_a_float_file_and_calibrated_afterwards(
     assert np.abs(computed(floats, pictures[0], tmp_path) - expected).max() < 1e-5
     ranges = quantise.calibrated_ranges(floats, PICTURE, [{"picture": one} for one in pictures])
     made = quantise.integer(floats, ranges)
-    assert quantise.in_floats(made) == []
+    assert quantise.in_floats(made, ()) == []
     assert np.abs(computed(made, pictures[0], tmp_path) - expected).mean() < 2 / 255
 
 

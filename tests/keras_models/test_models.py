@@ -352,7 +352,7 @@ def test_int8_floor(
         for s in (0, 32, 64)
     )
     square = dataclasses.replace(task, frame=None)
-    network = Network(model, square, of_pieces(restoration.of(square), tiles, {}), TILE)
+    network = Network(model, square, (), of_pieces(restoration.of(square), tiles, {}), TILE)
     data, _ = convert(network, dataclasses.replace(find("int8"), tile=TILE))
     contents = graph.read(data)
     assert {kind for _, kind, _ in (*contents.inputs, *contents.outputs)} == {"int8"}
