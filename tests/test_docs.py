@@ -427,10 +427,11 @@ def test_the_tables_are_there() -> None:
     assert found == {
         "chroma_residual-s.r1 center", "benchmark", "compare", "pi", "quantisation", "recipes",
         "bitrate", "detail", "drawn", "one_axis", "peers", "sensitivity", "tiles",
-        "low_light", "benchmark enhance", "compare enhance",
+        "low_light", "in_floats", "benchmark enhance", "compare enhance",
         "colorize_unet-lite0.r3", "hint_borders", "colour_meaning classes",
         "colour_meaning skin", "colour large", "colour scenes", "colour wanted",
-        "video coding", "video filters", "video sizes", "video speed", "video walkers", "web",
+        "video coding", "video filters", "video sizes", "video speed", "video walkers",
+        "video walkers_xs", "web",
         "cleaning recall", "cleaning time", "pipeline stages",
         "players",
     }  # fmt: skip

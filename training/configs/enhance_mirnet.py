@@ -1,4 +1,4 @@
-"""MIRNet, size lite: the config of preset ``enhance_mirnet-lite.r4``.
+"""MIRNet, size lite: the config of preset ``enhance_mirnet-lite.r5``.
 
 Pairs of two cameras and of exposure brackets, and photographs of a third source that are darkened
 afresh at every step: 400 pairs of LOL v1's training set whose scenes are in no test, 56 of ELIEI's
@@ -8,7 +8,7 @@ afresh at every step: 400 pairs of LOL v1's training set whose scenes are in no 
     python -m training fit enhance_mirnet \\
         --data "pairs:lol/train + pairs:lowlight_pairs:train + pairs:sice \\
             + folder:eliei_reference + folder:photos_444/train" --set shares="(4,5,1,1,1)" \\
-        --val pairs:lol/val --out runs/enhance_mirnet-lite.r4
+        --val pairs:lol/val --out runs/enhance_mirnet-lite.r5
 
 The preset had 26,250 steps: the 20,250 of ``enhance_mirnet-lite.r2`` (5,750 without uneven light,
 1,500 with it, 13,000 more), where ELIEI had two tenths of each batch, and 6,000 from there with
@@ -20,9 +20,10 @@ other cameras; it does not ship.
 Its weights were first shipped as ``enhance_mirnet-lite.r3``, whose 8-bit ranges cut off what the
 network says of a picture with lamps as a whole: its colours turned green. ``r4`` are the same
 weights, with ranges chosen on brackets and darkened photographs, too, and with room beyond them.
+``r5`` are the same once more: its 8-bit files leave in floats what is judged of the light.
 
 Hardware: 2 x86 cores (AVX-512 with bfloat16), also busy with other work: 3.8 h.
-What it reached: ``docs/models/enhance_mirnet-lite.r4.md``.
+What it reached: ``docs/models/enhance_mirnet-lite.r5.md``.
 """
 
 import dataclasses
