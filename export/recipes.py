@@ -19,7 +19,8 @@ class Recipe:
         summary: for help and docs.
         calibrated: whether it needs photographs to choose ranges from.
         trained: whether it needs a run of quantisation-aware training.
-        integer: whether the graph has 8-bit integers in and out, and nothing else inside.
+        integer: whether the graph has 8-bit integers in and out, and nothing else inside but what
+            its network states to be in floats, see ``keras_models.in_floats``.
         most_loss: dB of the headline metric that it may lose on calibration photographs; the
             operations that cost most are kept in floats until it loses no more. None: no bound.
         edgetpu: whether an Edge TPU must map the whole graph.

@@ -124,6 +124,8 @@ def wrong_operations(
 ) -> list[str]:
     """Operations that write what none of x86's kernels does, given the same values.
 
+    Integers must be the same, but for ``OWN_TABLES``; floats but for their last digits.
+
     Args:
         arm: what each writes.
         x86: the same by each set of kernels.
@@ -135,8 +137,11 @@ def wrong_operations(
     found = []
     for place, (kind, values) in enumerate(zip(kinds, arm, strict=True)):
         steps = min(largest({"": values}, {"": some[place]}) for some in x86)
-        if not steps <= OWN_TABLES.get(kind, 0):
-            found.append(f"operation {place} ({kind}) is {steps:g} steps off")
+        allowed, unit = float(OWN_TABLES.get(kind, 0)), "steps "
+        if np.issubdtype(values.dtype, np.floating):
+            allowed, unit = FLOAT_TOLERANCE * max(1.0, float(np.abs(values).max())), ""
+        if not steps <= allowed:
+            found.append(f"operation {place} ({kind}) is {steps:g} {unit}off")
     return found
 
 

@@ -175,6 +175,15 @@ def test_operations_by_themselves() -> None:
     ]
 
 
+def test_operations_in_floats_may_differ_in_their_last_digits() -> None:
+    """By a share of their largest value; what is more is no rounding."""
+    truth = np.array([0.0, 300.0], np.float32)
+    kinds, x86 = ["MEAN"], [[truth], [truth + np.float32(7)]]
+    assert compare.wrong_operations([truth * np.float32(1.00009)], x86, kinds) == []
+    (wrong,) = compare.wrong_operations([truth * np.float32(1.001)], x86, kinds)
+    assert wrong.startswith("operation 0 (MEAN) is 0.3") and "steps" not in wrong
+
+
 def test_the_table_and_json() -> None:
     rows = [row(outputs(2.0), picture=2), row(None, math.inf, outputs="died")]
     header, first, last = compare.table(rows).splitlines()
