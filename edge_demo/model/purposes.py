@@ -23,7 +23,7 @@ PURPOSES = {
     "chroma_bitrate": Purpose("best", "JPEGs: it goes by how strongly each was compressed"),
     "chroma_gan": Purpose("sharp", "sharper colour edges, at the price of some fidelity"),
     "chroma_merged": Purpose("detailed", "more detail, as much of it as you like"),
-    "chroma_residual": Purpose("fast", "4:2:0 that is little compressed; the smallest and fastest"),
+    "chroma_residual": Purpose("fast", "4:2:0 that is little compressed; small and fast"),
     "colorize_eccv16": Purpose("vivid", "strong colours; fewer where it is unsure, if you like"),
     "colorize_fusion": Purpose("careful", "keeps to colours that are safe"),
     "colorize_siggraph17": Purpose("guided", "colours by itself, or by your hints or a reference"),
