@@ -103,17 +103,29 @@ def measure_anew(name: str, evaluate: str) -> list[Path]:
     networks = []
     for one in found:
         run = Path(one)
-        told = runs.read_record(run)
-        known = told.get("quantisation")
-        network = Network(
-            runs.load_model(run), task, keras_models.in_floats(record["config"]["model"]),
-            tile=tile_of(task),
-            chosen=chosen.of_values(known) if known else None,
-        )  # fmt: skip
+        network = stored_network(run)
         if not (network.trained or network.chosen):
             raise UserError(f"{one}: nothing is stored of its calibration; ship it again")
-        networks.append(_Trained(run, told, network))
+        networks.append(_Trained(run, runs.read_record(run), network))
     return _measured_and_written(networks, task, name, record["terms"], evaluation)
+
+
+def stored_network(run: Path) -> Network:
+    """The network of a preset, with what calibration chose for it, if that is stored.
+
+    Args:
+        run: the preset's name.
+
+    Raises:
+        UserError: as ``runs.load_model``.
+    """
+    record = runs.read_record(run)
+    config, known = record["config"], record.get("quantisation")
+    task = keras_models.task(config["model"], config["size"])
+    return Network(
+        runs.load_model(run), task, keras_models.in_floats(config["model"]), tile=tile_of(task),
+        chosen=chosen.of_values(known) if known else None,
+    )  # fmt: skip
 
 
 def _measured_and_written(

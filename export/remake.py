@@ -18,7 +18,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-import keras_models
 from edge_demo.device.selftest import repeated
 from edge_demo.errors import UserError
 from edge_demo.measure import restoration
@@ -27,10 +26,10 @@ from edge_demo.model.interpreter import Graph
 from edge_demo.model.models_index import SUFFIX, Entry, Index
 from keras_models import runs
 
-from . import chosen, files, page
-from .convert import Network, tile_of
+from . import files, page
+from .convert import Network
 from .index import holds
-from .preset import with_metrics
+from .preset import stored_network, with_metrics
 from .recipes import Recipe, find
 
 # Of a float graph's output, where values are about 1: 1e-6 was seen between processors.
@@ -108,7 +107,7 @@ class _Preset:
         run = Path(continued if aware else self.name)
         record = runs.read_record(run)
         if run.name not in self.networks:
-            self.networks[run.name] = _network(run, record)
+            self.networks[run.name] = stored_network(run)
         network = self.networks[run.name]
         if recipe.calibrated and not (network.trained or network.chosen):
             raise UserError(f"{entry.name}: nothing is stored of its calibration; ship it again")
@@ -129,16 +128,6 @@ class _Preset:
             siting = restoration.of(network.task).siting(None)
             table: dict[str, Any] = json.loads(page.table_file(self.name, siting).read_text())
             with_metrics(draft, table, out, facts)
-
-
-def _network(run: Path, record: dict[str, Any]) -> Network:
-    config = record["config"]
-    task = keras_models.task(config["model"], config["size"])
-    known = record.get("quantisation")
-    return Network(
-        runs.load_model(run), task, keras_models.in_floats(config["model"]), tile=tile_of(task),
-        chosen=chosen.of_values(known) if known else None,
-    )  # fmt: skip
 
 
 def _rounds_alike(network: Network) -> bool:

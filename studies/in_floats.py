@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-import keras_models
 from datasets import samples
 from edge_demo import cli
 from edge_demo.device import restorers
@@ -29,8 +28,9 @@ from edge_demo.measure.quality import Sample
 from edge_demo.model import models_folder
 from edge_demo.model.interpreter import Graph
 from edge_demo.report.tables import markdown
-from export import chosen, convert, graph, recipes
+from export import convert, graph, recipes
 from export.calibrate import public_name
+from export.preset import stored_network
 from keras_models import runs
 
 from .command import RESULTS, command_line, some_of, write
@@ -81,15 +81,11 @@ def network(preset: str) -> convert.Network:
     Raises:
         UserError: no such preset, or one whose 8 bits were not chosen by calibration.
     """
-    record = runs.read_record(Path(preset))
-    known, config = record.get("quantisation"), record["config"]
-    if not known or config["model"] != MODEL:
+    run = Path(preset)
+    found = stored_network(run)
+    if not found.chosen or runs.read_record(run)["config"]["model"] != MODEL:
         raise UserError(f"{preset}: is no preset of {MODEL} with ranges of its own")
-    task = keras_models.task(config["model"], config["size"])
-    return convert.Network(
-        runs.load_model(Path(preset)), task, (), tile=convert.tile_of(task),
-        chosen=chosen.of_values(known),
-    )  # fmt: skip
+    return found
 
 
 def brightened(flatbuffer: bytes, photographs: Sequence[Sample]) -> list[NDArray[np.uint8]]:

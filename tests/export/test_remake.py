@@ -13,8 +13,8 @@ from edge_demo.errors import UserError
 from edge_demo.model import models_folder, models_index, package
 from export import convert, index, made, remake
 from export.__main__ import main
+from export.preset import stored_network
 from export.recipes import find, parse
-from keras_models import runs
 
 INDEX = models_index.read(models_folder.FOLDER)
 # Quick ones: a chroma network, and one with a static graph that equals a free one.
@@ -48,7 +48,7 @@ def test_all_files_of_a_preset(name: str) -> None:
 def test_equal_graphs_are_equal(entry: models_index.Entry) -> None:
     """Made as the recipe that has no file, the graph is that of the one it equals."""
     run = Path(entry.preset)
-    network = remake._network(run, runs.read_record(run))
+    network = stored_network(run)
     graph, _ = convert.convert(network, find(entry.recipe))
     assert graph == package.flatbuffer(models_folder.find(entry.name))
 
@@ -84,7 +84,7 @@ def test_rounding_is_told_from_another_network() -> None:
     for weight in model.trainable_weights:
         weight.assign(weight + 0.01)  # the graph has been made before
     assert not remake._rounds_alike(network)
-    chroma = remake._network(Path(SMALL[0]), runs.read_record(Path(SMALL[0])))
+    chroma = stored_network(Path(SMALL[0]))
     assert not remake._rounds_alike(chroma)
 
 
