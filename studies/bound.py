@@ -2,9 +2,10 @@
 
 ``python -m studies bound --data folder:PHOTOGRAPHS``, which are photographs for training: what is
 chosen here is not to be chosen on those that quality is measured on. Crops of them as they are, in
-sepia, in muted colours, nearly grey and grey are made JPEGs, every preset restores them, and bounds
-of several settings are put to the results; of presets that are not told a JPEG's quality, several
-shares of their corrections, too. Prints tables and changes no file.
+sepia, in muted colours, nearly grey and grey are made JPEGs, or keep every fourth sample of chroma
+and lose nothing else; every preset restores them, and bounds of several settings are put to the
+results. Of presets that are not told a JPEG's quality, several shares of their corrections, too.
+Prints tables and changes no file.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ from .command import command_line
 
 Picture = NDArray[np.uint8]
 
-QUALITIES = (50, 60, 70, 85, 90, 95, 98, 100)
+# Of JPEGs; None: 4:2:0 that was not compressed.
+QUALITIES = (50, 60, 70, 85, 90, 95, 98, 100, None)
 REACHES = (1.0, 1.5, 2.0)
 IDLES = (0.0, 4 / 3, 2.0, 3.0, 4.0)
 NOISES = (0.0, 0.15, 0.5)
@@ -108,13 +110,21 @@ class _Trusting(Variant):
         return 1.0
 
 
-Found = dict[tuple[str, str, int], dict[str, list[float]]]
+Found = dict[tuple[str, str, int | None], dict[str, list[float]]]
 
 
 def jpeg(rgb: Picture, quality: int, folder: Path) -> tuple[Planes, Picture]:
     """A picture as a 4:2:0 JPEG: its planes, and CbCr (H, W, 2) as libjpeg upsamples it."""
     data = coded(rgb, quality)
     return stored(data, folder), libjpeg(data)
+
+
+def uncompressed(rgb: Picture) -> tuple[Planes, Picture]:
+    """A picture as 4:2:0: its planes, and CbCr (H, W, 2) of bilinear upsampling."""
+    planes = chroma.degrade(rgb)
+    nothing = np.zeros((*planes.cbcr.shape[:2], 8), np.float32)
+    height, width = planes.size
+    return planes, chroma.rounded(chroma.TASK.corrected(nothing, planes))[:height, :width]
 
 
 def coded(rgb: Picture, quality: int) -> bytes:
@@ -165,10 +175,13 @@ def measure(
     coloured = 0.0
     with tempfile.TemporaryDirectory() as folder:
         for kind, quality in itertools.product(KINDS, QUALITIES):
-            cli.moving(f"{kind}, quality {quality}")
+            cli.moving(f"{kind}, {_label(quality)}")
             for rgb in pictures:
                 truth = chroma.target(made := KINDS[kind](rgb))
-                planes, plain = jpeg(made, quality, Path(folder))
+                if quality is None:
+                    planes, plain = uncompressed(made)
+                else:
+                    planes, plain = jpeg(made, quality, Path(folder))
                 floor = metrics.psnr(plain, truth)
                 for name, model in models.items():
                     gains = found.setdefault((name, kind, quality), {})
@@ -192,6 +205,10 @@ def _restored(
     height, width = planes.size
     cbcr = task.corrected(whole * np.float32(share), planes, setting.bound)
     return chroma.rounded(cbcr[:height, :width])
+
+
+def _label(quality: int | None) -> str:
+    return "uncompressed" if quality is None else f"quality {quality}"
 
 
 def text(found: Found, settings: Sequence[Setting]) -> str:
@@ -224,7 +241,7 @@ def text(found: Found, settings: Sequence[Setting]) -> str:
                     + [f"{np.mean(gains):+.2f}, {min(gains):+.2f}" for gains in rows]
                 )
         parts.append(
-            f"{kind}: dB, mean and worst\n\n" + markdown(["quality", *map(str, QUALITIES)], cells)
+            f"{kind}: dB, mean and worst\n\n" + markdown(["", *map(_label, QUALITIES)], cells)
         )
     return "\n".join(parts)
 

@@ -63,14 +63,17 @@ _NO_CONSISTENCY = 0.25
 _CONSISTENCY_ONE_AXIS, _NO_CONSISTENCY_ONE_AXIS = 1.0, 0.6
 
 # All that follows was chosen on training photographs by ``python -m studies bound``: grey, sepia,
-# muted and coloured crops, as JPEGs of quality 50 to 100, none to lose 0.05 dB.
+# muted and coloured crops, as they are and as JPEGs of quality 50 to 100, none to lose 0.05 dB.
 #
 # Where low chroma is looked at for what a result may be: each sample that bilinear takes.
 _AROUND = np.ones((3, 3), np.uint8)
 _REACH = 1.5
-# A range of so many code values is rounding and noise; of chroma that was quantised less is, for a
-# network that was told, by so much less for each unit of strength.
+# A range of so many code values is rounding and noise: of a JPEG that is hardly quantised, whose
+# chroma is rounded as frequencies and as samples; of one that was quantised less is, for a network
+# that was told, by so much less for each unit of strength.
 _IDLE, _LEAST_IDLE, _IDLE_FALL = 3.0, 4 / 3, 8.0
+# Of what is no JPEG: its samples alone are rounded, by at most half a code each way.
+_IDLE_NO_JPEG = 2.0
 # Smaller changes are noise; of a network that answers with chroma itself, half its step of 8 bits.
 _NOISE, _NOISE_DIRECT = 0.15, 0.5
 # The strength of quantisation (of chroma) from which on a network that is not told adds nothing.
@@ -388,10 +391,11 @@ class Variant(Task):
 
     def bound(self, degraded: Planes) -> Bound:
         """How far from bilinear its results may lie."""
-        _, strength = degraded.quantised or (0.0, 0.0)
-        if not self.told_quality:
-            strength = 0.0
-        idle = max(_LEAST_IDLE, _IDLE - _IDLE_FALL * strength)
+        if degraded.quantised is None:
+            idle = _IDLE_NO_JPEG
+        else:
+            strength = degraded.quantised[1] if self.told_quality else 0.0
+            idle = max(_LEAST_IDLE, _IDLE - _IDLE_FALL * strength)
         return Bound(_REACH, idle, _NOISE_DIRECT if self.direct else _NOISE)
 
     def corrected(self, correction: Array, degraded: Planes, bound: Bound | None = None) -> Array:

@@ -203,6 +203,28 @@ def test_a_network_that_is_not_told_is_trusted_less_the_stronger_a_jpeg_is(
             assert task.bound(planes[0]) == task.bound(planes[3])
 
 
+def test_less_of_the_range_is_noise_where_nothing_was_quantised() -> None:
+    luma, low = np.zeros((2, 2), np.uint8), np.zeros((1, 1, 2), np.uint8)
+    for task in VARIANTS:
+        bare = task.bound(chroma.Planes(luma, low))
+        best_jpeg = task.bound(chroma.Planes(luma, low, quantised=(0.0, 0.0)))
+        assert (bare.idle, best_jpeg.idle) == (2.0, 3.0)
+
+
+@pytest.mark.parametrize("siting", ["center", "left"])
+def test_no_preset_is_below_bilinear_where_nothing_was_quantised(
+    preset: Chroma, siting: str, photograph: NDArray[np.uint8]
+) -> None:
+    height, width = photograph.shape[:2]
+    for kind, rgb in toned(photograph).items():
+        planes = chroma.degrade(rgb, siting)
+        nothing = np.zeros((*planes.cbcr.shape[:2], 8), np.float32)
+        plain = chroma.rounded(chroma.TASK.corrected(nothing, planes))[:height, :width]
+        truth = chroma.target(rgb)
+        floor = metrics.psnr(plain, truth)
+        assert metrics.psnr(preset.reconstruct(planes), truth) > floor - MOST_LOSS, kind
+
+
 def test_a_tie_is_rounded_as_libjpeg_does(tmp_path: Path, photograph: NDArray[np.uint8]) -> None:
     path = jpeg(tmp_path / "a.jpg", muted(photograph, 1 / 6), 90)
     file = decode_planes(load(path))
