@@ -1,8 +1,9 @@
-"""Multi-scale structural similarity, and a loss that adds it to Charbonnier's.
+"""Structural similarity, at one scale and at many, and a loss that adds both to Charbonnier's.
 
-Wang, Simoncelli and Bovik, "Multiscale Structural Similarity for Image Quality Assessment", 2003;
-as a loss beside an absolute error: Zhao et al., "Loss Functions for Image Restoration with Neural
-Networks", 2017.
+Wang, Bovik, Sheikh and Simoncelli, "Image Quality Assessment: From Error Visibility to Structural
+Similarity", 2004; at many scales Wang, Simoncelli and Bovik, "Multiscale Structural Similarity for
+Image Quality Assessment", 2003; as a loss beside an absolute error: Zhao et al., "Loss Functions
+for Image Restoration with Neural Networks", 2017.
 """
 
 from __future__ import annotations
@@ -23,6 +24,19 @@ COARSE = 16  # side of the squares whose means the loss may look at, pixels
 _C1, _C2 = 0.01**2, 0.03**2
 # A similarity below this is taken as this: a power of 0 has no gradient.
 _LEAST = 1e-4
+
+
+def ssim(one: Any, other: Any) -> Any:
+    """Similarity at the picture's own scale, (B,); the mean over pixels and channels.
+
+    As ``edge_demo.measure.metrics.ssim`` measures it. MS-SSIM hardly counts this scale, which is
+    where noise is.
+
+    Args:
+        one, other: (B, H, W, C) in 0..1, H and W 11 or more.
+    """
+    luminance, contrast = _similarity(ops.cast(one, "float32"), ops.cast(other, "float32"))
+    return ops.mean(luminance * contrast, axis=(1, 2, 3))
 
 
 def ms_ssim(one: Any, other: Any) -> Any:
@@ -106,13 +120,15 @@ class CharbonnierMsSsim(keras.losses.Loss):
 
     The first asks for the right value of each pixel, the second for the right structure, which the
     eye sees first. For tensors (B, H, W, C) that are pictures, from 0 to 255 / ``scale``. Besides,
-    ``coarse`` times Charbonnier's loss of means over 16x16 pixels: brightness and colour of places.
+    ``coarse`` times Charbonnier's loss of means over 16x16 pixels: brightness and colour of places;
+    and ``ssim`` * 255 * (1 - SSIM): noise and fine structure.
 
     Args:
         scale: 8-bit code values per unit of the tensors.
         epsilon: as ``Charbonnier``'s, in code values.
         share: of the second, 0..1.
         coarse: weight of the third.
+        ssim: weight of the fourth.
     """
 
     def __init__(
@@ -121,6 +137,7 @@ class CharbonnierMsSsim(keras.losses.Loss):
         epsilon: float,
         share: float,
         coarse: float,
+        ssim: float = 0.0,
         name: str = "charbonnier_ms_ssim",
     ) -> None:
         super().__init__(name=name)
@@ -128,13 +145,15 @@ class CharbonnierMsSsim(keras.losses.Loss):
         self.epsilon = epsilon
         self.share = share
         self.coarse = coarse
+        self.ssim = ssim
         self._charbonnier = Charbonnier(scale, epsilon)
 
     def call(self, y_true, y_pred):  # type: ignore[no-untyped-def]
         """The loss of each picture, in code values."""
         error = ops.mean(self._charbonnier.call(y_true, y_pred), axis=(1, 2, 3))
         unit = self.scale / 255.0
-        similarity = ms_ssim(ops.cast(y_true, "float32") * unit, ops.cast(y_pred, "float32") * unit)
+        pictures = [ops.cast(values, "float32") * unit for values in (y_true, y_pred)]
+        similarity = ms_ssim(*pictures)
         loss = (1.0 - self.share) * error + self.share * 255.0 * (1.0 - similarity)
         if self.coarse:
             means = [
@@ -143,11 +162,13 @@ class CharbonnierMsSsim(keras.losses.Loss):
             ]
             places = ops.mean(self._charbonnier.call(*means), axis=(1, 2, 3))
             loss = loss + self.coarse * places
+        if self.ssim:
+            loss = loss + self.ssim * 255.0 * (1.0 - ssim(*pictures))
         return loss
 
     def get_config(self) -> dict:
         """What ``from_config`` needs."""
         return {
             "scale": self.scale, "epsilon": self.epsilon, "share": self.share,
-            "coarse": self.coarse, "name": self.name,
+            "coarse": self.coarse, "ssim": self.ssim, "name": self.name,
         }  # fmt: skip

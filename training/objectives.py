@@ -136,23 +136,27 @@ class CharbonnierMsSsim(Objective):
         charbonnier: as ``Charbonnier``'s.
         ms_ssim: share of MS-SSIM, 0..1.
         coarse: weight of the error of 16x16 pixels' means.
+        ssim: weight of SSIM at the picture's own scale.
     """
 
     name: ClassVar[str] = "charbonnier_ms_ssim"
     charbonnier: float = 0.5
     ms_ssim: float = 0.1
     coarse: float = 0.0
+    ssim: float = 0.0
 
     def check(self) -> None:
         """See ``Objective``."""
         limits.above_zero(self, "charbonnier")
         limits.shares(self, "ms_ssim")
-        limits.not_below_zero(self, "coarse")
+        limits.not_below_zero(self, "coarse", "ssim")
 
     def loss(self, task: Task, prior: Prior | None) -> keras.losses.Loss:
         """See ``Objective``."""
         scale = task.outputs[0].scale
-        return ms_ssim.CharbonnierMsSsim(scale, self.charbonnier, self.ms_ssim, self.coarse)
+        return ms_ssim.CharbonnierMsSsim(
+            scale, self.charbonnier, self.ms_ssim, self.coarse, self.ssim
+        )
 
 
 @dataclass(frozen=True)
@@ -160,7 +164,7 @@ class ReferenceCurves(CharbonnierMsSsim):
     """``CharbonnierMsSsim`` of the picture that curves make: low light's curves, learnt from pairs.
 
     Attributes:
-        charbonnier, ms_ssim, coarse: as ``CharbonnierMsSsim``'s.
+        charbonnier, ms_ssim, coarse, ssim: as ``CharbonnierMsSsim``'s.
     """
 
     name: ClassVar[str] = "reference_curves"
@@ -172,7 +176,9 @@ class ReferenceCurves(CharbonnierMsSsim):
 
     def loss(self, task: Task, prior: Prior | None) -> keras.losses.Loss:
         """See ``Objective``."""
-        return ms_ssim.CharbonnierMsSsim(curves.CODES, self.charbonnier, self.ms_ssim, self.coarse)
+        return ms_ssim.CharbonnierMsSsim(
+            curves.CODES, self.charbonnier, self.ms_ssim, self.coarse, self.ssim
+        )
 
     def metrics(self, task: Task) -> list[Any]:
         """PSNR of the picture that curves make."""

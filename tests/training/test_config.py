@@ -102,6 +102,7 @@ def test_settings_add_up_and_the_last_wins() -> None:
         (["sitings={'left': 'half'}"], "sitings"),
         (["synthetic=1.5"], "must be in 0..1"),
         (["loss=charbonnier_ms_ssim", "ms_ssim=-0.1"], "must be in 0..1"),
+        (["loss=charbonnier_ms_ssim", "ssim=-0.1"], "must be 0 or more"),
         (["qualities=(90, 80)"], "least and the greatest"),
         (["max_quality_share=1.0"], "must be in 0..1, 1 excluded"),
         (["loss=distillation", "detail_gain=-1.0"], "must be 0 or more"),

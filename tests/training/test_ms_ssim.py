@@ -8,8 +8,9 @@ import pytest
 from keras import ops
 from numpy.typing import NDArray
 
+from edge_demo.measure import metrics
 from training.losses import Charbonnier
-from training.ms_ssim import WEIGHTS, CharbonnierMsSsim, ms_ssim
+from training.ms_ssim import WEIGHTS, CharbonnierMsSsim, ms_ssim, ssim
 
 Pictures = NDArray[np.float32]
 
@@ -43,6 +44,17 @@ def test_it_is_tensorflows(change: str, pictures: tuple[Pictures, dict[str, Pict
     expected = tf.image.ssim_multiscale(clean, changed[change], 1.0).numpy()
     assert np.abs(found - expected).max() < 1e-4
     assert expected.max() < 0.99 or change == "same"
+
+
+@pytest.mark.parametrize("change", ["noisy", "blurred", "darker", "shifted", "same"])
+def test_similarity_at_one_scale_is_what_pictures_are_measured_by(
+    change: str, pictures: tuple[Pictures, dict[str, Pictures]]
+) -> None:
+    one, other = (np.rint(x * 255).astype(np.uint8) for x in (pictures[0], pictures[1][change]))
+    expected = [metrics.ssim(a, b) for a, b in zip(one, other, strict=True)]
+    found = np.asarray(ssim(one / np.float32(255), other / np.float32(255)))
+    assert found == pytest.approx(expected, abs=1e-4)
+    assert max(expected) < 0.99 or change == "same"
 
 
 @pytest.mark.parametrize(
@@ -123,6 +135,12 @@ def test_the_loss_by_hand(pictures: tuple[Pictures, dict[str, Pictures]]) -> Non
         assert np.asarray(
             CharbonnierMsSsim(255.0, 5.0, share, 0.0).call(one, other)
         ) == pytest.approx(alone, rel=1e-5)
+    # Similarity at one scale is added on top.
+    more = CharbonnierMsSsim(255.0, 5.0, 0.1, 0.0, ssim=0.3)
+    at_one_scale = np.asarray(ssim(one, other))
+    expected = found + 0.3 * 255 * (1 - at_one_scale)
+    assert np.asarray(more.call(one, other)) == pytest.approx(expected, rel=1e-5)
+    assert CharbonnierMsSsim.from_config(more.get_config()).ssim == 0.3
     # In code values, whatever the tensors' unit.
     in_codes = CharbonnierMsSsim(1.0, 5.0, 0.1, 0.0).call(one * 255, other * 255)
     assert np.asarray(in_codes) == pytest.approx(found, rel=1e-4)
