@@ -77,6 +77,7 @@ class FitConfig:
     backbone_rate: float = 1.0
     backbone_delay: int = 0
     start_from: str = ""  # a finished run or preset whose weights to start from; "": none
+    held: tuple[str, ...] = ()  # beginnings of the names of layers that keep these weights
     qat: str = ""  # the same, for quantisation-aware training: --qat RUN on the command line
     # "auto" is settled when a run begins, and its record says as what; see ``precision``.
     precision: str = AUTO
@@ -288,6 +289,10 @@ def _validate(config: FitConfig) -> None:
         raise UserError("--qat trains in float32: bfloat16 has too few digits for 8-bit steps")
     if config.qat and config.start_from:
         raise UserError("--qat starts from its own RUN: --set start_from has no place beside it")
+    if not all(isinstance(name, str) and name for name in config.held):
+        limits.refuse(config, "held", "beginnings of layers' names are needed")
+    if config.held and not (config.start_from or config.qat):
+        limits.refuse(config, "held", "goes with start_from=RUN, whose weights to keep")
     _check_progressive(config)
     _check_shares(config)
     _check_qualities(config)

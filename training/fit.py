@@ -244,6 +244,7 @@ def compiled(
         "weight_decay": config.weight_decay or None,
     }
     fitted = kept_network(model)
+    _hold(fitted, config.held)
     backbone = [v for layer in backbones.layers(fitted).values() for v in layer.trainable_variables]
     if config.backbone_rate != 1.0 or config.backbone_delay:
         if not backbone:
@@ -266,6 +267,22 @@ def compiled(
         jit_compile={"on": True, "off": False}.get(config.jit_compile, "auto"),
     )
     return model
+
+
+def _hold(model: keras.Model, names: tuple[str, ...]) -> None:
+    """Let layers whose names begin so keep their weights.
+
+    Raises:
+        UserError: no layer's name begins so.
+    """
+    for name in names:
+        layers = [layer for layer in model.layers if layer.name.startswith(name)]
+        if not any(layer.weights for layer in layers):
+            raise UserError(
+                f"--set held: no layer of {model.name} with weights begins with {name!r}"
+            )
+        for layer in layers:
+            layer.trainable = False
 
 
 def float32_copy(

@@ -113,6 +113,8 @@ def test_settings_add_up_and_the_last_wins() -> None:
         (["reframed=(0.5,)"], "goes with shares"),
         (["shares=(1, 1)", "reframed=(0.5,)"], "one of each for each source"),
         (["shares=(1, 1)", "reframed=(0.5, 2)"], "a share in 0..1 of each source"),
+        (['held=("head",)'], "goes with start_from=RUN"),
+        (['held=("",)', "start_from=runs/a"], "beginnings of layers' names"),
         (["varied=1.5"], "must be in 0..1"),
         (["progressive=(1.0, 64, 4, 0.5)"], "each stage needs"),
         (["progressive=((1.0, 64, 4),)"], "each stage needs"),
