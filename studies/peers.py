@@ -47,7 +47,7 @@ from .wording import Json
 
 PLANES = "planes"
 QUALITIES = (50, 75, 90, 95)
-NETWORKS = ("chroma_residual-s.r1.qat", "chroma_residual-xs.r1.int8", "chroma_bitrate-s.r2.int8",
+NETWORKS = ("chroma_residual-s.r1.qat", "chroma_residual-xs.r2.int8", "chroma_bitrate-s.r2.int8",
             "chroma_merged-m.r1.int8")  # fmt: skip
 CLASSICAL = ("bilinear", "lanczos4", "lanczos4_bp")
 FLOOR = CLASSICAL[0]

@@ -79,7 +79,7 @@ CODINGS = (
 )
 SPEED_SIZE, SPEED_FRAMES = (1080, 1920), 24
 # Sizes of the network to compare: the one that videos are restored with, and the next larger.
-SIZED = ("chroma_residual-xs.r1.int8", "chroma_residual-s.r1.int8")
+SIZED = ("chroma_residual-xs.r2.int8", "chroma_residual-s.r1.int8")
 # What boards may be expected to do, in 8-bit multiply-accumulates a second: XNNPACK's page states
 # 24 ms for MobileNet v1 (569 million of them, Howard et al., 2017) on a Raspberry Pi 4 of 64 bits;
 # of a Raspberry Pi 5 its makers state two to three times the speed.

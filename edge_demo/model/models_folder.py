@@ -21,7 +21,7 @@ DEFAULT_RECIPES = ("qat", "int8")
 # What pictures are restored with: most are JPEGs, and it is told how strongly one was quantised.
 PICTURES_PRESET = "chroma_bitrate-s.r2"
 # What videos are restored with, of which every frame counts: a quarter of the default's time.
-VIDEOS_PRESET = "chroma_residual-xs.r1"
+VIDEOS_PRESET = "chroma_residual-xs.r2"
 # What is meant where a task alone is named.
 DEFAULTS = {
     "chroma": PICTURES_PRESET,

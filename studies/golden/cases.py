@@ -17,7 +17,7 @@ PRESETS = (
     "chroma_merged-m.r1.int8",
     "chroma_merged-s.r2.int8",
     "chroma_residual-s.r1.qat",
-    "chroma_residual-xs.r1.int8",
+    "chroma_residual-xs.r2.int8",
     "colorize_unet-lite0.r3.int8",
     "enhance_mirnet-lite.r5.int8",
     "enhance_zerodce-lite.r2.int8",
@@ -226,7 +226,7 @@ def _measured() -> Iterator[Case]:
     for name, file in (("chroma", MERGED), ("colorize", COLOUR), ("enhance", CURVES)):
         yield Case(f"evaluate-video-{name}", ("training", "evaluate", f"{shipped}/{file}.tflite",
                    "--data", "video:IN/left.mp4", *written, "--plot", "OUT/out.png"))  # fmt: skip
-    yield Case("evaluate-preset", ("training", "evaluate", "chroma_residual-xs.r1",
+    yield Case("evaluate-preset", ("training", "evaluate", "chroma_residual-xs.r2",
                "--data", "folder:IN/photographs", "--json", "OUT/out.json"))  # fmt: skip
 
 
@@ -269,7 +269,7 @@ def requests() -> list[Request]:
     ask("process-chain", "/process", "dark.jpg", mode="chroma,enhance")
     ask("process-auto", "/process", "grey.jpg")
     ask("look", "/look", "dark.jpg")
-    ask("compare", "/compare", "q75.jpg", model_a=MERGED, model_b="chroma_residual-xs.r1.int8")
+    ask("compare", "/compare", "q75.jpg", model_a=MERGED, model_b="chroma_residual-xs.r2.int8")
     ask("palette", "/palette", "grey.jpg", x="100", y="80", k="6")
     ask("refused-palette", "/palette", "grey.jpg", x="100", y="80", model=CURVES)
     ask("colors", "/colors", "red.jpg", k="4")

@@ -266,7 +266,7 @@ def test_models_answer_to_what_people_remember() -> None:
         "unet.int8": "colorize_unet-lite0.r3.int8",
         "zerodce": "enhance_zerodce-lite.r2",
         "residual": models_folder.DEFAULT_PRESET,
-        "residual-xs": "chroma_residual-xs.r1",
+        "residual-xs": "chroma_residual-xs.r2",
     }
     for name, preset in names.items():
         assert models_folder.find(name).name.startswith(f"{preset}."), name

@@ -14,7 +14,7 @@ from export import index
 from export.__main__ import main
 from keras_models import runs
 
-PRESET = "chroma_residual-xs.r1"
+PRESET = "chroma_residual-xs.r2"
 
 
 def test_it_is_up_to_date(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from export.recipes import find, parse
 
 INDEX = models_index.read(models_folder.FOLDER)
 # Quick ones: a chroma network, and one with a static graph that equals a free one.
-SMALL = ("chroma_residual-xs.r1", "enhance_zerodce-lite.r2")
+SMALL = ("chroma_residual-xs.r2", "enhance_zerodce-lite.r2")
 # One whose normalisations are multiplied into its kernels.
 FOLDED = "colorize_unet-lite0.r3"
 

@@ -85,12 +85,12 @@ def test_a_server_is_asked_for_what_run_writes(tmp_path: Path) -> None:
 
 def test_a_graph_is_compared_operation_by_operation(tmp_path: Path) -> None:
     """On this machine alone: all are right; and a graph of other weights is not."""
-    copy = check.make_copy(tmp_path, "chroma_residual-xs.r1.int8")
+    copy = check.make_copy(tmp_path, "chroma_residual-xs.r2.int8")
     here = check.Machine([sys.executable], {}, copy)
     png, *_ = check.make_pictures(tmp_path)
     given = tmp_path / "inputs.npz"
     assert here.python(check.PROBE, "inputs", png, given)[0] == 0
-    model = copy / "edge_demo/models/chroma_residual-xs.r1.int8.tflite"
+    model = copy / "edge_demo/models/chroma_residual-xs.r2.int8.tflite"
     taken = check.Operations(here, model, given, tmp_path)
     assert taken.wrong(here, same_kernels=True) == []
     place = next(i for i, kind in enumerate(taken._parts.kinds) if kind == "CONV_2D")

@@ -1087,12 +1087,12 @@ def test_a_video_is_restored_and_saved(page: Page, grey: Path, tmp_path: Path) -
     # By another model: what was made before is not on offer any more.
     page.run(
         "const list = document.querySelector('#video-model');"
-        "list.value = 'chroma_residual-xs.r1.int8';"
+        "list.value = 'chroma_residual-xs.r2.int8';"
         "list.dispatchEvent(new Event('change'));"
     )
     page.click("#video-run")
     page.until("document.querySelector('#video-save').checkVisibility()")
-    run(clip, tmp_path / "fast.mp4", "--crf", 18, "--model", "chroma_residual-xs.r1.int8")
+    run(clip, tmp_path / "fast.mp4", "--crf", 18, "--model", "chroma_residual-xs.r2.int8")
     assert page.save("#video-save").read_bytes() == (tmp_path / "fast.mp4").read_bytes()
     # A photograph takes its place.
     started(page, grey)
