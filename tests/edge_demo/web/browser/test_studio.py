@@ -154,6 +154,7 @@ def test_the_picture_fills_the_screen_and_its_menu_is_the_browsers(
     page: Page, portrait: Path
 ) -> None:
     started(page, portrait)
+    width = page.run("return document.querySelector('#stage').clientWidth")
     page.click("#full")
     page.until("document.fullscreenElement?.id === 'work'")
     assert page.run("return document.querySelector('#stage').clientWidth") >= 1270
@@ -161,6 +162,7 @@ def test_the_picture_fills_the_screen_and_its_menu_is_the_browsers(
     page.shot("full_screen")
     page.click("#full")
     page.until("!document.fullscreenElement")
+    page.until(f"document.querySelector('#stage').clientWidth === {width}")
     # A right click on the result meets the result, which can so be saved or copied.
     x, y = page.middle(".right img", 0.75)
     sources = page.run(
