@@ -27,6 +27,7 @@ from PIL import Image
 
 from datasets import sources
 from edge_demo import cli
+from edge_demo.colour.siting import baseline
 from edge_demo.colour.ycbcr import rgb_to_ycbcr, round_to_uint8, ycbcr_to_rgb
 from edge_demo.device import restorers
 from edge_demo.device.chroma import Chroma
@@ -122,9 +123,7 @@ def jpeg(rgb: Picture, quality: int, folder: Path) -> tuple[Planes, Picture]:
 def uncompressed(rgb: Picture) -> tuple[Planes, Picture]:
     """A picture as 4:2:0: its planes, and CbCr (H, W, 2) of bilinear upsampling."""
     planes = chroma.degrade(rgb)
-    nothing = np.zeros((*planes.cbcr.shape[:2], 8), np.float32)
-    height, width = planes.size
-    return planes, chroma.rounded(chroma.TASK.corrected(nothing, planes))[:height, :width]
+    return planes, chroma.rounded(baseline("bilinear", planes.cbcr, planes.size, planes.siting))
 
 
 def coded(rgb: Picture, quality: int) -> bytes:
