@@ -13,8 +13,8 @@ Sizes ``paper`` (31.8 M parameters, checked against the authors' count) and ``s`
 structure, on the picture itself with a long skip. As in the authors' network, units of one scale
 share their weights between a block's columns, and so do resamplers of one kind. Sizes ``lite`` and
 ``test`` are made for 8-bit integers on small devices: the streams start at a quarter of the
-picture's size, with a shallow ladder down to it and back; ReLU and biases; strided convolutions and
-bilinear upsampling as resamplers. What light a picture was taken in is judged from a thumbnail of
+picture's size, with features of half its size beside them, from which the result is made; ReLU and
+biases; strided convolutions and bilinear upsampling as resamplers. What light a picture was taken in is judged from a thumbnail of
 the whole; it chooses the colour curves that are the long skip, and it alone decides attention and
 fusion, so that a crop in training with its picture's thumbnail is what a device sees. ``fitted``
 gives the network with the thumbnail as an input of its own.
@@ -46,8 +46,8 @@ class Size:
         features: channels of each stream, from the largest picture to the smallest.
         groups: recursive residual groups.
         blocks: multi-scale residual blocks in a group.
-        ladder: channels at full size, half, ... on the way down to the streams and back; none for
-            the published structure, whose first stream has the picture's size.
+        half: channels at half the picture's size, on the way to the streams and back; none for the
+            published structure, whose first stream has the picture's size.
         light: features of the whole picture's light, behind its thumbnail.
         curve: pieces of the colour curves that the light chooses among.
     """
@@ -55,14 +55,14 @@ class Size:
     features: tuple[int, ...]
     groups: int
     blocks: int
-    ladder: tuple[int, ...] = ()
+    half: int = 0
     light: int = 0
     curve: int = 0
 
 
 SIZES: dict[str, Size] = {
-    "test": Size((8, 8), 1, 1, ladder=(4, 6), light=8, curve=4),
-    "lite": Size((32, 48, 64), 1, 1, ladder=(12, 24), light=64, curve=16),
+    "test": Size((8, 8), 1, 1, half=6, light=8, curve=4),
+    "lite": Size((32, 48, 64), 1, 1, half=32, light=64, curve=16),
     "s": Size((16, 32, 64), 2, 1),
     "paper": Size((64, 128, 256), 3, 2),
 }
@@ -74,8 +74,7 @@ THUMBNAIL = "thumbnail"  # its layer
 # What 8-bit files keep in floats: what is judged of the light, from the pool on, as a dark
 # picture's means are few steps of 8 bits; the colour curves, whose steps would add up; and the
 # sums at the picture's own size.
-IN_FLOATS = ("reduced", THUMBNAIL, "light", "curves", "colours", "recoloured", "join0",
-             "smooth0_add")  # fmt: skip
+IN_FLOATS = ("reduced", THUMBNAIL, "light", "curves", "colours", "recoloured")  # fmt: skip
 
 
 def build(size: str) -> keras.Model:
@@ -86,7 +85,7 @@ def build(size: str) -> keras.Model:
     """
     chosen = SIZES[size]
     picture = keras.Input((None, None, TASK.inputs[0].channels), name=TASK.inputs[0].name)
-    residual, base = (_lite if chosen.ladder else _published)(picture, chosen)
+    residual, base = (_lite if chosen.half else _published)(picture, chosen)
     # float32, so that mixed precision does not round the picture.
     whole = layers.Add(name="long_skip", dtype="float32")([base, residual])
     enhanced = layers.Identity(name=TASK.outputs[0].name, dtype="float32")(
@@ -186,24 +185,25 @@ def _branch_end(filters: int, name: str, **options: Any) -> layers.Conv2D:
     Training then starts at the lifted picture, and sums do not grow from branch to branch: without
     it they reached thousands, and ReLUs died.
     """
-    start = keras.initializers.VarianceScaling(0.05)
-    return _conv(filters, 3, name, kernel_initializer=start, **options)
+    return _conv(filters, 3, name, kernel_initializer=_small(), **options)
+
+
+def _small() -> keras.initializers.Initializer:
+    """Of what is to add little at first."""
+    return keras.initializers.VarianceScaling(0.05)
 
 
 def _lite(picture: Any, size: Size) -> tuple[Any, Any]:
     """The residual and what it is added to, (B, H, W, 3) each."""
-    features, ladder = size.features, size.ladder
+    features, half = size.features, size.half
     light = _light(picture, size.light)
     base = _recoloured(picture, light, size.curve)
     # What the body sees is as bright as the result, whatever the camera.
     seen = layers.Concatenate(name="seen")([picture, base])
-    # Down the ladder: a rung of features at full size, half, ...
-    rungs = [_conv(ladder[0], 3, "rung0")(seen)]
-    x = seen
-    for rung, channels in enumerate((*ladder[1:], features[0]), 1):
-        x = _conv(channels, 4, f"down{rung}", strides=2, activation="relu")(x)
-        if rung < len(ladder):
-            rungs.append(_conv(channels, 3, f"rung{rung}")(x))
+    # To half size, whose features are kept for the way back, and to the streams' quarter.
+    x = _conv(half, 4, "down1", strides=2, activation="relu")(seen)
+    rung = _conv(half, 3, "rung")(x)
+    x = _conv(features[0], 4, "down2", strides=2, activation="relu")(x)
     x = layers.Add(name="lit")([x, _branch_end(features[0], "light_shift")(light)])
     for group in range(1, size.groups + 1):
         y = x
@@ -211,15 +211,16 @@ def _lite(picture: Any, size: Size) -> tuple[Any, Any]:
             y = _lite_block(y, light, features, f"group{group}_block{block}")
         y = _branch_end(features[0], f"group{group}_last")(y)
         x = layers.Add(name=f"group{group}_add")([x, y])
-    # And up: what the body found decides what of each rung is kept.
-    for rung in reversed(range(len(ladder))):
-        channels = ladder[rung]
-        x = _conv(channels, 1, f"narrow{rung}")(x)
-        x = layers.UpSampling2D(interpolation="bilinear", name=f"up{rung}")(x)
-        x = layers.Add(name=f"join{rung}")([x, rungs[rung]])
-        y = _conv(channels, 3, f"smooth{rung}_a", activation="relu")(x)
-        x = layers.Add(name=f"smooth{rung}_add")([x, _branch_end(channels, f"smooth{rung}_b")(y)])
-    residual = _branch_end(3, "tail", dtype="float32")(x)
+    # And back: what the body found decides what of the kept features goes into the result. At half
+    # size, as convolutions of few channels at full size take integers as long as floats.
+    x = _conv(half, 1, "narrow")(x)
+    x = layers.UpSampling2D(interpolation="bilinear", name="up")(x)
+    x = layers.Add(name="join")([x, rung])
+    y = _conv(half, 3, "smooth_a", activation="relu")(x)
+    x = layers.Add(name="smooth_add")([x, _branch_end(half, "smooth_b")(y)])
+    residual = layers.Conv2DTranspose(
+        3, 4, 2, padding="same", name="tail", kernel_initializer=_small(), dtype="float32"
+    )(x)
     return residual, base
 
 
@@ -249,7 +250,7 @@ def _recoloured(picture: Any, light: Any, pieces: int) -> Any:
     x = _conv(pieces, 1, "curves", activation="relu", kernel_initializer=Lifted(), dtype="float32")(
         picture
     )
-    start = {"kernel_initializer": keras.initializers.VarianceScaling(0.05), "dtype": "float32"}
+    start = {"kernel_initializer": _small(), "dtype": "float32"}
     share = _conv(pieces, 1, "curves_share", bias_initializer="ones", **start)(light)
     x = layers.Multiply(name="curves_scale", dtype="float32")([x, share])
     x = _conv(3, 1, "colours", kernel_initializer=First(), dtype="float32")(x)

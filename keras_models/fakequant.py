@@ -143,10 +143,31 @@ class FakeQuantDepthwiseConv2D(layers.DepthwiseConv2D):
         return self.activation(outputs) if self.activation else outputs
 
 
+@keras.saving.register_keras_serializable("chromaedge")
+class FakeQuantConv2DTranspose(layers.Conv2DTranspose):
+    """A transposed convolution whose kernel is on steps of its own scale an output channel."""
+
+    def call(self, inputs: Any) -> Any:
+        """Convolve with the rounded kernel, (height, width, out, in)."""
+        outputs = ops.conv_transpose(
+            inputs,
+            _rounded(self.kernel, (0, 1, 3)),
+            strides=self.strides,
+            padding=self.padding,
+            output_padding=self.output_padding,
+            dilation_rate=self.dilation_rate,
+            data_format=self.data_format,
+        )
+        if self.use_bias:
+            outputs = outputs + self.bias
+        return self.activation(outputs) if self.activation else outputs
+
+
 # Layers with kernels, and what rounds them.
 _KERNELS: dict[type[layers.Layer], type[layers.Layer]] = {
     layers.Conv2D: FakeQuantConv2D,
     layers.DepthwiseConv2D: FakeQuantDepthwiseConv2D,
+    layers.Conv2DTranspose: FakeQuantConv2DTranspose,
 }
 # What computes a tensor with a range of its own.
 _OWN = (layers.Add, layers.Subtract, layers.Multiply, layers.GlobalAveragePooling2D)
