@@ -42,16 +42,16 @@ MODEL = "enhance_mirnet"
 THREADS = 2
 _LIGHT = "reduced", "thumbnail", "light"
 _COLOURS = "curves", "colours", "recoloured"
-_SUMS = "join0", "smooth0_add"
+_SUMS = "join", "smooth_add", "tail"
 # What stays in floats: a row's name, and how the names of the layers begin.
 GROUPS = (
     ("nothing", ()),
     ("what is judged of the light", _LIGHT),
     ("the colour curves", _COLOURS),
     ("both", (*_LIGHT, *_COLOURS)),
-    ("both, and the last sums", (*_LIGHT, *_COLOURS, *_SUMS)),
+    ("both, and the last sums and the end", (*_LIGHT, *_COLOURS, *_SUMS)),
     ("these, and the last convolutions",
-     (*_LIGHT, *_COLOURS, *_SUMS, "smooth0", "narrow0", "up0", "tail")),
+     (*_LIGHT, *_COLOURS, *_SUMS, "smooth", "narrow", "up")),
 )  # fmt: skip
 
 

@@ -250,6 +250,9 @@ PARTS: dict[str, Callable[[Any], Any]] = {
     "large pool": lambda x: layers.UpSampling2D(8, interpolation="bilinear")(
         conv(8)(layers.AveragePooling2D(8)(x))
     ),
+    "transposed": lambda x: layers.Conv2DTranspose(6, 4, 2, padding="same", activation="relu")(
+        conv(8, strides=2)(x)
+    ),
     "softmax of channels": lambda x: layers.Multiply()(
         [conv(8)(x), layers.Softmax(3)(conv(8)(x))]
     ),
