@@ -13,11 +13,12 @@ Sizes ``paper`` (31.8 M parameters, checked against the authors' count) and ``s`
 structure, on the picture itself with a long skip. As in the authors' network, units of one scale
 share their weights between a block's columns, and so do resamplers of one kind. Sizes ``lite`` and
 ``test`` are made for 8-bit integers on small devices: the streams start at a quarter of the
-picture's size, with features of half its size beside them, from which the result is made; ReLU and
-biases; strided convolutions and bilinear upsampling as resamplers. What light a picture was taken
-in is judged from a thumbnail of the whole; it chooses the colour curves that are the long skip, and
-it alone decides attention and fusion, so that a crop in training with its picture's thumbnail is
-what a device sees. ``fitted`` gives the network with the thumbnail as an input of its own.
+picture's size, with features of half its size beside them, from which the result is made, and which
+say how much of the finest detail stays; ReLU and biases; strided convolutions and bilinear
+upsampling as resamplers. What light a picture was taken in is judged from a thumbnail of the whole;
+it chooses the colour curves that are the long skip, and it alone decides attention and fusion, so
+that a crop in training with its picture's thumbnail is what a device sees. ``fitted`` gives the
+network with the thumbnail as an input of its own.
 
 kMAC per luma pixel:
 At 256x256 pixels: test 0.9, lite 16.2, s 144.8, paper 6779.3.

@@ -35,6 +35,24 @@ def test_the_long_skip_starts_as_the_lifted_picture() -> None:
     np.testing.assert_allclose(np.asarray(base(picture)), picture[..., 3:], atol=1e-6)
 
 
+@pytest.mark.parametrize("share", [1.0, 0.0])
+def test_the_network_says_how_much_of_the_finest_detail_stays(share: float) -> None:
+    """All of it: what the colour curves give. None: what two pixels on each side have in common."""
+    model = keras_models.build("enhance_mirnet", "test")
+    tail, kept = model.get_layer("tail"), model.get_layer("kept")
+    tail.set_weights([np.zeros_like(value) for value in tail.get_weights()])
+    kernel, bias = kept.get_weights()
+    kept.set_weights([np.zeros_like(kernel), np.full_like(bias, share)])
+    base = keras.Model(model.input, model.get_layer("recoloured").output)
+    checks = np.indices((32, 48)).sum(0) % 2 * 0.1 + 0.4
+    picture = np.broadcast_to(checks[None, ..., None], (1, 32, 48, 6)).astype(np.float32)
+    given, found = np.asarray(base(picture)), np.asarray(model(picture))
+    low, high = given.min((0, 1, 2)), given.max((0, 1, 2))
+    assert (high - low > 1e-3).any()
+    wanted = given if share else np.broadcast_to((low + high) / 2, given.shape)
+    np.testing.assert_allclose(found, np.clip(wanted, 0, 1), atol=1e-5)
+
+
 def test_what_is_fitted_is_the_same_network_beside_a_thumbnail() -> None:
     model = keras_models.build("enhance_mirnet", "test")
     part = keras_models.fitted("enhance_mirnet", model)
