@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import fcntl
 import importlib.metadata
 import json
 import math
@@ -65,7 +66,8 @@ def fit(
 
     Raises:
         UserError: bad source, a folder that holds something else or cannot be written, pictures
-            that vanish, or that are others than when the run began.
+            that vanish, or that are others than when the run began; a folder that another process
+            trains into.
     """
     config = _settled(config, out)
     task = keras_models.task(config.model, config.size)
@@ -93,7 +95,7 @@ def fit(
     print(f"{feed.summary}; {config.precision}", flush=True)
     if strategy.is_chief:
         _claim(out, record)  # only now: a mistake must not claim the folder
-    with _writing(out):
+    with _writing(out), _alone_in(out) if strategy.is_chief else contextlib.nullcontext():
         _train(config, feed, out, task, start, strategy)
     return final
 
@@ -166,6 +168,24 @@ def _settled(config: FitConfig, out: Path) -> FitConfig:
     begun = (out / "run.json").exists()
     stated = runs.read_record(out)["config"].get("precision") if begun else None
     return dataclasses.replace(config, precision=precision.chosen(stated or config.precision))
+
+
+@contextlib.contextmanager
+def _alone_in(out: Path) -> Iterator[None]:
+    """Let no second process train into a folder; the lock ends with the process, however it ends.
+
+    Raises:
+        UserError: another process does.
+    """
+    with (out / "run.json").open("r+") as record:
+        try:
+            fcntl.flock(record, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(f"another process is training into {out}: wait for it") from None
+        except OSError as error:
+            print(f"note: {out} cannot be locked ({error.strerror}): see that no other process "
+                  "trains into it", file=sys.stderr)  # fmt: skip
+        yield
 
 
 @contextlib.contextmanager

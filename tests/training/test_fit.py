@@ -418,6 +418,34 @@ def test_a_folder_of_another_run_is_refused(finished: Path, data: str, small: Sm
         assert tree(finished) == before
 
 
+def test_a_folder_that_is_trained_into_is_refused(
+    finished: Path, tmp_path: Path, data: str, small: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, steps = tmp_path / "run", training.fit._train
+    with monkeypatch.context() as patch:
+        patch.setattr(training.fit, "_train", lambda *_: fit(small(), data, None, run, "x"))
+        with pytest.raises(UserError, match=f"another process is training into {run}"):
+            fit(small(), data, None, run, "x")
+    assert training.fit._train is steps
+    # Whoever was refused holds nothing.
+    fit(small(), data, None, run, "x")
+    assert same_weights(run, finished)
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], code: int
+) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    (tmp_path / "run.json").write_text("{}")
+    monkeypatch.setattr(training.fit.fcntl, "flock", refused)
+    with training.fit._alone_in(tmp_path):
+        said = capsys.readouterr().err
+    assert said.startswith(f"note: {tmp_path} cannot be locked (") and said.count("\n") == 1
+
+
 def test_one_photograph_is_said_to_be_both(one_photograph: Path, small_photographs: Path) -> None:
     """Its figures say nothing of others, which nobody should have to guess."""
     one, several = f"folder:{one_photograph}", f"folder:{small_photographs}"
