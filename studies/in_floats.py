@@ -42,16 +42,18 @@ MODEL = "enhance_mirnet"
 THREADS = 2
 _LIGHT = "reduced", "thumbnail", "light"
 _COLOURS = "curves", "colours", "recoloured"
-_SUMS = "join", "smooth_add", "tail"
+_FINE = "fine", "denoised"
+_END = "tail", "kept"
 # What stays in floats: a row's name, and how the names of the layers begin.
 GROUPS = (
     ("nothing", ()),
     ("what is judged of the light", _LIGHT),
     ("the colour curves", _COLOURS),
     ("both", (*_LIGHT, *_COLOURS)),
-    ("both, and the last sums and the end", (*_LIGHT, *_COLOURS, *_SUMS)),
+    ("both, and the finest detail", (*_LIGHT, *_COLOURS, *_FINE)),
+    ("these, and how the network ends", (*_LIGHT, *_COLOURS, *_FINE, *_END)),
     ("these, and the last convolutions",
-     (*_LIGHT, *_COLOURS, *_SUMS, "smooth", "narrow", "up")),
+     (*_LIGHT, *_COLOURS, *_FINE, *_END, "smooth", "join", "up", "narrow")),
 )  # fmt: skip
 
 

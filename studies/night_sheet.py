@@ -24,7 +24,7 @@ from .sheets import Pixels, sheet
 ENHANCE = restoration.of("enhance")
 
 PICTURE = PICTURES / "night.jpg"
-MODELS = ("enhance_zerodce-lite.r2.int8", "enhance_mirnet-lite.r5.int8")
+MODELS = ("enhance_zerodce-lite.r2.int8", "enhance_mirnet-lite.r6.int8")
 WIDTH, HEIGHT = 300, 225
 
 

@@ -26,7 +26,7 @@ VIDEOS_PRESET = "chroma_residual-xs.r2"
 DEFAULTS = {
     "chroma": PICTURES_PRESET,
     "colorize": "colorize_unet-lite0.r3",
-    "enhance": "enhance_mirnet-lite.r5",
+    "enhance": "enhance_mirnet-lite.r6",
 }
 
 

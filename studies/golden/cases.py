@@ -19,12 +19,12 @@ PRESETS = (
     "chroma_residual-s.r1.qat",
     "chroma_residual-xs.r2.int8",
     "colorize_unet-lite0.r3.int8",
-    "enhance_mirnet-lite.r5.int8",
+    "enhance_mirnet-lite.r6.int8",
     "enhance_zerodce-lite.r2.int8",
 )
 MERGED = "chroma_merged-s.r2.int8"
 COLOUR = "colorize_unet-lite0.r3.int8"
-MIRNET = "enhance_mirnet-lite.r5.int8"
+MIRNET = "enhance_mirnet-lite.r6.int8"
 CURVES = "enhance_zerodce-lite.r2.int8"
 
 

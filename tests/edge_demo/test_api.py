@@ -55,7 +55,7 @@ def test_a_task_is_the_model_that_is_usual_for_it() -> None:
     names = {task: edge_demo.load(task).name for task in ("chroma", "colorize", "enhance")}
     assert names["chroma"].startswith("chroma_bitrate-s.r2.")
     assert names["colorize"].startswith("colorize_unet-lite0.r3.")
-    assert names["enhance"].startswith("enhance_mirnet-lite.r5.")
+    assert names["enhance"].startswith("enhance_mirnet-lite.r6.")
 
 
 @pytest.mark.parametrize("deep", [False, True])
