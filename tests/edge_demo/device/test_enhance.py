@@ -156,6 +156,25 @@ def test_a_graph_of_fixed_size_is_given_the_picture_within(size: tuple[int, int]
         assert np.array_equal(found, whole)
 
 
+@pytest.mark.parametrize("size", [(200, 300), (300, 200), (64, 66)])
+def test_a_reduced_picture_ends_before_a_graph_of_fixed_size_does(size: tuple[int, int]) -> None:
+    """What convolutions see beyond the graph, zeros, does not reach the picture."""
+
+    def darkened_at_the_edge(picture: Array) -> Array:
+        values = picture[..., 3:].copy()
+        values[:8] = values[-8:] = values[:, :8] = values[:, -8:] = 0.0
+        return values
+
+    picture = np.full((*size, 3), 25, np.uint8)
+    picture[::7, ::5] = 21
+    runner = Network("enhanced", darkened_at_the_edge, static=64)
+    found = enhance_picture(picture, runner)
+    assert runner.seen[0].shape == (64, 64, 6)
+    whole = enhance_picture(picture, lifting())
+    assert np.abs(found.astype(int) - whole).mean() < 2.5
+    assert found.min() > picture.max()
+
+
 def test_curves_reach_every_pixel_of_a_reduced_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     picture = smooth(120, 150)
     whole = enhance_picture(picture, curving())
