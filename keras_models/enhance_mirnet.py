@@ -21,7 +21,7 @@ that a crop in training with its picture's thumbnail is what a device sees. ``fi
 network with the thumbnail as an input of its own.
 
 kMAC per luma pixel:
-At 256x256 pixels: test 0.9, lite 16.2, s 144.8, paper 6779.3.
+At 256x256 pixels: test 0.9, lite 16.3, s 144.8, paper 6779.3.
 """
 
 from __future__ import annotations
