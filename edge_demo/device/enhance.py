@@ -32,8 +32,8 @@ MAX_PIXELS = 1024 * 1024
 # How a reduced result is brought to full size. Of 12 training pairs reduced to half, with the truth
 # in place of a network's answer, this gave 32.9 dB, bicubic resizing 31.8, no corrections 30.0.
 _RADIUS, _EPS, _CORRECTIONS = 1, 1e-4, 2
-# Pixels around a picture that is reduced for a graph of fixed size, which repeat its edge: the zeros
-# that convolutions see beyond a graph's own edge laid a dark band on night skies. On 28 exposure
+# Pixels around a picture that is reduced for a graph of fixed size, which repeat its edge: zeros,
+# which convolutions see beyond a graph's own edge, laid a dark band on night skies. On 28 exposure
 # brackets that no network was trained on, 8 gave 0.2 dB more than none.
 _BORDER = 8
 # Rows that are blended and rounded at a time, so that memory stays small on large pictures.
