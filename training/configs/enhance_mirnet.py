@@ -10,7 +10,7 @@ afresh at every step: 400 pairs of LOL v1's training set whose scenes are in no 
             + folder:eliei_reference + folder:photos_444/train" --set shares="(4,5,1,1,1)" \\
         --val pairs:lol/val --out runs/enhance_mirnet-lite.r6
 
-The preset had 48,450 steps. The first 26,250 were those of ``enhance_mirnet-lite.r6``, whose
+The preset had 48,450 steps. The first 26,250 were those of ``enhance_mirnet-lite.r5``, whose
 convolutions ended at the picture's own size: 5,750 without uneven light, 1,500 with it and 13,000
 more, where ELIEI had two tenths of each batch, and 6,000 from there with twice as much of it, from
 a peak rate of 7e-4, the last third on crops of 256 pixels; all of them without ``ssim``. Later ones
