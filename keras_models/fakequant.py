@@ -115,6 +115,13 @@ def _rounded(kernel: Any, axes: tuple[int, ...]) -> Any:
     return _straight_through(kernel, ops.round(kernel / scale) * scale)
 
 
+def _finished(layer: Any, outputs: Any) -> Any:
+    """What a layer's kernel gave, with its bias and through its activation."""
+    if layer.use_bias:
+        outputs = outputs + layer.bias
+    return layer.activation(outputs) if layer.activation else outputs
+
+
 @keras.saving.register_keras_serializable("chromaedge")
 class FakeQuantConv2D(layers.Conv2D):
     """A convolution whose kernel is on -127..127 steps of its own scale an output channel."""
@@ -138,9 +145,7 @@ class FakeQuantDepthwiseConv2D(layers.DepthwiseConv2D):
             dilation_rate=self.dilation_rate,
             data_format=self.data_format,
         )
-        if self.use_bias:
-            outputs = outputs + self.bias
-        return self.activation(outputs) if self.activation else outputs
+        return _finished(self, outputs)
 
 
 @keras.saving.register_keras_serializable("chromaedge")
@@ -158,9 +163,7 @@ class FakeQuantConv2DTranspose(layers.Conv2DTranspose):
             dilation_rate=self.dilation_rate,
             data_format=self.data_format,
         )
-        if self.use_bias:
-            outputs = outputs + self.bias
-        return self.activation(outputs) if self.activation else outputs
+        return _finished(self, outputs)
 
 
 # Layers with kernels, and what rounds them.
